@@ -1,0 +1,116 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { ProviderKind } from "./profile.ts";
+import { Usage } from "./result.ts";
+
+export const RUN_FILE_VERSION = 1;
+
+/** The folder of a run directory that holds its state, and the files in it. */
+export const stateFolder = ".imagemill";
+
+export const RunState = z.enum(["completed", "completed_with_failures", "stopped", "cancelled"]);
+export type RunState = z.infer<typeof RunState>;
+
+/** What a run came to, as `--json` prints it. */
+export const RunSummary = z.object({
+  run: z.string(),
+  state: RunState,
+  out: z.string(),
+  prompts: z.object({
+    total: z.int(),
+    succeeded: z.int(),
+    partial: z.int(),
+    failed: z.int(),
+    rejected: z.int(),
+  }),
+  images: z.int(),
+  /** Requests really sent. */
+  calls: z.int(),
+  retries: z.int(),
+  throttled: z.int(),
+  usage: Usage,
+  costUsd: z.number().nullable(),
+  seconds: z.number(),
+  /** Why a run stopped, and what to do. */
+  reason: z.string().optional(),
+});
+export type RunSummary = z.infer<typeof RunSummary>;
+
+export const DatasetFormat = z.enum(["jsonl", "json", "csv", "tsv", "txt"]);
+export type DatasetFormat = z.infer<typeof DatasetFormat>;
+
+/** Where the prompts come from and how a row is read. */
+export const DatasetSource = z.object({
+  /** Absolute path. */
+  path: z.string(),
+  format: DatasetFormat,
+  promptColumn: z.string(),
+  idColumn: z.string().optional(),
+  paramsColumn: z.string().optional(),
+  /** Parameter name → column that gives its value for each row. */
+  paramFrom: z.record(z.string(), z.string()),
+});
+export type DatasetSource = z.infer<typeof DatasetSource>;
+
+/** `.imagemill/run.json`: what was asked for; at the end also what it came to. Holds no key and no base URL. */
+export const RunFile = z.object({
+  v: z.literal(RUN_FILE_VERSION),
+  id: z.string(),
+  createdAt: z.string(),
+  host: z.string(),
+  source: DatasetSource,
+  profile: z.object({ name: z.string(), kind: ProviderKind, hash: z.string() }),
+  model: z.string(),
+  /** Parameters of every call, as validated by the model's schema. */
+  parameters: z.record(z.string(), z.unknown()),
+  /** Seeds of images are derived from it where the model takes seeds. */
+  seed: z.int(),
+  numGenerations: z.int().min(1),
+  /** Images that one call may ask for: the model's maximum or `--max-per-call`. */
+  maxGenerationsPerCall: z.int().min(1),
+  limit: z.int().min(0).nullable(),
+  attempts: z.int().min(1),
+  timeoutMs: z.int().min(1),
+  durable: z.boolean(),
+  round: z.int().min(0),
+  /** Kinds of failure that this round settles again; null in round 0. */
+  retryKinds: z.array(z.string()).nullable(),
+  summary: RunSummary.nullable(),
+  /** Bytes of the journal that the output files stand for; null while they have to be written. */
+  outputsAt: z.int().nullable(),
+  /** Size and time of the dataset when its end was last reached, to know an unchanged one at a glance. */
+  datasetEnd: z.object({ size: z.int(), mtimeMs: z.number(), rows: z.int() }).nullable(),
+});
+export type RunFile = z.infer<typeof RunFile>;
+
+/** A run's random id: 12 letters and digits that cannot be mistaken for each other. */
+export function newRunId(): string {
+  const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+  return Array.from(randomBytes(12), (byte) => alphabet[byte & 31]).join("");
+}
+
+export function runFilePath(directory: string): string {
+  return join(directory, stateFolder, "run.json");
+}
+
+/**
+ * Reads `run.json` of a run directory; undefined where there is none.
+ * @throws Error naming the file where it is not a run file of this version
+ */
+export async function readRunFile(directory: string): Promise<RunFile | undefined> {
+  const path = runFilePath(directory);
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    return RunFile.parse(JSON.parse(text));
+  } catch (error) {
+    throw new Error(`${path} is not a run file that this version of imagemill can read`, { cause: error });
+  }
+}
