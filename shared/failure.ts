@@ -50,7 +50,7 @@ export const failureActions: Record<FailureKind, FailureAction> = {
 };
 
 /** How many tries a kind may have in all, where that is less than the run's `attempts`. */
-export const attemptLimits: Partial<Record<FailureKind, number>> = { bad_response: 3 };
+export const attemptLimits: Partial<Record<FailureKind, number>> = { bad_response: 3, content_policy: 2 };
 
 /** What a provider tells of a refused or broken call. */
 export interface ProviderErrorDetails {
@@ -64,6 +64,8 @@ export interface ProviderErrorDetails {
   retryAfterMs?: number | undefined;
   /** The largest number of images that one call may ask for, where the provider said so. */
   imagesLimit?: number | undefined;
+  /** Which side of the model its moderation refused, for `content_policy`. */
+  moderationStage?: "input" | "output" | undefined;
   /** False only where it is certain that the provider never received the call. Default true. */
   sent?: boolean | undefined;
   cause?: unknown;
@@ -81,6 +83,7 @@ export class ProviderError extends Error {
   readonly requestId: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly imagesLimit: number | undefined;
+  readonly moderationStage: "input" | "output" | undefined;
   readonly sent: boolean;
 
   constructor(kind: FailureKind, message: string, details: ProviderErrorDetails = {}) {
@@ -91,6 +94,7 @@ export class ProviderError extends Error {
     this.requestId = details.requestId;
     this.retryAfterMs = details.retryAfterMs;
     this.imagesLimit = details.imagesLimit;
+    this.moderationStage = details.moderationStage;
     this.sent = details.sent ?? true;
   }
 }

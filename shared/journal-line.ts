@@ -30,7 +30,9 @@ export const JournalLine = z.object({
   settledAt: z.int(),
   row: JournalRow.optional(),
   /** Only where the state is `rejected`: 1-based row number in the dataset, why, and the start of what was read. */
-  rejected: z.object({ row: z.int().min(1), reason: z.string(), raw: z.string().optional() }).optional(),
+  rejected: z
+    .object({ row: z.int().min(1), reason: z.string(), raw: z.string().optional() })
+    .optional(),
   images: z.array(ImageRecord),
   failures: z.array(PromptFailure),
   attempts: z.array(AttemptRecord),

@@ -80,8 +80,8 @@ export const RunFile = z.object({
   summary: RunSummary.nullable(),
   /** Bytes of the journal that the output files stand for; null while they have to be written. */
   outputsAt: z.int().nullable(),
-  /** Size and time of the dataset when its end was last reached, to know an unchanged one at a glance. */
-  datasetEnd: z.object({ size: z.int(), mtimeMs: z.number(), rows: z.int() }).nullable(),
+  /** The dataset's file as it was last read, to know an unchanged one at a glance; `rows` once its end was reached. */
+  dataset: z.object({ size: z.int(), mtimeMs: z.number(), rows: z.int().nullable() }),
 });
 export type RunFile = z.infer<typeof RunFile>;
 

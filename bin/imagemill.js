@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+// Starts the command line: the built file where there is one, as in the published package; in a checkout cli.ts,
+// under the Node of node_modules where the one that runs this is too old for TypeScript. Plain JavaScript for Node 18.
+import { spawn } from "node:child_process";
+import { existsSync, realpathSync } from "node:fs";
+import { constants } from "node:os";
+import { fileURLToPath } from "node:url";
+
+const built = new URL("../dist/cli.js", import.meta.url);
+const source = new URL("../cli.ts", import.meta.url);
+const ownNode = fileURLToPath(new URL("../node_modules/.bin/node", import.meta.url));
+
+if (existsSync(built)) await run(built);
+else if (process.features.typescript) await run(source);
+else runUnderOwnNode();
+
+/** @param {URL} cli */
+async function run(cli) {
+  const { main } = await import(cli.href);
+  process.exitCode = await main(process.argv.slice(2));
+}
+
+function runUnderOwnNode() {
+  if (!existsSync(ownNode) || realpathSync(ownNode) === realpathSync(process.execPath)) {
+    process.stderr.write(
+      `imagemill: expected Node 22.18 or newer, got ${process.version}, and node_modules has no newer one.\n` +
+        "Run `npm ci` in the checkout (it brings Node 24), or update Node.\n",
+    );
+    process.exitCode = 2;
+    return;
+  }
+  const child = spawn(ownNode, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: "inherit",
+  });
+  child.on("error", (error) => {
+    process.stderr.write(`imagemill: ${ownNode} could not be started: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  // This process must outlive the child to pass on how it ended. Ctrl-C reaches both from the terminal: passing it
+  // on too would make it a second one, which means "at once".
+  const fromTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  process.on("SIGINT", () => void (fromTerminal || child.kill("SIGINT")));
+  process.on("SIGTERM", () => void child.kill("SIGTERM"));
+  process.on("SIGHUP", () => void child.kill("SIGHUP"));
+  child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+}

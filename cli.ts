@@ -1,0 +1,45 @@
+import { Command, CommanderError } from "commander";
+import { doctorCommand } from "./cli/doctor-command.ts";
+import { failuresCommand } from "./cli/failures-command.ts";
+import { exitCodes, type Io } from "./cli/io.ts";
+import { resumeCommand, retryCommand } from "./cli/resume-command.ts";
+import { runCommand } from "./cli/run-command.ts";
+import { simulateCommand } from "./cli/simulate-command.ts";
+import { UsageError } from "./shared/usage-error.ts";
+import { version } from "./shared/version.ts";
+
+/** Runs the command line and gives its exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const io: Io = { env: process.env, stdout: process.stdout, stderr: process.stderr, exitCode: exitCodes.done };
+  try {
+    await program(io).parseAsync(argv, { from: "user" });
+    return io.exitCode;
+  } catch (error) {
+    return report(io, error);
+  }
+}
+
+function program(io: Io): Command {
+  const commands = [runCommand, resumeCommand, retryCommand, failuresCommand, simulateCommand, doctorCommand];
+  const root = new Command("imagemill")
+    .description("Turn a dataset of prompts into a dataset of images: nothing lost, no image paid for twice.")
+    .version(version, "-V, --version")
+    .showSuggestionAfterError()
+    .showHelpAfterError("(--help shows what can be given)")
+    .exitOverride();
+  for (const create of commands) root.addCommand(create(io).copyInheritedSettings(root));
+  return root;
+}
+
+/** Says what went wrong and gives the exit code for it. */
+function report(io: Io, error: unknown): number {
+  // Commander has printed its own message, and ends `--help` and `--version` this way, too.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  if (error instanceof UsageError) {
+    io.stderr.write(`imagemill: ${error.message}\n`);
+    return exitCodes.usage;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  io.stderr.write(`imagemill: this should not have happened:\n${text}\n`);
+  return exitCodes.bug;
+}

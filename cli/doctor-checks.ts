@@ -1,0 +1,128 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rmdir, statfs } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { checkRedis } from "./doctor-redis.ts";
+import { type Environment, readSecretFile } from "./redis-environment.ts";
+
+/** One thing that doctor looked at. Holds no secret. */
+export interface DoctorCheck {
+  name: string;
+  /** `warning`: runs work, but something will be missed. */
+  ok: boolean | "warning";
+  /** What was found. */
+  detail: string;
+  /** What to do about it. */
+  fix?: string;
+}
+
+export interface DoctorOptions {
+  /** Where images would go. Default `runs`. */
+  out?: string | undefined;
+}
+
+/** About 600 images of 1.5 MB. */
+const littleSpaceBytes = 1_000_000_000;
+
+/** Looks at everything that a run needs on this machine; reads nothing but `env`, and leaves nothing behind. */
+export async function runDoctor(
+  env: Environment,
+  options: DoctorOptions = {},
+): Promise<DoctorCheck[]> {
+  const [redis, ...rest] = await Promise.all([
+    checkRedis(env),
+    checkKey(env, "OPENAI_API_KEY", "OPENAI_BASE_URL", "models of OpenAI"),
+    checkKey(env, "HF_TOKEN", "HF_BASE_URL", "models of Hugging Face"),
+    checkOutput(options.out ?? "runs"),
+  ]);
+  return [checkNode(process.versions.node), ...redis, ...rest];
+}
+
+/** Node 22.12 is the oldest with everything that the built package uses. */
+export function checkNode(version: string): DoctorCheck {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const check = { name: "node", detail: `version ${version}` };
+  if (major > 22 || (major === 22 && minor >= 12)) return { ...check, ok: true };
+  return { ...check, ok: false, fix: "update Node to 22.12 or newer" };
+}
+
+async function checkKey(
+  env: Environment,
+  variable: string,
+  urlVariable: string,
+  use: string,
+): Promise<DoctorCheck> {
+  let source = variable;
+  let key = env[variable];
+  try {
+    if (!key && env[`${variable}_FILE`]) {
+      source = `${variable}_FILE`;
+      key = await readSecretFile(env, source);
+    }
+    if (!key && variable === "HF_TOKEN") {
+      source = huggingFaceTokenFile(env);
+      if (existsSync(source)) key = await readSecretFile({ source }, "source");
+    }
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { name: variable, ok: false, detail, fix: "correct the path, or who may read the file" };
+  }
+  if (key) return checkKeyText(variable, source, key);
+  if (env[urlVariable])
+    return { name: variable, ok: true, detail: `not set; ${urlVariable} needs no key` };
+  return {
+    name: variable,
+    ok: "warning",
+    detail: `not set: ${use} cannot be used`,
+    fix: `export ${variable}=…, or ${variable}_FILE=/path`,
+  };
+}
+
+/** Quotes and blanks come from files and shells; a provider then refuses the key without saying why. */
+function checkKeyText(name: string, source: string, key: string): DoctorCheck {
+  if (!/[\s"'“”]/.test(key))
+    return { name, ok: true, detail: `from ${source}, ${key.length} characters` };
+  return {
+    name,
+    ok: false,
+    detail: `from ${source}, holds a quote or a blank`,
+    fix: "give the key alone, without quotes and blanks",
+  };
+}
+
+/** Where `hf auth login` keeps the token. */
+function huggingFaceTokenFile(env: Environment): string {
+  const home = env["HF_HOME"] || join(env["HOME"] ?? homedir(), ".cache", "huggingface");
+  return env["HF_TOKEN_PATH"] || join(home, "token");
+}
+
+async function checkOutput(out: string): Promise<DoctorCheck> {
+  const name = "output";
+  if (out.includes("://"))
+    return { name, ok: "warning", detail: `${out} is not on this machine: not checked` };
+  let folder = resolve(out);
+  while (!existsSync(folder)) folder = dirname(folder);
+  try {
+    await rmdir(await mkdtemp(join(folder, ".imagemill-doctor-")));
+    const { bavail, bsize } = await statfs(folder);
+    const free = bavail * bsize;
+    const check = {
+      name,
+      detail: `${resolve(out)}: can be written, ${(free / 1e9).toFixed(1)} GB free`,
+    };
+    if (free >= littleSpaceBytes) return { ...check, ok: true };
+    return {
+      ...check,
+      ok: "warning",
+      fix: "free some space or give another --out: an image takes 1 to 3 MB",
+    };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      name,
+      ok: false,
+      detail: `${folder} cannot be written: ${reason}`,
+      fix: "give another --out",
+    };
+  }
+}

@@ -1,0 +1,24 @@
+import { Command } from "commander";
+import { runDoctor, type DoctorCheck } from "./doctor-checks.ts";
+import { exitCodes, withEnvironment, type Io } from "./io.ts";
+
+const marks = (check: DoctorCheck) => (check.ok === "warning" ? "warn" : check.ok ? "ok  " : "FAIL");
+
+/** `imagemill doctor`: what is wrong here and what to do. */
+export function doctorCommand(io: Io): Command {
+  const command = new Command("doctor")
+    .description("check Node, Redis and its settings, keys and the output folder; say what to do")
+    .option("-o, --out <dir>", "folder that runs are to be written to", ".")
+    .option("--json", "print the checks as JSON")
+    .action(async ({ out, json }: { out: string; json?: true }) => {
+      const checks = await runDoctor(io.env, { out });
+      io.stdout.write(json ? `${JSON.stringify(checks)}\n` : `${checks.flatMap(lines).join("\n")}\n`);
+      if (checks.some((check) => check.ok === false)) io.exitCode = exitCodes.bug;
+    });
+  return withEnvironment(command);
+}
+
+function lines(check: DoctorCheck): string[] {
+  const { name, detail, fix } = check;
+  return [`${marks(check)}  ${name}: ${detail}`, ...(fix === undefined ? [] : [`      ${fix}`])];
+}

@@ -1,0 +1,32 @@
+import { Command } from "commander";
+import { groupFailures, type FailureGroup } from "../producer/failures.ts";
+import { statePaths } from "../producer/run-directory.ts";
+import { failureActions } from "../shared/failure.ts";
+import { findRun } from "./find-run.ts";
+import { withEnvironment, type Io } from "./io.ts";
+
+/** `imagemill failures RUN`: what went wrong, by cause. */
+export function failuresCommand(io: Io): Command {
+  const command = new Command("failures")
+    .description("show what failed in a run and why, grouped by cause")
+    .argument("<run>", "run directory or id")
+    .option("--json", "print the groups as JSON")
+    .action(async (text: string, { json }: { json?: true }) => {
+      const { directory } = await findRun(text);
+      const groups = await groupFailures(statePaths(directory).journal);
+      io.stdout.write(json ? `${JSON.stringify(groups)}\n` : table(groups, directory));
+    });
+  return withEnvironment(command);
+}
+
+function table(groups: readonly FailureGroup[], directory: string): string {
+  if (groups.length === 0) return "nothing failed\n";
+  const lines = groups.flatMap(({ kind, message, status, prompts, examples }) => [
+    `${String(prompts).padStart(8)}  ${kind}${status === undefined ? "" : ` (HTTP ${status})`}`,
+    `          ${message.split("\n")[0]!.slice(0, 300)}`,
+    `          ${examples.length < prompts ? "first " : ""}prompts ${examples.join(", ")}`,
+  ]);
+  const again = groups.some(({ kind }) => kind !== "rejected" && failureActions[kind] === "retry");
+  const advice = again ? [`try them again: imagemill retry ${directory} --kind KIND`] : [];
+  return `${["prompts   cause", ...lines, ...advice].join("\n")}\n`;
+}

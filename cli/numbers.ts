@@ -1,0 +1,36 @@
+import { InvalidArgumentError } from "commander";
+
+/** A parser for an option that takes a whole number from `least` up. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || value < least || text.trim() === "") {
+      throw new InvalidArgumentError(`Expected a whole number from ${least} up, got \`${text}\`.`);
+    }
+    return value;
+  };
+}
+
+const units: Record<string, number> = { ms: 1, "": 1_000, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000 };
+
+/** Parses a time such as `90`, `90s`, `500ms`, `15m` or `1h` into milliseconds; a bare number means seconds. */
+export function duration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|)$/.exec(text.trim());
+  const value = match ? Number(match[1]) * units[match[2]!]! : 0;
+  if (value <= 0) throw new InvalidArgumentError(`Expected a time such as 90s, 500ms or 15m, got \`${text}\`.`);
+  return Math.round(value);
+}
+
+/** How many failures are allowed: a number of prompts or a share of them. */
+export interface Allowance {
+  count?: number;
+  share?: number;
+}
+
+/** Parses `5` or `2%`. */
+export function allowance(text: string): Allowance {
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim());
+  if (!match) throw new InvalidArgumentError(`Expected a number of prompts or a share such as 2%, got \`${text}\`.`);
+  const value = Number(match[1]);
+  return match[2] === "%" ? { share: value / 100 } : { count: value };
+}

@@ -1,0 +1,70 @@
+import type { Run, RunProgress } from "../producer/open-run.ts";
+import type { Terminal } from "./terminal.ts";
+
+const barWidth = 20;
+const drawMs = 200;
+const lineMs = 10_000;
+/** Images a second are of the last so many milliseconds. */
+const rateMs = 15_000;
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+/** `1h 02m`, `3m 20s` or `45s`. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
+  if (h > 0) return `${h}h ${String(m).padStart(2, "0")}m`;
+  return m > 0 ? `${m}m ${String(s).padStart(2, "0")}s` : `${s}s`;
+}
+
+function bar(share: number): string {
+  const filled = Math.round(share * barWidth);
+  return `[${"█".repeat(filled)}${"░".repeat(barWidth - filled)}] ${String(Math.floor(share * 100)).padStart(3)}%`;
+}
+
+/** One line that says how far a run is. */
+export function progressLine(progress: RunProgress, imagesPerSecond: number, promptsPerSecond: number): string {
+  const { totals, settled, total, calls, waiting } = progress;
+  const failed = totals.prompts.failed + totals.prompts.partial;
+  const left = total === undefined ? undefined : Math.max(0, total - settled);
+  const eta = left === undefined || promptsPerSecond === 0 ? undefined : left / promptsPerSecond;
+  return [
+    total === undefined ? "" : bar(total === 0 ? 1 : Math.min(1, settled / total)),
+    `${count(settled)}${total === undefined ? "" : `/${count(total)}`} prompts`,
+    `${count(totals.images)} images`,
+    `${imagesPerSecond.toFixed(1)}/s`,
+    eta === undefined ? "" : `ETA ${formatSeconds(eta)}`,
+    `${calls} in flight`,
+    totals.retries > 0 ? `${count(totals.retries)} retries` : "",
+    totals.throttled > 0 ? `${count(totals.throttled)} throttled` : "",
+    failed > 0 ? `${count(failed)} failed` : "",
+    totals.prompts.rejected > 0 ? `${count(totals.prompts.rejected)} rejected` : "",
+    waiting === undefined ? "" : `waiting: ${waiting}`,
+  ]
+    .filter((part) => part !== "")
+    .join("  ");
+}
+
+/** Shows a run's progress until the returned function is called: a bar on a terminal, else a line every 10 s. */
+export function showProgress(run: Run, terminal: Terminal): () => void {
+  const samples: { at: number; images: number; settled: number }[] = [];
+  const draw = () => {
+    const progress = run.progress();
+    const now = { at: Date.now(), images: progress.totals.images, settled: progress.settled };
+    samples.push(now);
+    while (samples.length > 2 && now.at - samples[0]!.at > rateMs) samples.shift();
+    const first = samples[0]!;
+    const seconds = Math.max(0.001, (now.at - first.at) / 1000);
+    const [images, prompts] = [now.images - first.images, now.settled - first.settled];
+    const line = progressLine(progress, images / seconds, prompts / seconds);
+    if (terminal.isInteractive) terminal.status(line);
+    else terminal.write(line);
+  };
+  const timer = setInterval(draw, terminal.isInteractive ? drawMs : lineMs);
+  return () => {
+    clearInterval(timer);
+    terminal.clear();
+  };
+}

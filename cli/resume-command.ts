@@ -1,0 +1,60 @@
+import { Command } from "commander";
+import { FailureKind } from "../shared/failure.ts";
+import { didYouMean } from "../shared/near-match.ts";
+import type { RunFile } from "../shared/run-file.ts";
+import { profileIdentity, type Profile } from "../shared/profile.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import { drive } from "./drive.ts";
+import { findRun } from "./find-run.ts";
+import { withEnvironment, type Io } from "./io.ts";
+import { profileOf, requireUsable } from "./profiles.ts";
+import { addDriveOptions, type DriveOptions } from "./run-options.ts";
+
+/** The profile of a run, from the environment as it is now. @throws UsageError where it is another one */
+function profileOfRun(io: Io, run: RunFile, baseUrl: string | undefined): Profile {
+  const profile = profileOf(run.profile.name, io.env, baseUrl);
+  if (profileIdentity(profile).hash !== run.profile.hash) {
+    throw new UsageError(
+      `run ${run.id} was made with another base URL of ${run.profile.name}: set it again, by --base-url or its variable`,
+    );
+  }
+  requireUsable(profile, run.model, new Date().toISOString().slice(0, 10));
+  return profile;
+}
+
+/** `imagemill resume RUN`: goes on with the settings that the run has. */
+export function resumeCommand(io: Io): Command {
+  const command = new Command("resume")
+    .description("go on with a run that was stopped, with the settings it has")
+    .argument("<run>", "run directory or id");
+  addDriveOptions(command).action(async (text: string, options: DriveOptions) => {
+    const { directory, run } = await findRun(text);
+    const profile = profileOfRun(io, run, options.baseUrl);
+    await drive(io, { out: directory, settings: run, profile, options, notes: [] });
+  });
+  return withEnvironment(command);
+}
+
+/** `imagemill retry RUN`: settles failures again as a new round. */
+export function retryCommand(io: Io): Command {
+  const command = new Command("retry")
+    .description("settle the failed prompts of a run again, as a new round; images that are there stay")
+    .argument("<run>", "run directory or id")
+    .option("--kind <kinds>", "only failures of these kinds, separated by commas (see `imagemill failures`)");
+  addDriveOptions(command).action(async (text: string, options: DriveOptions & { kind?: string }) => {
+    const { directory, run } = await findRun(text);
+    const profile = profileOfRun(io, run, options.baseUrl);
+    const kinds = options.kind === undefined ? null : parseKinds(options.kind);
+    await drive(io, { out: directory, settings: run, profile, options, retry: { kinds }, notes: [] });
+  });
+  return withEnvironment(command);
+}
+
+function parseKinds(text: string): string[] {
+  return text.split(",").map((kind) => {
+    const parsed = FailureKind.safeParse(kind.trim());
+    if (parsed.success) return parsed.data;
+    const known = FailureKind.options;
+    throw new UsageError(`unknown kind \`${kind}\`${didYouMean(kind, known)} Known: ${known.join(", ")}`);
+  });
+}

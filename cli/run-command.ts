@@ -1,0 +1,34 @@
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { drive } from "./drive.ts";
+import { withEnvironment, type Io } from "./io.ts";
+import { profileOf, providerAndModel, requireUsable } from "./profiles.ts";
+import { addRunOptions, defaultOut, runSettings, type RunOptions } from "./run-options.ts";
+
+const examples = `
+Examples:
+  imagemill run prompts.csv --provider simulator -n 2
+  imagemill run prompts.jsonl --model gpt-image-2 -n 4 -p size=1024x1024 -p quality=low --out runs/cats
+  imagemill run prompts.txt --model black-forest-labs/FLUX.1-schnell -p num_inference_steps=4
+  imagemill run prompts.tsv --provider openai --base-url http://localhost:8080/v1 --model my-model
+
+Run the same command again to resume: nothing that is stored is asked for again.
+Every option can be given as an environment variable, too: --num-generations as IMAGEMILL_NUM_GENERATIONS.
+Exit codes: 0 all images made, 3 finished but some failed, 4 stopped (resumable), 2 wrong usage, 130/143 interrupted.`;
+
+/** `imagemill run DATASET`: everything on this machine. */
+export function runCommand(io: Io): Command {
+  const command = new Command("run")
+    .description("turn a dataset of prompts into a dataset of images, on this machine")
+    .argument("<dataset>", "prompts: .jsonl, .json, .csv, .tsv or .txt");
+  addRunOptions(command).addHelpText("after", examples);
+  command.action(async (dataset: string, options: RunOptions) => {
+    const [provider, model] = providerAndModel(options.provider, options.model);
+    const profile = profileOf(provider, io.env, options.baseUrl);
+    requireUsable(profile, model, new Date().toISOString().slice(0, 10));
+    const { settings, warnings } = runSettings(dataset, options, profile, model);
+    const out = resolve(options.out ?? defaultOut(dataset, model));
+    await drive(io, { out, settings, profile, options, notes: warnings.map((text) => `warning: ${text}`) });
+  });
+  return withEnvironment(command);
+}

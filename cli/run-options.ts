@@ -1,0 +1,145 @@
+import { basename, extname, join, resolve } from "node:path";
+import { Option, type Command } from "commander";
+import { formatOf } from "../producer/dataset/dataset-format.ts";
+import type { RunSettings } from "../producer/run-settings.ts";
+import { coerceParameter, parseParameters } from "../shared/model-parameters.ts";
+import { findModel } from "../shared/model-registry.ts";
+import { profileIdentity, type Profile } from "../shared/profile.ts";
+import type { DatasetFormat } from "../shared/run-file.ts";
+import { DatasetFormat as Formats } from "../shared/run-file.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import { allowance, duration, wholeNumber, type Allowance } from "./numbers.ts";
+
+/** Options of commands that make a run go. */
+export interface DriveOptions {
+  concurrency: number;
+  window?: number;
+  maxFailures?: number;
+  allowFailures?: Allowance;
+  giveUpAfter: number;
+  json?: true;
+  baseUrl?: string;
+}
+
+/** Options of `run`. */
+export interface RunOptions extends DriveOptions {
+  provider?: string;
+  model?: string;
+  numGenerations: number;
+  out?: string;
+  format?: DatasetFormat;
+  promptColumn: string;
+  idColumn?: string;
+  param: string[];
+  paramFrom: string[];
+  paramsColumn?: string;
+  seed?: number;
+  maxPerCall?: number;
+  limit?: number;
+  attempts: number;
+  timeout: number;
+  durable?: true;
+}
+
+const collect = (value: string, previous: string[]) => [...previous, value];
+
+export function addDriveOptions(command: Command): Command {
+  return command
+    .option("-c, --concurrency <n>", "calls in flight at once", wholeNumber(1), 20)
+    .option("--window <n>", "most prompts in Redis at once", wholeNumber(1))
+    .option("--max-failures <n>", "stop when more prompts than this have failed", wholeNumber(0))
+    .option("--allow-failures <n|p%>", "exit 0 with up to this many prompts failed or rejected", allowance)
+    .option("--give-up-after <time>", "stop when Redis or storage are away this long", duration, 15 * 60_000)
+    .option("--base-url <url>", "a server that speaks the provider's API; needs no key")
+    .option("--json", "print the summary as one JSON object");
+}
+
+export function addRunOptions(command: Command): Command {
+  command
+    .option("--provider <name>", "openai, huggingface or simulator (inferred from the model where it can be)")
+    .option("-m, --model <id>", "the model that makes the images")
+    .option("-n, --num-generations <n>", "images for each prompt", wholeNumber(1), 1)
+    .option("-o, --out <dir>", "run directory (default: runs/<dataset>-<model>)")
+    .addOption(new Option("--format <format>", "of the dataset (default: by its extension)").choices(Formats.options))
+    .option("--prompt-column <name>", "the column that holds the prompt", "prompt")
+    .option("--id-column <name>", "a column whose value is carried as the prompt's id")
+    .option("-p, --param <name=value>", "a parameter of every call; name:=json for JSON", collect, [])
+    .option("--param-from <name=column>", "a parameter taken from a column, row by row", collect, [])
+    .option("--params-column <name>", "a column that holds a row's parameters as a JSON object")
+    .option("--seed <n>", "seeds of images are derived from it, where the model takes seeds", wholeNumber(0))
+    .option("--max-per-call <n>", "images that one call may ask for", wholeNumber(1))
+    .option("--limit <n>", "only the first n rows", wholeNumber(0))
+    .option("--attempts <n>", "tries of a call before its images are given up", wholeNumber(1), 5)
+    .option("--timeout <time>", "longest call", duration, 180_000)
+    .option("--durable", "an image counts as stored once the disk has it");
+  return addDriveOptions(command);
+}
+
+/** Splits `name=rest` (or another separator) at the first one. */
+function splitAt(text: string, separator: string, flag: string): [string, string] {
+  const at = text.indexOf(separator);
+  if (at < 1) throw new UsageError(`expected ${flag} name${separator}value, got \`${text}\``);
+  return [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+function parameterOf(card: ReturnType<typeof findModel>, text: string): [string, unknown] {
+  if (!/^[^=]*:=/.test(text)) {
+    const [name, value] = splitAt(text, "=", "--param");
+    return [name, coerceParameter(card, name, value)];
+  }
+  const [name, json] = splitAt(text, ":=", "--param");
+  try {
+    return [name, JSON.parse(json)];
+  } catch {
+    throw new UsageError(`expected JSON after \`${name}:=\`, got \`${json}\``);
+  }
+}
+
+/** The default run directory of a dataset and model. */
+export function defaultOut(dataset: string, model: string): string {
+  const name = basename(dataset, extname(dataset)).replaceAll(/[^\p{L}\p{N}._-]+/gu, "-");
+  return join("runs", `${name}-${model.replaceAll(/[^A-Za-z0-9._-]+/g, "-")}`);
+}
+
+/** What a run is asked for by the command line. Warnings are for people. @throws UsageError */
+export function runSettings(
+  dataset: string,
+  options: RunOptions,
+  profile: Profile,
+  model: string,
+): { settings: RunSettings; warnings: string[] } {
+  const card = findModel(profile.kind, model);
+  const passThrough = profile.baseUrl !== undefined;
+  const raw = Object.fromEntries(options.param.map((text) => parameterOf(card, text)));
+  const { parameters, warnings } = parseParameters(card, raw, { passThrough });
+  if (!card.known) warnings.push(`${model} is not in the list of known models: one image a call is assumed`);
+  const path = resolve(dataset);
+  const { idColumn, paramsColumn } = options;
+  const settings: RunSettings = {
+    source: {
+      path,
+      format: formatOf(path, options.format),
+      promptColumn: options.promptColumn,
+      ...(idColumn !== undefined && { idColumn }),
+      ...(paramsColumn !== undefined && { paramsColumn }),
+      paramFrom: Object.fromEntries(options.paramFrom.map((text) => splitAt(text, "=", "--param-from"))),
+    },
+    profile: profileIdentity(profile),
+    model,
+    parameters,
+    seed: options.seed,
+    numGenerations: options.numGenerations,
+    maxGenerationsPerCall: maxPerCall(card, options.maxPerCall),
+    limit: options.limit ?? null,
+    attempts: options.attempts,
+    timeoutMs: options.timeout,
+    durable: options.durable === true,
+  };
+  return { settings, warnings };
+}
+
+/** A known model's maximum is a ceiling; of an unknown one the person knows more than we. */
+function maxPerCall(card: ReturnType<typeof findModel>, given: number | undefined): number {
+  if (given === undefined) return card.maxGenerationsPerCall;
+  return card.known ? Math.min(given, card.maxGenerationsPerCall) : given;
+}

@@ -1,0 +1,105 @@
+import { Command } from "commander";
+import { ZodError } from "zod";
+import { startSimulator } from "../simulator/simulator.ts";
+import type { SimulatorOptions } from "../simulator/settings.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import { withEnvironment, type Io } from "./io.ts";
+import { duration, wholeNumber } from "./numbers.ts";
+
+interface Flags {
+  host: string;
+  port: number;
+  latency?: number;
+  jitter?: string;
+  requestsPerMinute?: number;
+  imagesPerMinute?: number;
+  apiKey?: string;
+  fault: string[];
+  promptFault: string[];
+  imageBytes?: number;
+  ledger?: string;
+  settings?: string;
+}
+
+const collect = (value: string, previous: string[]) => [...previous, value];
+
+/** `imagemill simulate`: the provider simulator as a server of its own. */
+export function simulateCommand(io: Io): Command {
+  const command = new Command("simulate")
+    .description("serve a simulated provider (OpenAI's and Hugging Face's image APIs) for trying and testing")
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--port <n>", "port to listen on; 0 takes a free one", wholeNumber(0), 8787)
+    .option("--latency <time>", "time of a call, such as 500ms", duration)
+    .option("--jitter <share>", "share by which the latency varies, 0 to 1")
+    .option("--requests-per-minute <n>", "refuse more requests with 429", wholeNumber(1))
+    .option("--images-per-minute <n>", "refuse more images with 429", wholeNumber(1))
+    .option("--api-key <key>", "refuse calls without this key")
+    .option("--fault <name=share>", "a share of calls goes wrong: error500=0.2, hang=0.05, brokenBody=0.05, …", collect, [])
+    .option("--prompt-fault <text=name>", "calls whose prompt holds the text go wrong", collect, [])
+    .option("--image-bytes <n>", "pad every image to about this many bytes", wholeNumber(0))
+    .option("--ledger <file>", "append every call to this file, one JSON object a line")
+    .option("--settings <json>", "any other setting of the simulator, as a JSON object")
+    .action(async (flags: Flags) => {
+      await using simulator = await start(settingsOf(flags));
+      io.stdout.write(`${simulator.url}\n`);
+      io.stderr.write(
+        `simulated provider at ${simulator.url}: OPENAI_BASE_URL=${simulator.url}/v1 HF_BASE_URL=${simulator.url}; ` +
+          "Ctrl-C ends it\n",
+      );
+      await signalled();
+      const { calls, images, billUsd } = simulator.ledger.summary();
+      io.stderr.write(`${calls} calls, ${images} images, bill $${billUsd.toFixed(2)}\n`);
+    });
+  return withEnvironment(command);
+}
+
+async function start(options: SimulatorOptions) {
+  try {
+    return await startSimulator(options);
+  } catch (error) {
+    if (!(error instanceof ZodError)) throw error;
+    const problems = error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+    throw new UsageError(`the simulator cannot be set like this: ${problems.join("; ")}`, { cause: error });
+  }
+}
+
+function settingsOf(flags: Flags): SimulatorOptions {
+  const { host, port, latency, jitter, requestsPerMinute, imagesPerMinute, apiKey, imageBytes, ledger } = flags;
+  return {
+    host,
+    port,
+    ...(latency !== undefined && { latencyMs: latency }),
+    ...(jitter !== undefined && { jitter: Number(jitter) }),
+    ...(requestsPerMinute !== undefined && { requestsPerMinute }),
+    ...(imagesPerMinute !== undefined && { imagesPerMinute }),
+    ...(apiKey !== undefined && { apiKey }),
+    ...(imageBytes !== undefined && { imageBytes }),
+    ...(ledger !== undefined && { ledgerFile: ledger }),
+    faults: Object.fromEntries(flags.fault.map((text) => pair(text, "--fault")).map(([k, v]) => [k, Number(v)])),
+    promptFaults: flags.promptFault.map((text) => pair(text, "--prompt-fault")).map(([match, fault]) => ({ match, fault })) as SimulatorOptions["promptFaults"],
+    ...otherSettings(flags.settings),
+  };
+}
+
+function pair(text: string, flag: string): [string, string] {
+  const at = text.lastIndexOf("=");
+  if (at < 1) throw new UsageError(`expected ${flag} name=value, got \`${text}\``);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function otherSettings(json: string | undefined): SimulatorOptions {
+  if (json === undefined) return {};
+  try {
+    return JSON.parse(json) as SimulatorOptions;
+  } catch (error) {
+    throw new UsageError(`expected a JSON object for --settings, got \`${json}\``, { cause: error });
+  }
+}
+
+/** Resolves at SIGINT or SIGTERM. */
+function signalled(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGINT", () => resolve());
+    process.once("SIGTERM", () => resolve());
+  });
+}

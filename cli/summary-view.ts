@@ -1,0 +1,40 @@
+import { join } from "node:path";
+import type { RunSummary } from "../shared/run-file.ts";
+import type { Io } from "./io.ts";
+import { formatSeconds } from "./progress-view.ts";
+
+const titles: Record<RunSummary["state"], string> = {
+  completed: "complete: every prompt has all its images",
+  completed_with_failures: "finished, but not every prompt has all its images",
+  stopped: "stopped before the end",
+  cancelled: "cancelled",
+};
+
+/** Prints what a run came to: one JSON object, or a few lines for people. */
+export function printSummary(io: Io, summary: RunSummary, json: boolean): void {
+  if (json) {
+    io.stdout.write(`${JSON.stringify(summary)}\n`);
+    return;
+  }
+  io.stdout.write(`${summaryLines(summary).join("\n")}\n`);
+}
+
+function summaryLines(summary: RunSummary): string[] {
+  const { prompts, images, calls, retries, throttled, costUsd, out } = summary;
+  const number = (value: number) => value.toLocaleString("en-US");
+  const bad = [
+    prompts.partial > 0 ? `${number(prompts.partial)} partial` : "",
+    prompts.failed > 0 ? `${number(prompts.failed)} failed` : "",
+    prompts.rejected > 0 ? `${number(prompts.rejected)} rejected` : "",
+  ].filter((part) => part !== "");
+  return [
+    `run ${summary.run} ${titles[summary.state]}`,
+    ...(summary.reason === undefined ? [] : [`  why       ${summary.reason}`]),
+    `  prompts   ${number(prompts.succeeded)} succeeded${bad.map((part) => `, ${part}`).join("")}`,
+    `  images    ${number(images)} by ${number(calls)} calls, ${number(retries)} retries, ${number(throttled)} throttled`,
+    `  cost      ${costUsd === null ? "not known" : `$${costUsd.toFixed(2)}`}`,
+    `  time      ${formatSeconds(summary.seconds)}`,
+    `  look      ${join(out, "index.html")}`,
+    ...(prompts.partial + prompts.failed > 0 ? [`  failures  imagemill failures ${out}`] : []),
+  ];
+}

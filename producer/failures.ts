@@ -1,0 +1,52 @@
+import type { FailureKind } from "../shared/failure.ts";
+import { readJournal } from "../shared/journal-reader.ts";
+import type { PromptFailure } from "../shared/result.ts";
+
+/** Failures of a run that have the same kind and, but for numbers and ids, the same message. */
+export interface FailureGroup {
+  kind: FailureKind | "rejected";
+  /** The message of one of them. */
+  message: string;
+  status: number | undefined;
+  prompts: number;
+  /** Indexes of the first few. */
+  examples: number[];
+}
+
+const exampleCount = 5;
+
+/** A message without what differs from prompt to prompt. */
+export function normalizeMessage(message: string): string {
+  return message
+    .replaceAll(/\b(req|chatcmpl|img)[-_][\w-]+/g, "#")
+    .replaceAll(/\b[0-9a-f]{8,}(-[0-9a-f]+)*\b/gi, "#")
+    .replaceAll(/\d+(\.\d+)?/g, "#")
+    .replaceAll(/(["'`]).{40,}?\1/g, "$1…$1");
+}
+
+interface Loss {
+  kind: FailureGroup["kind"];
+  message: string;
+  status?: number | undefined;
+}
+
+/** What is wrong with a run now, by cause, the most frequent first. Memory grows with the prompts that failed. */
+export async function groupFailures(journal: string): Promise<FailureGroup[]> {
+  const losses = new Map<number, readonly Loss[]>();
+  for await (const { line } of readJournal(journal)) {
+    if (line.rejected) losses.set(line.index, [{ kind: "rejected", message: line.rejected.reason }]);
+    else if (line.failures.length > 0) losses.set(line.index, line.failures satisfies readonly PromptFailure[]);
+    else losses.delete(line.index);
+  }
+  const groups = new Map<string, FailureGroup>();
+  for (const [index, found] of losses) {
+    for (const key of new Set(found.map(({ kind, message }) => `${kind} ${normalizeMessage(message)}`))) {
+      const { kind, message, status } = found.find((loss) => `${loss.kind} ${normalizeMessage(loss.message)}` === key)!;
+      const group = groups.get(key) ?? { kind, message, status, prompts: 0, examples: [] };
+      group.prompts += 1;
+      if (group.examples.length < exampleCount) group.examples.push(index);
+      groups.set(key, group);
+    }
+  }
+  return [...groups.values()].toSorted((a, b) => b.prompts - a.prompts);
+}

@@ -1,0 +1,133 @@
+import type { Queue } from "bullmq";
+import { jobNames, jobOptions } from "../shared/job.ts";
+import { laneKeys, lanesKey, type LaneKeys } from "../shared/keys.ts";
+import type { LaneCard } from "../shared/lane-card.ts";
+import { openLaneQueue } from "../shared/lane-queue.ts";
+import { laneName } from "../shared/lane.ts";
+import {
+  pipelineValues,
+  readHeartbeats,
+  readLaneState,
+  unpauseLane,
+  type LaneState,
+} from "../shared/lane-state.ts";
+import type { Heartbeat } from "../shared/heartbeat.ts";
+import type { RedisClient } from "../shared/redis.ts";
+import type { Registration } from "../shared/registration.ts";
+import type { InFlight } from "./window.ts";
+
+/** Results in one read of the stream. */
+const readCount = 512;
+
+/** An entry of the result stream: its id and its JSON text. */
+export interface StreamEntry {
+  id: string;
+  text: string;
+}
+
+/** What a producer does in Redis for one run. Every method rejects while Redis is away: nothing is kept back in memory. */
+export class LaneClient {
+  readonly lane: string;
+  readonly #redis: RedisClient;
+  readonly #blocking: RedisClient;
+  readonly #keys: LaneKeys;
+  readonly #prefix: string;
+  readonly #card: LaneCard;
+  readonly #queue: Queue;
+  readonly #results: string;
+
+  /** `redis` is for commands, `blocking` for waiting reads; both stay the caller's. */
+  constructor(redis: RedisClient, blocking: RedisClient, prefix: string, card: Omit<LaneCard, "v">, run: string) {
+    this.lane = laneName(card.profile, card.model);
+    this.#redis = redis;
+    this.#blocking = blocking;
+    this.#prefix = prefix;
+    this.#card = { v: 1, ...card };
+    this.#keys = laneKeys(prefix, this.lane);
+    this.#queue = openLaneQueue(this.lane, this.#keys, redis);
+    this.#results = this.#keys.results(run);
+  }
+
+  onError(listener: (error: Error) => void): void {
+    this.#queue.on("error", listener);
+  }
+
+  /** Makes lane and run known to workers. */
+  async register(registration: Registration): Promise<void> {
+    await this.#redis.hset(lanesKey(this.#prefix), this.lane, JSON.stringify(this.#card));
+    await this.#redis.hset(this.#keys.runs, registration.run, JSON.stringify(registration));
+  }
+
+  async unregister(run: string): Promise<void> {
+    await this.#redis.hdel(this.#keys.runs, run);
+    await this.#redis.del(this.#results);
+  }
+
+  async isRegistered(run: string): Promise<boolean> {
+    return (await this.#redis.hexists(this.#keys.runs, run)) === 1;
+  }
+
+  state(): Promise<LaneState> {
+    return readLaneState(this.#redis, this.#keys);
+  }
+
+  heartbeats(): Promise<Heartbeat[]> {
+    return readHeartbeats(this.#redis, this.#keys);
+  }
+
+  async unpause(): Promise<void> {
+    await unpauseLane(this.#redis, this.#keys);
+  }
+
+  /** Drops all jobs of the lane: only for a Redis that no other producer and no worker uses. */
+  async clear(): Promise<void> {
+    await this.#queue.obliterate({ force: true });
+  }
+
+  /**
+   * Adds prompt jobs, a repeated one for nothing. `addBulk` is a pipeline that hides errors, so every id is checked.
+   * @throws Error where one was not added
+   */
+  async add(prompts: readonly InFlight[]): Promise<void> {
+    const jobs = prompts.map(({ id, job }) => ({ name: jobNames.prompt, data: job, opts: jobOptions(id) }));
+    const added = await this.#queue.addBulk(jobs);
+    const lost = added.findIndex((job, i) => job.id !== prompts[i]!.id);
+    if (lost !== -1) throw new Error(`job ${prompts[lost]!.id} was not added: Redis answered ${added[lost]!.id}`);
+  }
+
+  /** Those of the prompts whose job is no longer in Redis. */
+  async gone(prompts: readonly InFlight[]): Promise<InFlight[]> {
+    if (prompts.length === 0) return [];
+    const pipeline = this.#redis.pipeline();
+    for (const { id } of prompts) pipeline.exists(this.#queue.toKey(id));
+    const exists = pipelineValues(await pipeline.exec());
+    return prompts.filter((_, i) => exists[i] === 0);
+  }
+
+  /** Takes a job and its sub-jobs out of the queue. False where a worker holds one of them: then nothing is removed. */
+  async remove({ id }: InFlight): Promise<boolean> {
+    return (await this.#queue.remove(id, { removeChildren: true })) === 1;
+  }
+
+  /**
+   * Results from the start of the stream, or behind `after`; waits up to `blockMs` for the first. There is no cursor
+   * between sessions: a Redis that was replaced may count from another time.
+   */
+  async results(after: string, blockMs?: number): Promise<StreamEntry[]> {
+    const reply =
+      blockMs === undefined
+        ? await this.#redis.xread("COUNT", readCount, "STREAMS", this.#results, after)
+        : await this.#blocking.xread("COUNT", readCount, "BLOCK", blockMs, "STREAMS", this.#results, after);
+    return (reply?.[0]?.[1] ?? []).map(([id, fields]) => ({ id, text: fields![1]! }));
+  }
+
+  /** Forgets the stream's entries up to and with `id`. */
+  async trimResults(id: string): Promise<void> {
+    const [time, sequence] = id.split("-");
+    await this.#redis.xtrim(this.#results, "MINID", `${time}-${BigInt(sequence!) + 1n}`);
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+  }
+}

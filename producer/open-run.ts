@@ -1,0 +1,238 @@
+import { open } from "node:fs/promises";
+import { resolve } from "node:path";
+import { defaultPrefix } from "../shared/keys.ts";
+import type { JournalLine } from "../shared/journal-line.ts";
+import { silentLog, type Log } from "../shared/log.ts";
+import { connectRedis, limitErrors } from "../shared/redis.ts";
+import type { RedisTarget } from "../shared/redis-target.ts";
+import type { RunFile, RunSummary } from "../shared/run-file.ts";
+import { readDataset } from "./dataset/read-dataset.ts";
+import { Journal } from "./journal.ts";
+import { LaneClient } from "./lane-client.ts";
+import { writeOutputs } from "./outputs/write-outputs.ts";
+import { replayJournal } from "./replay.ts";
+import { RowHashes } from "./row-hashes.ts";
+import { datasetStat, openRunFile, prepareDirectory, statePaths, writeRunFile } from "./run-directory.ts";
+import { RunEngine, type EngineEnd } from "./run-engine.ts";
+import { acquireRunLock } from "./run-lock.ts";
+import type { RunSettings } from "./run-settings.ts";
+import type { Settled } from "./settled.ts";
+import type { StopReason } from "./stop.ts";
+import { summarize } from "./summarize.ts";
+
+/** A Redis to run over. */
+export interface QueueAccess {
+  redis: RedisTarget;
+  /** Started for this run alone: no other producer and no living worker knows it. */
+  isPrivate: boolean;
+}
+
+/** What `openRun` takes. */
+export interface OpenRunOptions {
+  /** The run directory. */
+  out: string;
+  settings: RunSettings;
+  /** Starts a new round that settles failures again: of these kinds, or of all (`null`). */
+  retry?: { kinds: string[] | null } | undefined;
+  /** Asked once, and only if something is to be done: a complete run needs no Redis. */
+  queue(run: RunFile): Promise<QueueAccess>;
+  /** Whether parameters that the model's schema does not know go to the server as they are. */
+  passThrough: boolean;
+  prefix?: string | undefined;
+  /** Most prompts in Redis at once. */
+  window?: number | undefined;
+  /** The run stops when more prompts than this have failed. */
+  maxFailures?: number | undefined;
+  /** The run stops when Redis or storage are away longer than this. Default 15 minutes. */
+  giveUpAfterMs?: number | undefined;
+  /** How long calls in flight may go on once the run stops. Default: the call timeout. */
+  graceMs?: number | undefined;
+  log?: Log | undefined;
+}
+
+/** How far a run is. */
+export interface RunProgress {
+  totals: Settled["totals"];
+  settled: number;
+  /** Prompts in Redis now. */
+  inFlight: number;
+  /** Rows of the run, once its end was read. */
+  total: number | undefined;
+  /** Calls in flight at the lane's workers, as they last told. */
+  calls: number;
+  /** Why workers wait, where they do. */
+  waiting: string | undefined;
+}
+
+/** A run that is under way. */
+export interface Run {
+  readonly id: string;
+  /** What the run directory said of it when it was opened. */
+  readonly resumed: boolean;
+  /** What was repaired when the run directory was opened, for people. */
+  readonly repaired: readonly string[];
+  /** Resolves when all output files are written; rejects only on a bug or where the directory fails. */
+  readonly finished: Promise<RunSummary>;
+  progress(): RunProgress;
+  /** Ends it early: nothing more is sent; what is in flight is settled. */
+  stop(reason: StopReason): void;
+  /** Told of prompts once they are durably settled. Gives a function that ends it. */
+  onSettled(listener: (lines: readonly JournalLine[]) => void): () => void;
+}
+
+/**
+ * Creates or resumes the run of a directory and starts it.
+ * @throws UsageError where the directory is in use, holds another run, or rows of the dataset have changed
+ */
+export async function openRun(options: OpenRunOptions): Promise<Run> {
+  const directory = resolve(options.out);
+  const stack = new AsyncDisposableStack();
+  try {
+    await prepareDirectory(directory);
+    const lock = stack.use(await acquireRunLock(directory));
+    const { run, isNew } = await openRunFile(directory, options.settings);
+    const paths = statePaths(directory);
+    if (options.retry) startRound(run, options.retry.kinds);
+    const { settled, validBytes, torn } = await replayJournal(paths.journal, run);
+    const repaired = torn ? ["the journal's last line was torn and was cut off: its prompt is settled again"] : [];
+    const hashes = stack.use(await RowHashes.open(paths.rows));
+    const changed = await checkDataset(run, hashes);
+    if (isNew || changed || options.retry) await writeRunFile(directory, run);
+    const journal = stack.use(await Journal.open(paths.journal, validBytes, lock));
+    const journalFile = await open(paths.journal, "r");
+    stack.defer(() => journalFile.close());
+    const life = new RunLife({ ...options, directory, run, settled, hashes, journal, journalFile });
+    const resources = stack.move();
+    const finished = life.run().finally(() => resources.disposeAsync());
+    finished.catch(() => undefined);
+    return {
+      id: run.id,
+      resumed: !isNew,
+      repaired,
+      finished,
+      progress: () => life.progress(),
+      stop: (reason) => life.stop(reason),
+      onSettled: (listener) => life.onSettled(listener),
+    };
+  } finally {
+    await stack.disposeAsync();
+  }
+}
+
+/** A new round; a round that was stopped goes on with the kinds that it had, unless others are asked for. */
+function startRound(run: RunFile, kinds: string[] | null): void {
+  run.round += 1;
+  run.retryKinds = kinds;
+  run.outputsAt = null;
+}
+
+/** Compares rows that were read with the dataset as it is, unless the file is untouched. True where that was needed. */
+async function checkDataset(run: RunFile, hashes: RowHashes): Promise<boolean> {
+  const { size, mtimeMs } = await datasetStat(run.source.path);
+  if (size === run.dataset.size && mtimeMs === run.dataset.mtimeMs) return false;
+  await hashes.verify(readDataset(run.source), run.source.path);
+  run.dataset = { size, mtimeMs, rows: null };
+  return true;
+}
+
+interface LifeParts extends OpenRunOptions {
+  directory: string;
+  run: RunFile;
+  settled: Settled;
+  hashes: RowHashes;
+  journal: Journal;
+  journalFile: Awaited<ReturnType<typeof open>>;
+}
+
+/** From the opened directory to its output files. */
+class RunLife {
+  readonly #parts: LifeParts;
+  readonly #listeners = new Set<(lines: readonly JournalLine[]) => void>();
+  readonly #startedAt = Date.now();
+  #engine: RunEngine | undefined;
+  #stop: StopReason | undefined;
+
+  constructor(parts: LifeParts) {
+    this.#parts = parts;
+  }
+
+  progress(): RunProgress {
+    const { settled, run } = this.#parts;
+    const beats = this.#engine?.heartbeats ?? [];
+    const rows = run.dataset.rows;
+    return {
+      totals: settled.totals,
+      settled: settled.count,
+      inFlight: this.#engine?.window.size ?? 0,
+      total: rows === null ? (run.limit ?? undefined) : Math.min(rows, run.limit ?? rows),
+      calls: beats.reduce((sum, beat) => sum + beat.calls.length, 0),
+      waiting: beats.find((beat) => beat.waiting !== undefined)?.waiting,
+    };
+  }
+
+  stop(reason: StopReason): void {
+    this.#stop ??= reason;
+    this.#engine?.stop(reason);
+  }
+
+  onSettled(listener: (lines: readonly JournalLine[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async run(): Promise<RunSummary> {
+    const { run, directory, journal } = this.#parts;
+    const end: EngineEnd = this.#isComplete()
+      ? { stop: undefined, rows: run.dataset.rows ?? undefined, ended: true }
+      : await this.#work();
+    const summary = summarize(this.#parts, end, Date.now() - this.#startedAt);
+    const isUnchanged = run.outputsAt === journal.bytes && run.summary?.state === summary.state;
+    if (isUnchanged && run.summary) return run.summary;
+    if (end.ended && end.rows !== undefined) run.dataset.rows = end.rows;
+    run.summary = summary;
+    run.outputsAt = null;
+    await writeOutputs(directory, run);
+    run.outputsAt = journal.bytes;
+    await writeRunFile(directory, run);
+    return summary;
+  }
+
+  /** Whether every row of an untouched dataset is settled. */
+  #isComplete(): boolean {
+    const { run, settled } = this.#parts;
+    const { rows } = run.dataset;
+    const wanted = rows === null ? run.limit : Math.min(rows, run.limit ?? rows);
+    return wanted !== null && settled.count >= wanted && settled.redo.size === 0;
+  }
+
+  async #work(): Promise<EngineEnd> {
+    const { run, directory, prefix = defaultPrefix, log = silentLog, ...parts } = this.#parts;
+    const { redis: target, isPrivate } = await this.#parts.queue(run);
+    await using stack = new AsyncDisposableStack();
+    const [redis, blocking] = ["producer", "collector"].map((name) => {
+      const client = connectRedis(target, { role: "producer", name: `imagemill-${name}-${run.id}` });
+      stack.defer(limitErrors(client, (message, count) => log.warn({ count }, `Redis: ${message}`)));
+      stack.defer(() => client.disconnect());
+      return client;
+    });
+    const lane = new LaneClient(redis!, blocking!, prefix, { profile: run.profile, model: run.model }, run.id);
+    lane.onError((error) => redis!.emit("error", error));
+    this.#engine = new RunEngine({
+      ...parts,
+      run,
+      location: directory,
+      lane,
+      privateRedis: isPrivate,
+      windowCeiling: parts.window,
+      maxFailures: parts.maxFailures,
+      giveUpAfterMs: parts.giveUpAfterMs ?? 15 * 60_000,
+      graceMs: parts.graceMs ?? run.timeoutMs,
+      log,
+      onSettled: (lines) => {
+        for (const listener of this.#listeners) listener(lines);
+      },
+    });
+    if (this.#stop) this.#engine.stop(this.#stop);
+    return await this.#engine.run();
+  }
+}

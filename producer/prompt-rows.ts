@@ -1,0 +1,54 @@
+import { jobId, JOB_VERSION, type PromptJob } from "../shared/job.ts";
+import { parseParameters } from "../shared/model-parameters.ts";
+import { findModel } from "../shared/model-registry.ts";
+import type { ImageRecord } from "../shared/result.ts";
+import type { RunFile } from "../shared/run-file.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import type { DatasetRow } from "./dataset/build-row.ts";
+import type { InFlight } from "./window.ts";
+
+export type ReadableRow = Extract<DatasetRow, { ok: true }>;
+export type RejectedRow = Extract<DatasetRow, { ok: false }>;
+
+/** Why the model cannot take a row, found before anything is paid; undefined where it can. */
+export function refusal(row: ReadableRow, run: RunFile, passThrough: boolean): string | undefined {
+  const card = findModel(run.profile.kind, run.model);
+  if (card.maxPromptChars !== null && row.prompt.length > card.maxPromptChars) {
+    return `the prompt has ${row.prompt.length} characters, ${run.model} takes ${card.maxPromptChars}`;
+  }
+  if (Object.keys(row.parameters).length === 0) return undefined;
+  try {
+    parseParameters(card, { ...run.parameters, ...row.parameters }, { passThrough });
+    return undefined;
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+}
+
+/** The prompt job of a row. `have`: images of earlier rounds. `mayExist`: it may have been sent before. */
+export function promptOf(
+  row: ReadableRow,
+  run: RunFile,
+  { have, mayExist }: { have?: ImageRecord[] | undefined; mayExist: boolean },
+): InFlight {
+  const job: PromptJob = {
+    v: JOB_VERSION,
+    run: run.id,
+    round: run.round,
+    index: row.index,
+    prompt: row.prompt,
+    numGenerations: run.numGenerations,
+    ...(Object.keys(row.parameters).length > 0 && { parameters: row.parameters }),
+    ...(have && have.length > 0 && { have }),
+    ...(mayExist && { mayExist }),
+  };
+  const { id, prompt, columns } = row;
+  return {
+    id: jobId(run.id, run.round, row.index),
+    row: { ...(id !== undefined && { id }), prompt, columns },
+    job,
+    bytes: Buffer.byteLength(prompt) + (job.parameters ? JSON.stringify(job.parameters).length : 0),
+    addedAt: 0,
+  };
+}

@@ -1,0 +1,43 @@
+import { open } from "node:fs/promises";
+import { readJournalHeads, readJournalLineAt } from "../shared/journal-reader.ts";
+import type { RunFile } from "../shared/run-file.ts";
+import { Settled } from "./settled.ts";
+
+/** What a journal says when it is opened. */
+export interface Replay {
+  settled: Settled;
+  /** Where its last whole line ends. */
+  validBytes: number;
+  /** Whether something torn follows. */
+  torn: boolean;
+}
+
+/**
+ * Replays a journal into the states and sums of its run.
+ * @throws Error naming file and line where the journal is damaged
+ */
+export async function replayJournal(
+  path: string,
+  run: Pick<RunFile, "round" | "numGenerations" | "retryKinds">,
+): Promise<Replay> {
+  const settled = new Settled(run);
+  let end = { validBytes: 0, torn: false };
+  const file = await open(path, "a+");
+  try {
+    for await (const batch of readJournalHeads(path, { onEnd: (found) => (end = found) })) {
+      for (const head of batch) {
+        const place = { offset: head.offset, length: head.length };
+        if (head.state === "succeeded" || head.state === "rejected") {
+          settled.add(head, place);
+          continue;
+        }
+        // Kinds of failure are not in the head: few lines have any.
+        const { failures } = await readJournalLineAt(file, head.offset, head.length);
+        settled.add({ ...head, failures }, place);
+      }
+    }
+  } finally {
+    await file.close();
+  }
+  return { settled, ...end };
+}

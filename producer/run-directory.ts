@@ -1,0 +1,84 @@
+import { randomInt } from "node:crypto";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import {
+  newRunId,
+  readRunFile,
+  runFilePath,
+  RUN_FILE_VERSION,
+  stateFolder,
+  type RunFile,
+} from "../shared/run-file.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import { resumedRun, type RunSettings } from "./run-settings.ts";
+
+/** Paths of the state that a run keeps. */
+export function statePaths(directory: string) {
+  const state = join(directory, stateFolder);
+  return { state, journal: join(state, "journal.jsonl"), rows: join(state, "rows.bin"), temporary: join(state, "tmp") };
+}
+
+/** Size and time of a dataset file. @throws UsageError where it cannot be read */
+export async function datasetStat(path: string): Promise<{ size: number; mtimeMs: number }> {
+  try {
+    const { size, mtimeMs } = await stat(path);
+    return { size, mtimeMs };
+  } catch (error) {
+    throw new UsageError(`cannot read the dataset ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Makes the state folder. @throws UsageError where the directory cannot be used or holds something else */
+export async function prepareDirectory(directory: string): Promise<void> {
+  try {
+    const present: string[] = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [] as string[];
+      throw error;
+    });
+    const isOurs = present.includes(stateFolder);
+    if (!isOurs && present.some((name) => !name.startsWith("."))) {
+      throw new UsageError(`${directory} is not empty and no run directory: give another --out`);
+    }
+    await mkdir(join(directory, stateFolder), { recursive: true });
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`cannot use ${directory} as a run directory: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Writes `run.json` as a whole. */
+export async function writeRunFile(directory: string, run: RunFile): Promise<void> {
+  const path = runFilePath(directory);
+  await writeFile(`${path}.new`, `${JSON.stringify(run, null, 2)}\n`);
+  await rename(`${path}.new`, path);
+}
+
+/**
+ * The run of a directory under these settings: a new one, or the one that is there.
+ * @throws UsageError where settings differ that may not change
+ */
+export async function openRunFile(directory: string, settings: RunSettings): Promise<{ run: RunFile; isNew: boolean }> {
+  const present = await readRunFile(directory);
+  if (present) return { run: resumedRun(present, settings, directory), isNew: false };
+  const { seed = randomInt(2 ** 31 - 1), ...asked } = settings;
+  const run: RunFile = {
+    v: RUN_FILE_VERSION,
+    id: newRunId(),
+    createdAt: new Date().toISOString(),
+    host: hostname(),
+    ...asked,
+    seed,
+    round: 0,
+    retryKinds: null,
+    summary: null,
+    outputsAt: null,
+    dataset: { ...(await datasetStat(settings.source.path)), rows: null },
+  };
+  return { run, isNew: true };
+}
+
+/** Removes images that a crash left half written. Only for the holder of the run's lock, while no worker writes. */
+export async function removeTemporary(directory: string): Promise<void> {
+  await rm(statePaths(directory).temporary, { recursive: true, force: true });
+}

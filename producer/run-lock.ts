@@ -1,0 +1,159 @@
+import { randomUUID } from "node:crypto";
+import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
+import { repeat } from "../shared/repeat.ts";
+import { stateFolder } from "../shared/run-file.ts";
+import { UsageError } from "../shared/usage-error.ts";
+
+const LockFile = z.object({
+  host: z.string(),
+  pid: z.int(),
+  /** The process' start time as the system counts it, to tell it from a later process of the same id. */
+  started: z.string().nullable(),
+  epoch: z.int(),
+  token: z.string(),
+});
+type LockFile = z.infer<typeof LockFile>;
+
+/** A living holder elsewhere touches its lock this often. */
+const touchMs = 3_000;
+/** A holder on another host is dead after this long without a touch. */
+const foreignTimeoutMs = 15_000;
+
+/** The right to write a run's journal. */
+export interface RunLock extends AsyncDisposable {
+  readonly epoch: number;
+  /** @throws Error where another producer has taken the run over */
+  check(): Promise<void>;
+}
+
+/**
+ * Takes the run's lock. A dead holder is replaced: at once on this host, after 15 s of silence on another.
+ * @throws UsageError naming the living holder
+ */
+export async function acquireRunLock(directory: string): Promise<RunLock> {
+  const path = join(directory, stateFolder, "run.lock");
+  for (;;) {
+    const holder = await readLock(path);
+    const mine: LockFile = {
+      host: hostname(),
+      pid: process.pid,
+      started: startTime(process.pid),
+      epoch: (holder?.epoch ?? 0) + 1,
+      token: randomUUID(),
+    };
+    if (!holder) {
+      if (await createWhole(path, mine)) return held(path, mine);
+      continue;
+    }
+    if (await isAlive(path, holder)) {
+      throw new UsageError(
+        `${directory} is in use by process ${holder.pid} on ${holder.host}: wait for it or stop it (lock: ${path})`,
+      );
+    }
+    if (await replaceDead(path, holder, mine)) return held(path, mine);
+  }
+}
+
+async function readLock(path: string): Promise<LockFile | undefined> {
+  try {
+    return LockFile.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new Error(`${path} is not a lock file of imagemill: remove it if no producer runs`, { cause: error });
+  }
+}
+
+/** Creates the file with its content in one step; false where it exists. */
+async function createWhole(path: string, lock: LockFile): Promise<boolean> {
+  const temporary = `${path}.${lock.token}`;
+  await writeFile(temporary, JSON.stringify(lock));
+  try {
+    await link(temporary, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** Of several that find the same dead holder, the one that creates the claim of the next epoch replaces it. */
+async function replaceDead(path: string, dead: LockFile, mine: LockFile): Promise<boolean> {
+  const claim = `${path}.${mine.epoch}`;
+  if (!(await createWhole(claim, mine))) {
+    const other = await readLock(claim);
+    if (other && !(await isAlive(claim, other))) await rm(claim, { force: true });
+    return false;
+  }
+  if ((await readLock(path))?.token !== dead.token) {
+    await rm(claim, { force: true });
+    return false;
+  }
+  await rename(claim, path);
+  return true;
+}
+
+async function isAlive(path: string, holder: LockFile): Promise<boolean> {
+  if (holder.host === hostname()) {
+    try {
+      process.kill(holder.pid, 0);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    }
+    return holder.started === null || startTime(holder.pid) === holder.started;
+  }
+  // The other host's clock may differ from ours: watch whether the time of the file moves, not how old it is.
+  const before = await touchedAt(path);
+  const end = Date.now() + foreignTimeoutMs;
+  while (Date.now() < end) {
+    await delay(500);
+    if ((await touchedAt(path)) !== before) return true;
+  }
+  return false;
+}
+
+async function touchedAt(path: string): Promise<number | undefined> {
+  return (await stat(path).catch(() => undefined))?.mtimeMs;
+}
+
+/** Start time of a process in clock ticks since boot; null where the system does not tell. */
+function startTime(pid: number): string | null {
+  try {
+    const line = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name of the program, in parentheses, may hold spaces: fields are counted behind it.
+    return line.slice(line.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function held(path: string, mine: LockFile): RunLock {
+  const released = new AbortController();
+  const touching = repeat(
+    touchMs,
+    released.signal,
+    () => utimes(path, new Date(), new Date()),
+    () => undefined,
+  );
+  const check = async () => {
+    const current = await readLock(path);
+    if (current?.token === mine.token) return;
+    const taker = current ? `process ${current.pid} on ${current.host}` : "somebody who removed the lock";
+    throw new Error(`this producer lost its run to ${taker}: nothing more is written`);
+  };
+  return {
+    epoch: mine.epoch,
+    check,
+    [Symbol.asyncDispose]: async () => {
+      released.abort();
+      await touching;
+      if ((await readLock(path))?.token === mine.token) await rm(path);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { isDeepStrictEqual } from "node:util";
+import type { RunFile } from "../shared/run-file.ts";
+import { UsageError } from "../shared/usage-error.ts";
+
+/** What a run is asked for, whether it is new or resumed. */
+export type RunSettings = Pick<
+  RunFile,
+  | "source"
+  | "profile"
+  | "model"
+  | "parameters"
+  | "numGenerations"
+  | "maxGenerationsPerCall"
+  | "limit"
+  | "attempts"
+  | "timeoutMs"
+  | "durable"
+> & { seed?: number | undefined };
+
+/** Shows a setting in a message. */
+function show(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** What was asked then and is asked now, of the settings that a run keeps for good. */
+function fixedSettings(then: RunFile, now: RunSettings): [string, unknown, unknown][] {
+  return [
+    ["dataset", then.source.path, now.source.path],
+    ["format", then.source.format, now.source.format],
+    ["prompt column", then.source.promptColumn, now.source.promptColumn],
+    ["id column", then.source.idColumn ?? null, now.source.idColumn ?? null],
+    ["parameters column", then.source.paramsColumn ?? null, now.source.paramsColumn ?? null],
+    ["parameters from columns", then.source.paramFrom, now.source.paramFrom],
+    ["provider", then.profile.name, now.profile.name],
+    ["base URL (by its hash)", then.profile.hash, now.profile.hash],
+    ["model", then.model, now.model],
+    ["parameters", then.parameters, now.parameters],
+    ["seed", then.seed, now.seed ?? then.seed],
+  ];
+}
+
+/**
+ * Takes over what may change on resume.
+ * @throws UsageError naming everything that differs and may not
+ */
+export function resumedRun(then: RunFile, now: RunSettings, directory: string): RunFile {
+  const differences = fixedSettings(then, now).filter(([, before, after]) => !isDeepStrictEqual(before, after));
+  const problems = differences.map(([name, before, after]) => `${name} was ${show(before)}, now ${show(after)}`);
+  if (now.numGenerations < then.numGenerations) {
+    problems.push(`images a prompt were ${then.numGenerations}, now ${now.numGenerations} (may only grow)`);
+  }
+  if (now.limit !== null && (then.limit === null || now.limit < then.limit)) {
+    problems.push(`limit was ${then.limit ?? "none"}, now ${now.limit} (may only grow)`);
+  }
+  if (problems.length > 0) {
+    throw new UsageError(
+      `${directory} holds run ${then.id}, which was asked for something else: ${problems.join("; ")}. ` +
+        "Give the same settings, or start a new run with another --out",
+    );
+  }
+  const { numGenerations, maxGenerationsPerCall, limit, attempts, timeoutMs, durable } = now;
+  return { ...then, numGenerations, maxGenerationsPerCall, limit, attempts, timeoutMs, durable };
+}

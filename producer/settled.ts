@@ -1,0 +1,113 @@
+import type { FailureKind } from "../shared/failure.ts";
+import type { JournalLine } from "../shared/journal-line.ts";
+import { addUsage, type PromptState, type Usage } from "../shared/result.ts";
+import type { RunFile } from "../shared/run-file.ts";
+
+const codes: Record<PromptState, number> = { succeeded: 1, partial: 2, failed: 3, rejected: 4 };
+const states: readonly PromptState[] = ["succeeded", "partial", "failed", "rejected"];
+
+/** Where a line stands in the journal, in bytes. */
+export interface LinePlace {
+  offset: number;
+  length: number;
+}
+
+/** Sums over a run. */
+export interface Totals {
+  prompts: Record<PromptState, number>;
+  images: number;
+  calls: number;
+  retries: number;
+  throttled: number;
+  usage: Usage;
+  costUsd: number | undefined;
+  failures: Partial<Record<FailureKind, number>>;
+}
+
+/** The part of a journal line that sums and states are made of. */
+export type SettledLine = Pick<
+  JournalLine,
+  "index" | "round" | "state" | "numGenerations" | "newImages" | "calls" | "retries" | "throttled"
+> &
+  Partial<Pick<JournalLine, "usage" | "costUsd" | "failures">>;
+
+/**
+ * Which prompts are settled, one byte a prompt, and the sums of the journal. A prompt that the run asks more of than the
+ * journal has (more images, or another round for its failure) counts as unsettled, and where its line stands is known.
+ */
+export class Settled {
+  readonly #run: Pick<RunFile, "round" | "numGenerations" | "retryKinds">;
+  readonly totals: Totals = {
+    prompts: { succeeded: 0, partial: 0, failed: 0, rejected: 0 },
+    images: 0,
+    calls: 0,
+    retries: 0,
+    throttled: 0,
+    usage: {},
+    costUsd: undefined,
+    failures: {},
+  };
+  /** Lines of prompts to be done again: their images are kept. */
+  readonly redo = new Map<number, LinePlace>();
+  #codes = new Uint8Array(4096);
+  #count = 0;
+
+  constructor(run: Pick<RunFile, "round" | "numGenerations" | "retryKinds">) {
+    this.#run = run;
+  }
+
+  /** How many prompts are settled, rejected rows included. */
+  get count(): number {
+    return this.#count;
+  }
+
+  has(index: number): boolean {
+    return (this.#codes[index] ?? 0) !== 0;
+  }
+
+  /** Takes over a line of the journal. `place` says where it stands, if it may have to be done again. */
+  add(line: SettledLine, place?: LinePlace): void {
+    const { totals } = this;
+    this.#forget(line.index);
+    totals.images += line.newImages;
+    totals.calls += line.calls;
+    totals.retries += line.retries;
+    totals.throttled += line.throttled;
+    totals.usage = addUsage(totals.usage, line.usage) ?? {};
+    if (line.costUsd !== undefined) totals.costUsd = (totals.costUsd ?? 0) + line.costUsd;
+    if (place && this.#asksMore(line)) {
+      this.redo.set(line.index, place);
+      return;
+    }
+    this.redo.delete(line.index);
+    for (const { kind } of line.failures ?? []) totals.failures[kind] = (totals.failures[kind] ?? 0) + 1;
+    this.#set(line.index, codes[line.state]);
+    totals.prompts[line.state] += 1;
+    this.#count += 1;
+  }
+
+  #forget(index: number): void {
+    const code = this.#codes[index] ?? 0;
+    if (code === 0) return;
+    this.totals.prompts[states[code - 1]!] -= 1;
+    this.#codes[index] = 0;
+    this.#count -= 1;
+  }
+
+  #asksMore(line: SettledLine): boolean {
+    const { round, numGenerations, retryKinds } = this.#run;
+    if (line.state === "rejected") return false;
+    if (line.numGenerations < numGenerations) return true;
+    if (line.round >= round || line.state === "succeeded") return false;
+    return retryKinds === null || (line.failures ?? []).some(({ kind }) => retryKinds.includes(kind));
+  }
+
+  #set(index: number, code: number): void {
+    if (index >= this.#codes.length) {
+      const larger = new Uint8Array(Math.max(index + 1, this.#codes.length * 2));
+      larger.set(this.#codes);
+      this.#codes = larger;
+    }
+    this.#codes[index] = code;
+  }
+}

@@ -1,0 +1,73 @@
+import type { FailureKind } from "../shared/failure.ts";
+import type { JournalLine } from "../shared/journal-line.ts";
+import type { LaneState } from "../shared/lane-state.ts";
+import { canaryPrompts } from "./capacity.ts";
+
+/** Why a run ends before its dataset does. */
+export interface StopReason {
+  state: "stopped" | "cancelled" | "interrupted";
+  /** What happened and what to do. */
+  text: string;
+}
+
+const advice: Partial<Record<FailureKind, string>> = {
+  auth: "give a key that the provider accepts, then run the same command again",
+  quota: "top up the account or raise its limit, then run the same command again",
+  model_gone: "the model cannot be used: start a new run with another --model",
+};
+
+/** The reason to stop that a lane's pause is, if a person has to do something about it. */
+export function stopOfPause({ pause }: Pick<LaneState, "pause">): StopReason | undefined {
+  if (!pause || pause.kind === "person") return undefined;
+  const what = advice[pause.kind] ?? "mend the cause, then run the same command again";
+  return { state: "stopped", text: `${pause.kind}: ${pause.reason} (${what})` };
+}
+
+/**
+ * Watches the first results of a run: if they are all refused alike, the rest would be, too.
+ * Then looks for more failures than `maxFailures`.
+ */
+export class FailureWatch {
+  readonly #maxFailures: number | undefined;
+  #first: Set<string> | undefined;
+  #seen = 0;
+  #failed = 0;
+
+  constructor(maxFailures: number | undefined, proven: boolean) {
+    this.#maxFailures = maxFailures;
+    this.#first = proven ? undefined : new Set();
+  }
+
+  /** Whether a prompt has come back right. */
+  get proven(): boolean {
+    return this.#first === undefined;
+  }
+
+  /** Takes settled prompts; gives the reason to stop, if there is one now. */
+  see(lines: readonly JournalLine[]): StopReason | undefined {
+    for (const { state, failures } of lines) {
+      if (state === "rejected") continue;
+      if (state !== "succeeded") this.#failed += 1;
+      if (state !== "failed") this.#first = undefined;
+      this.#seen += 1;
+      for (const { kind, status } of failures) this.#first?.add(`${kind} ${status ?? ""}`);
+    }
+    const [only] = this.#first ?? [];
+    if (this.#first?.size === 1 && only?.startsWith("invalid_request") && this.#seen >= canaryPrompts) {
+      const message = lines.at(-1)?.failures[0]?.message ?? only;
+      return {
+        state: "stopped",
+        text:
+          `the first ${this.#seen} prompts were all refused alike (${only.trim()}): ${message} ` +
+          "(mend the parameter and start a new run with another --out, or run `retry` once the server takes it)",
+      };
+    }
+    if (this.#maxFailures !== undefined && this.#failed > this.#maxFailures) {
+      return {
+        state: "stopped",
+        text: `${this.#failed} prompts failed, more than --max-failures ${this.#maxFailures} (see \`imagemill failures\`)`,
+      };
+    }
+    return undefined;
+  }
+}

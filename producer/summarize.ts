@@ -1,0 +1,30 @@
+import type { RunFile, RunState, RunSummary } from "../shared/run-file.ts";
+import type { EngineEnd } from "./run-engine.ts";
+import type { Settled } from "./settled.ts";
+
+/** What a run came to, from the sums of its journal. Seconds add up over its lives. */
+export function summarize(
+  { run, settled, directory }: { run: RunFile; settled: Settled; directory: string },
+  { stop }: EngineEnd,
+  elapsedMs: number,
+): RunSummary {
+  const { prompts, images, calls, retries, throttled, usage, costUsd } = settled.totals;
+  const isWhole = prompts.partial + prompts.failed + prompts.rejected === 0;
+  const finished: RunState = isWhole ? "completed" : "completed_with_failures";
+  const stopped: RunState = stop?.state === "cancelled" ? "cancelled" : "stopped";
+  const before = run.summary?.seconds ?? 0;
+  return {
+    run: run.id,
+    state: stop ? stopped : finished,
+    out: directory,
+    prompts: { total: settled.count, ...prompts },
+    images,
+    calls,
+    retries,
+    throttled,
+    usage,
+    costUsd: costUsd === undefined ? null : Math.round(costUsd * 1e6) / 1e6,
+    seconds: Math.round((before + elapsedMs / 1000) * 1000) / 1000,
+    ...(stop && { reason: stop.text }),
+  };
+}

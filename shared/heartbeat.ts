@@ -1,0 +1,24 @@
+import { z } from "zod";
+
+/** Time between two heartbeats. Short, since a stalled job waits for the calls that they list. */
+export const heartbeatIntervalMs = 2_000;
+/** How long a heartbeat counts after its worker went silent. */
+export const heartbeatTtlMs = 8_000;
+
+/** What a worker tells of itself, per lane. */
+export const Heartbeat = z.object({
+  v: z.literal(1),
+  worker: z.string(),
+  host: z.string(),
+  pid: z.int(),
+  version: z.string(),
+  concurrency: z.int(),
+  /** False once the provider refused the worker's key. */
+  fit: z.boolean(),
+  /** Ids of the calls in flight: a job id, for the call or the only call of a prompt. */
+  calls: z.array(z.string()),
+  rssBytes: z.int(),
+  /** Why the worker waits with starting calls, where it does. */
+  waiting: z.string().optional(),
+});
+export type Heartbeat = z.infer<typeof Heartbeat>;

@@ -1,0 +1,68 @@
+import { describeBytes } from "./describe-bytes.ts";
+import { readGif, readJpeg, readPng, readWebp } from "./image-formats.ts";
+
+export type ImageFormat = "png" | "jpeg" | "webp" | "gif";
+
+/** What the bytes of an image say of themselves. Width and height are in pixels. */
+export interface CheckedImage {
+  format: ImageFormat;
+  /** File name extension without the dot. */
+  extension: "png" | "jpg" | "webp" | "gif";
+  mediaType: string;
+  width: number;
+  height: number;
+}
+
+/** Why bytes are not taken as an image. Its message begins in the middle of a sentence: "is …". */
+export class ImageCheckError extends Error {
+  override readonly name = "ImageCheckError";
+}
+
+/** Limits of {@link checkImage}. */
+export interface ImageCaps {
+  /** Default 64 MB (67,108,864): several times the largest PNG that a known model answers with. */
+  maxBytes?: number;
+  /** Width times height. Default 100 million: twelve times the largest size of any known model (3840x2160). */
+  maxPixels?: number;
+}
+
+export const defaultMaxImageBytes = 64 * 1024 * 1024;
+export const defaultMaxPixels = 100_000_000;
+
+const formats = [
+  { format: "png", extension: "png", magic: /^\x89PNG\r\n[^]\n/, read: readPng },
+  { format: "jpeg", extension: "jpg", magic: /^\xff\xd8\xff/, read: readJpeg },
+  { format: "webp", extension: "webp", magic: /^RIFF[^]{4}WEBP/, read: readWebp },
+  { format: "gif", extension: "gif", magic: /^GIF8[79]a/, read: readGif },
+] as const;
+
+/**
+ * Makes sure that the bytes are one whole PNG, JPEG, WebP or GIF image by walking its structure: no pixel is decoded, no
+ * byte copied. A file that was cut anywhere is refused; padding after the end is not.
+ * @throws ImageCheckError with the reason
+ */
+export function checkImage(bytes: Uint8Array, caps: ImageCaps = {}): CheckedImage {
+  const { maxBytes = defaultMaxImageBytes, maxPixels = defaultMaxPixels } = caps;
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.length > maxBytes) {
+    throw new ImageCheckError(`is ${view.length} bytes large, more than the limit of ${maxBytes}`);
+  }
+  const start = view.toString("latin1", 0, 12);
+  const known = formats.find(({ magic }) => magic.test(start));
+  if (!known)
+    throw new ImageCheckError(`is not a PNG, JPEG, WebP or GIF image but ${describeBytes(view)}`);
+  const { format, extension } = known;
+  const reading = known.read(view);
+  if ("fault" in reading)
+    throw new ImageCheckError(`is a ${format.toUpperCase()} that ${reading.fault}`);
+  const { width, height } = reading;
+  if (width === 0 || height === 0) {
+    throw new ImageCheckError(`is a ${format.toUpperCase()} of ${width}x${height} pixels`);
+  }
+  if (width * height > maxPixels) {
+    throw new ImageCheckError(
+      `is ${width}x${height} pixels large, more than the limit of ${maxPixels} pixels`,
+    );
+  }
+  return { format, extension, mediaType: `image/${format}`, width, height };
+}

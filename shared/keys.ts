@@ -1,0 +1,38 @@
+/** The prefix of every key unless another is given. */
+export const defaultPrefix = "imagemill";
+
+/** The Redis keys of one lane. ARCHITECTURE.md has the table of writers, readers and lifetimes. */
+export interface LaneKeys {
+  /** BullMQ's prefix: its own keys are `<queuePrefix>:<lane>:…`. */
+  queuePrefix: string;
+  /** Hash: run id → registration. */
+  runs: string;
+  /** Hash: why the lane is paused. */
+  pause: string;
+  /** String that lives as long as the lane has to wait, by Redis' own clock. */
+  hold: string;
+  /** Set of worker ids. */
+  workers: string;
+  /** String with a time to live: a worker's last heartbeat. */
+  heartbeat(worker: string): string;
+  /** Stream of a run's results. */
+  results(run: string): string;
+}
+
+export function laneKeys(prefix: string, lane: string): LaneKeys {
+  const base = `${prefix}:lane:${lane}`;
+  return {
+    queuePrefix: `${prefix}:queue`,
+    runs: `${base}:runs`,
+    pause: `${base}:pause`,
+    hold: `${base}:hold`,
+    workers: `${base}:workers`,
+    heartbeat: (worker) => `${base}:worker:${worker}`,
+    results: (run) => `${base}:results:${run}`,
+  };
+}
+
+/** Hash of all lanes that a producer has opened: lane → lane card. */
+export function lanesKey(prefix: string): string {
+  return `${prefix}:lanes`;
+}

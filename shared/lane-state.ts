@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { FailureKind } from "./failure.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { LaneKeys } from "./keys.ts";
+import type { RedisClient } from "./redis.ts";
+import { Registration } from "./registration.ts";
+
+/** Why a lane is paused. */
+export const LanePause = z.object({ kind: z.union([FailureKind, z.literal("person")]), reason: z.string() });
+export type LanePause = z.infer<typeof LanePause>;
+
+/** What a worker looks at before it starts a call. */
+export interface LaneState {
+  pause: LanePause | undefined;
+  /** How long the lane has to wait from now, in milliseconds; 0 when it may go on. */
+  holdMs: number;
+  runs: Map<string, Registration>;
+}
+
+/** Rejects with the first error of a pipeline, else gives its values. */
+export function pipelineValues(replies: [Error | null, unknown][] | null): unknown[] {
+  if (!replies) throw new Error("Redis gave no answer to a pipeline");
+  return replies.map(([error, value]) => {
+    if (error) throw error;
+    return value;
+  });
+}
+
+/** Reads pause, hold and runs of a lane in one round trip. */
+export async function readLaneState(redis: RedisClient, keys: LaneKeys): Promise<LaneState> {
+  const [pause, holdMs, runs] = pipelineValues(
+    await redis.pipeline().hgetall(keys.pause).pttl(keys.hold).hgetall(keys.runs).exec(),
+  ) as [Record<string, string>, number, Record<string, string>];
+  const parsed = LanePause.safeParse(pause);
+  return {
+    pause: parsed.success ? parsed.data : undefined,
+    holdMs: Math.max(0, holdMs),
+    runs: new Map(
+      Object.entries(runs).flatMap(([run, text]) => {
+        const registration = Registration.safeParse(JSON.parse(text));
+        return registration.success ? [[run, registration.data] as const] : [];
+      }),
+    ),
+  };
+}
+
+/** Lets no call of the lane start for `ms`, by Redis' clock; a longer hold that is set already stays. */
+export async function holdLane(redis: RedisClient, keys: LaneKeys, ms: number, reason: string): Promise<void> {
+  const script =
+    "if redis.call('pttl', KEYS[1]) < tonumber(ARGV[2]) then redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2]) end";
+  await redis.eval(script, 1, keys.hold, reason, Math.max(1, Math.ceil(ms)));
+}
+
+export async function pauseLane(redis: RedisClient, keys: LaneKeys, pause: LanePause): Promise<void> {
+  await redis.hset(keys.pause, pause);
+}
+
+export async function unpauseLane(redis: RedisClient, keys: LaneKeys): Promise<void> {
+  await redis.del(keys.pause, keys.hold);
+}
+
+/** Heartbeats of the living workers of a lane; forgets the ids of dead ones. */
+export async function readHeartbeats(redis: RedisClient, keys: LaneKeys): Promise<Heartbeat[]> {
+  const ids = await redis.smembers(keys.workers);
+  if (ids.length === 0) return [];
+  const pipeline = redis.pipeline();
+  for (const id of ids) pipeline.get(keys.heartbeat(id));
+  const texts = pipelineValues(await pipeline.exec()) as (string | null)[];
+  const dead = ids.filter((_, i) => texts[i] === null);
+  if (dead.length > 0) await redis.srem(keys.workers, ...dead);
+  return texts.flatMap((text) => {
+    const heartbeat = text === null ? undefined : Heartbeat.safeParse(JSON.parse(text));
+    return heartbeat?.success ? [heartbeat.data] : [];
+  });
+}

@@ -1,0 +1,59 @@
+import { open } from "node:fs/promises";
+
+const CHUNK_BYTES = 1024 * 1024;
+const LF = 0x0a;
+
+/** A line without its line feed, and the position of its first byte in the file. */
+export interface PlacedLine {
+  bytes: Buffer;
+  offset: number;
+}
+
+/**
+ * The lines of a file that end in a line feed, many at a time; `end` is the position up to which the file was read.
+ * A file that does not exist has none.
+ */
+export async function* lineBatches(
+  path: string,
+): AsyncGenerator<{ lines: PlacedLine[]; end: number }> {
+  const file = await openIfThere(path);
+  if (!file) return;
+  try {
+    let begun: Buffer[] = [];
+    let offset = 0;
+    let end = 0;
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, end);
+      if (bytesRead === 0) return;
+      end += bytesRead;
+      const lines: PlacedLine[] = [];
+      let start = 0;
+      for (
+        let stop = chunk.indexOf(LF);
+        stop !== -1 && stop < bytesRead;
+        stop = chunk.indexOf(LF, start)
+      ) {
+        const part = chunk.subarray(start, stop);
+        const bytes = begun.length === 0 ? part : Buffer.concat([...begun, part]);
+        begun = [];
+        lines.push({ bytes, offset });
+        offset += bytes.length + 1;
+        start = stop + 1;
+      }
+      if (start < bytesRead) begun.push(chunk.subarray(start, bytesRead));
+      yield { lines, end };
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function openIfThere(path: string) {
+  try {
+    return await open(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import { link, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { stateFolder } from "./run-file.ts";
+import { StorageError, type ImageStorage } from "./storage.ts";
+
+function isCode(error: unknown, code: string): boolean {
+  return (error as NodeJS.ErrnoException).code === code;
+}
+
+/** Says which file and why, and turns the error of the system into a {@link StorageError}. */
+async function storing<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new StorageError(`${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** Writes and closes a new file; `durable` waits until the disk has it. Leaves nothing behind when it fails. */
+async function writeNew(path: string, bytes: Uint8Array, durable: boolean): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    await file.writeFile(bytes);
+    if (durable) await file.datasync();
+    await file.close();
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await unlink(path).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Images in a local folder. `durable`: an image counts as stored once the disk has it (default: the system). */
+export function localStorage(directory: string, { durable = false } = {}): ImageStorage {
+  const temporary = join(directory, stateFolder, "tmp");
+  const made = new Set<string>();
+
+  async function ensureFolder(path: string): Promise<void> {
+    if (made.has(path)) return;
+    await mkdir(path, { recursive: true });
+    made.add(path);
+  }
+
+  /** Links the temporary file into place, or finds the valid image that is there already. */
+  async function commit(from: string, to: string, isValid: (bytes: Uint8Array) => boolean) {
+    try {
+      await link(from, to);
+      return undefined;
+    } catch (error) {
+      if (!isCode(error, "EEXIST")) throw error;
+    }
+    const standing = await readIfThere(to);
+    if (standing && isValid(standing)) return standing;
+    await rename(from, to);
+    return undefined;
+  }
+
+  async function syncFolder(path: string): Promise<void> {
+    const folder = await open(path, "r");
+    await folder.datasync().finally(() => folder.close());
+  }
+
+  return {
+    put: (file, bytes, isValid) => {
+      const to = join(directory, file);
+      return storing(to, async () => {
+        await ensureFolder(temporary);
+        await ensureFolder(dirname(to));
+        const from = join(temporary, randomUUID());
+        try {
+          await writeNew(from, bytes, durable);
+          const standing = await commit(from, to, isValid);
+          if (durable) await syncFolder(dirname(to));
+          return standing;
+        } catch (error) {
+          made.clear();
+          throw error;
+        } finally {
+          await unlink(from).catch((error: unknown) => {
+            if (!isCode(error, "ENOENT")) throw error;
+          });
+        }
+      });
+    },
+    get: (file) => storing(join(directory, file), () => readIfThere(join(directory, file))),
+  };
+}

@@ -1,0 +1,204 @@
+import { ProviderKind } from "./profile.ts";
+import type { Usage } from "./result.ts";
+
+/** A price for one image that holds only for this size or quality. */
+export interface ImagePrice {
+  size?: string;
+  quality?: string;
+  usd: number;
+}
+
+/** What is known of a model: what it takes, what it limits, what it costs. Data only. */
+export interface ModelCard {
+  kind: ProviderKind;
+  id: string;
+  /** False for a model that is not in the registry: then everything here is a safe assumption. */
+  known: boolean;
+  /** Images that one call can make. */
+  maxGenerationsPerCall: number;
+  /** Longest prompt in characters; null where no limit is known. */
+  maxPromptChars: number | null;
+  takesSeed: boolean;
+  /** `base64`: images always come in the answer; `either`: `response_format` chooses between that and URLs. */
+  answers: "base64" | "either";
+  /** Names of the parameters that the model takes; undefined: all that its provider kind has. */
+  parameters?: readonly string[];
+  /** Allowed sizes; `free`: any WxH by the rules of gpt-image-2; undefined: any WxH. */
+  sizes?: readonly string[] | "free";
+  qualities?: readonly string[];
+  /** Values of `output_format` whose images can be stored (SVG cannot). */
+  formats?: readonly string[];
+  /** The date (YYYY-MM-DD) on which the provider's public service shuts the model down. */
+  shutdownOn?: string;
+  /** US dollars for one image at the defaults. */
+  pricePerImageUsd?: number;
+  /** Other prices per image; the first that fits the call's size and quality holds. */
+  prices?: readonly ImagePrice[];
+  /** US dollars per million tokens. */
+  pricing?: { textIn: number; imageIn: number; imageOut: number };
+}
+
+type Facts = Omit<ModelCard, "kind" | "id" | "known">;
+
+const gptImageParameters = [
+  "size",
+  "quality",
+  "output_format",
+  "output_compression",
+  "background",
+  "moderation",
+  "user",
+  "safety_identifier",
+] as const;
+
+const gptImage1: Facts = {
+  maxGenerationsPerCall: 10,
+  maxPromptChars: 32_000,
+  takesSeed: false,
+  answers: "base64",
+  parameters: gptImageParameters,
+  sizes: ["1024x1024", "1536x1024", "1024x1536", "auto"],
+  qualities: ["low", "medium", "high", "auto"],
+  formats: ["png", "jpeg", "webp"],
+};
+
+const gptImage2: Facts = { ...gptImage1, sizes: "free" };
+
+const gptImage25: Facts = {
+  ...gptImage2,
+  qualities: ["low", "medium", "high", "xhigh", "max", "auto"],
+};
+
+const gptImage26: Facts = {
+  ...gptImage25,
+  parameters: [...gptImageParameters, "complexity", "frame_count", "frame_duration_ms"],
+  formats: ["png", "jpeg", "webp", "gif"],
+};
+
+const simulated: Facts = {
+  maxGenerationsPerCall: 10,
+  maxPromptChars: 32_000,
+  takesSeed: true,
+  answers: "either",
+  pricePerImageUsd: 0.04,
+};
+
+const openaiModels: Record<string, Facts> = {
+  "dall-e-2": {
+    maxGenerationsPerCall: 10,
+    maxPromptChars: 1000,
+    takesSeed: false,
+    answers: "either",
+    parameters: ["size", "quality", "response_format", "user"],
+    sizes: ["256x256", "512x512", "1024x1024"],
+    qualities: ["standard"],
+    shutdownOn: "2026-05-12",
+    pricePerImageUsd: 0.02,
+    prices: [
+      { size: "512x512", usd: 0.018 },
+      { size: "256x256", usd: 0.016 },
+    ],
+  },
+  "dall-e-3": {
+    maxGenerationsPerCall: 1,
+    maxPromptChars: 4000,
+    takesSeed: false,
+    answers: "either",
+    parameters: ["size", "quality", "style", "response_format", "user"],
+    sizes: ["1024x1024", "1792x1024", "1024x1792"],
+    qualities: ["standard", "hd"],
+    shutdownOn: "2026-05-12",
+    pricePerImageUsd: 0.04,
+    prices: [
+      { size: "1792x1024", quality: "hd", usd: 0.12 },
+      { size: "1024x1792", quality: "hd", usd: 0.12 },
+      { size: "1792x1024", usd: 0.08 },
+      { size: "1024x1792", usd: 0.08 },
+      { quality: "hd", usd: 0.08 },
+    ],
+  },
+  "gpt-image-1": { ...gptImage1, shutdownOn: "2026-10-23" },
+  "gpt-image-1-mini": { ...gptImage1, shutdownOn: "2026-12-01" },
+  "gpt-image-1.5": { ...gptImage1, shutdownOn: "2026-12-01" },
+  "chatgpt-image-latest": { ...gptImage1, shutdownOn: "2026-12-01" },
+  "gpt-image-2": gptImage2,
+  "gpt-image-2-2026-04-21": gptImage2,
+  "gpt-image-2.5-sunburst": gptImage25,
+  "gpt-image-2.5-sunburst-2026-09-08": gptImage25,
+  "gpt-image-2.5-flare": gptImage25,
+  "gpt-image-2.5-flare-2026-09-08": gptImage25,
+  "gpt-image-2.6-sunburst": { ...gptImage26, pricing: { textIn: 5, imageIn: 8, imageOut: 30 } },
+  "gpt-image-2.6-flare": gptImage26,
+  "imagemill-sim-1": { ...simulated, maxGenerationsPerCall: 1 },
+  "imagemill-sim-10": simulated,
+};
+
+const huggingface: Facts = {
+  maxGenerationsPerCall: 1,
+  maxPromptChars: null,
+  takesSeed: true,
+  answers: "base64",
+};
+
+const unknownOpenai: Facts = {
+  maxGenerationsPerCall: 1,
+  maxPromptChars: 32_000,
+  takesSeed: false,
+  answers: "either",
+};
+
+const huggingfaceModels: Record<string, Facts> = {
+  "black-forest-labs/FLUX.1-schnell": huggingface,
+  "black-forest-labs/FLUX.1-dev": huggingface,
+  "stabilityai/stable-diffusion-3.5-large": huggingface,
+  "stabilityai/stable-diffusion-xl-base-1.0": huggingface,
+};
+
+const registry = { openai: openaiModels, huggingface: huggingfaceModels };
+const assumptions = { openai: unknownOpenai, huggingface };
+
+/** The card of a model. One that is not in the registry gets safe assumptions: one image a call, no seed at OpenAI. */
+export function findModel(kind: ProviderKind, model: string): ModelCard {
+  const models = registry[kind];
+  const known = Object.hasOwn(models, model);
+  return { kind, id: model, known, ...(known ? models[model]! : assumptions[kind]) };
+}
+
+/** The cards of every model in the registry, OpenAI's first. */
+export function listModels(): ModelCard[] {
+  return ProviderKind.options.flatMap((kind) =>
+    Object.keys(registry[kind]).map((id) => findModel(kind, id)),
+  );
+}
+
+/** The provider kind that a model's name tells of; undefined where it tells nothing. */
+export function inferProviderKind(model: string): ProviderKind | undefined {
+  if (Object.hasOwn(openaiModels, model) || /^(gpt-image|chatgpt-image|dall-e)/.test(model))
+    return "openai";
+  if (/^[\w.-]+\/[\w.-]+$/.test(model)) return "huggingface";
+  return undefined;
+}
+
+/**
+ * What a call cost in US dollars: by its token usage where the model's tokens are priced, else by the price per image for
+ * the call's size and quality. Undefined where no price is known. An estimate: a server at a custom base URL may ask
+ * for less, or nothing.
+ */
+export function estimateCost(
+  card: ModelCard,
+  images: number,
+  usage?: Usage,
+  parameters: Record<string, unknown> = {},
+): number | undefined {
+  if (card.pricing && usage?.outputTokens !== undefined) {
+    const { textIn, imageOut } = card.pricing;
+    return ((usage.inputTokens ?? 0) * textIn + usage.outputTokens * imageOut) / 1_000_000;
+  }
+  const special = card.prices?.find(
+    (price) =>
+      (price.size === undefined || price.size === parameters["size"]) &&
+      (price.quality === undefined || price.quality === parameters["quality"]),
+  );
+  const price = special?.usd ?? card.pricePerImageUsd;
+  return price === undefined ? undefined : price * images;
+}

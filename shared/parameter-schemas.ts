@@ -1,0 +1,111 @@
+import { z } from "zod";
+import type { ModelCard } from "./model-registry.ts";
+
+/** A schema per parameter name. Its description and its type are what people are shown. */
+export type ParameterSchemas = Record<string, z.ZodType>;
+
+/**
+ * Any size that gpt-image-2 makes: multiples of 16, at most 3:1, at most as long and as many pixels as 3840x2160.
+ * https://developers.openai.com/api/docs/guides/image-generation
+ */
+function isFreeSize(size: string): boolean {
+  if (size === "auto") return true;
+  const [, width, height] = (/^(\d{1,5})x(\d{1,5})$/.exec(size) ?? []).map(Number);
+  if (!width || !height || width % 16 !== 0 || height % 16 !== 0) return false;
+  const [short, long] = width < height ? [width, height] : [height, width];
+  return long <= 3840 && short * long <= 3840 * 2160 && long <= 3 * short;
+}
+
+function sizeSchema(sizes: ModelCard["sizes"]): z.ZodType {
+  if (sizes === "free") {
+    const rule = "expected WIDTHxHEIGHT in multiples of 16, at most 3840x2160 and 3:1, or `auto`";
+    return z.string().refine(isFreeSize, rule);
+  }
+  if (sizes) return z.enum(sizes);
+  return z
+    .string()
+    .regex(/^([1-9]\d{0,4}x[1-9]\d{0,4}|auto)$/, "expected WIDTHxHEIGHT in pixels, or `auto`");
+}
+
+/** One of the values where the card lists them, else any text. */
+function choice(values: readonly string[] | undefined): z.ZodType {
+  return values ? z.enum(values) : z.string().min(1);
+}
+
+const seed = z
+  .int()
+  .min(0)
+  .max(Number.MAX_SAFE_INTEGER)
+  .describe("Seed of the image; usually set by the run's --seed");
+const negativePrompt = z.string().describe("What the image should not show");
+
+function openaiSchemas(card: ModelCard): ParameterSchemas {
+  return {
+    size: sizeSchema(card.sizes).describe("Width and height in pixels, such as 1024x1024"),
+    quality: choice(card.qualities).describe("How much work goes into the image"),
+    style: z
+      .enum(["vivid", "natural"])
+      .describe("vivid: dramatic; natural: closer to a photograph"),
+    response_format: z
+      .enum(["url", "b64_json"])
+      .describe("Whether images come as URLs or in the answer itself"),
+    output_format: choice(card.formats).describe("File format of the images"),
+    output_compression: z
+      .int()
+      .min(0)
+      .max(100)
+      .describe("Percent; for output_format jpeg and webp only"),
+    background: z
+      .enum(["transparent", "opaque", "auto"])
+      .describe("transparent needs output_format png or webp"),
+    moderation: z.enum(["auto", "low"]).describe("How strictly the provider filters"),
+    complexity: z
+      .enum(["low", "medium", "high"])
+      .describe("How much planning goes before the drawing"),
+    frame_count: z
+      .int()
+      .min(2)
+      .max(16)
+      .describe("Frames of an animation; for output_format gif only"),
+    frame_duration_ms: z
+      .int()
+      .min(10)
+      .max(655_350)
+      .describe("Milliseconds per frame; for output_format gif only"),
+    user: z
+      .string()
+      .describe("Your own name for the person who asks, for the provider's abuse checks"),
+    safety_identifier: z.string().describe("Hashed id of the person who asks; replaces user"),
+    seed,
+    negative_prompt: negativePrompt,
+  };
+}
+
+const huggingfaceSchemas: ParameterSchemas = {
+  negative_prompt: negativePrompt,
+  width: z.int().min(1).max(16_384).describe("Width in pixels"),
+  height: z.int().min(1).max(16_384).describe("Height in pixels"),
+  num_inference_steps: z
+    .int()
+    .min(1)
+    .max(1000)
+    .describe("Denoising steps: more are slower and usually better"),
+  guidance_scale: z.number().min(0).describe("How closely the image follows the prompt"),
+  scheduler: z.string().min(1).describe("Name of another scheduler that the model can use"),
+  seed,
+};
+
+const cache = new WeakMap<ModelCard, ParameterSchemas>();
+
+/** The schemas of every parameter that the model's provider kind knows, narrowed by what the card says of its values. */
+export function parameterSchemas(card: ModelCard): ParameterSchemas {
+  if (card.kind === "huggingface") return huggingfaceSchemas;
+  let schemas = cache.get(card);
+  if (!schemas) cache.set(card, (schemas = openaiSchemas(card)));
+  return schemas;
+}
+
+/** Names of the parameters that this very model takes. */
+export function acceptedParameters(card: ModelCard): string[] {
+  return [...(card.parameters ?? Object.keys(parameterSchemas(card)))];
+}

@@ -1,0 +1,129 @@
+import type { EventEmitter } from "node:events";
+import { Cluster, Redis, type RedisOptions } from "ioredis";
+import type { RedisTarget } from "./redis-target.ts";
+
+/** What {@link connectRedis} returns. */
+export type RedisClient = Redis | Cluster;
+
+/** How a connection is used. */
+export interface RedisConnectionOptions {
+  /**
+   * `worker`: commands wait for a Redis that is away, as BullMQ's workers need.
+   * `producer`: commands fail after one reconnect, since the producer keeps what it could not write.
+   */
+  role: "worker" | "producer";
+  /** Shown by `CLIENT LIST`. Default `imagemill-<role>`. */
+  name?: string;
+}
+
+/**
+ * A client that connects at its first command or `connect()`, and reconnects for ever.
+ * Give it an `error` listener: {@link limitErrors}.
+ */
+export function connectRedis(target: RedisTarget, options: RedisConnectionOptions): RedisClient {
+  if (target.kind === "cluster") return connectCluster(target, options);
+  const common = {
+    ...commonOptions(target, options),
+    lazyConnect: true,
+    retryStrategy: retryDelay,
+    db: target.db,
+  };
+  if (target.kind === "socket") return new Redis({ ...common, path: target.path });
+  if (target.kind === "single") {
+    return new Redis({ ...common, ...target.node, ...(target.tls && { tls: {} }) });
+  }
+  return new Redis({
+    ...common,
+    sentinels: target.sentinels,
+    name: target.master,
+    sentinelRetryStrategy: retryDelay,
+    // Without it a connection to a master that was demoted but still answers would be kept.
+    failoverDetector: true,
+    ...(target.tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
+  });
+}
+
+function connectCluster(
+  target: Extract<RedisTarget, { kind: "cluster" }>,
+  options: RedisConnectionOptions,
+): Cluster {
+  return new Cluster(target.nodes, {
+    redisOptions: { ...commonOptions(target, options), ...(target.tls && { tls: {} }) },
+    lazyConnect: true,
+    clusterRetryStrategy: retryDelay,
+    // The default of a second is short for a cluster that is failing over.
+    slotsRefreshTimeout: 3_000,
+    // Certificates are for host names: nodes are connected by name, not by the address looked up for it.
+    ...(target.tls && {
+      dnsLookup: (host: string, callback: (error: null, address: string) => void) =>
+        callback(null, host),
+    }),
+  });
+}
+
+/** Soon at first, then less often; never much more than a second, so that a Redis that is back is used soon. */
+function retryDelay(times: number): number {
+  return Math.min(50 * 2 ** Math.min(times - 1, 5), 1_000) + Math.random() * 100;
+}
+
+function commonOptions(target: RedisTarget, { role, name }: RedisConnectionOptions) {
+  return {
+    username: target.username,
+    password: target.password,
+    connectionName: name ?? `imagemill-${role}`,
+    // BullMQ's workers refuse anything but null; a producer would rather know (FACTS: BullMQ 13).
+    maxRetriesPerRequest: role === "worker" ? null : 1,
+    connectTimeout: 5_000,
+    // A host that vanished without closing its connections is noticed, instead of after TCP's quarter of an hour.
+    // Longer than any blocking command that we or BullMQ send (10 s).
+    socketTimeout: 30_000,
+    // While Redis loads its data, ask again each second, not each ten.
+    maxLoadingRetryTime: 1_000,
+    // After a failover the old master is read-only: connect anew. A worker's command is sent again, as it must not get lost.
+    reconnectOnError: (error) =>
+      error.message.startsWith("READONLY") ? (role === "worker" ? 2 : 1) : false,
+  } satisfies RedisOptions;
+}
+
+/**
+ * Listens to `error` events, which come by the thousand while Redis is away or full: the first of a burst is reported
+ * at once, the rest as one count at most every `intervalMs` (default 10 s). Returns a function that stops listening.
+ */
+export function limitErrors(
+  emitter: EventEmitter,
+  log: (message: string, count: number) => void,
+  intervalMs = 10_000,
+): () => void {
+  let unreported = 0;
+  let last = "";
+  let timer: NodeJS.Timeout | undefined;
+  const reportRest = () => {
+    if (unreported > 0) log(last, unreported);
+    // An interval without errors ends the burst.
+    timer = unreported > 0 ? setTimeout(reportRest, intervalMs).unref() : undefined;
+    unreported = 0;
+  };
+  const listener = (error: unknown) => {
+    last = messageOf(error);
+    if (timer) {
+      unreported += 1;
+      return;
+    }
+    log(last, 1);
+    timer = setTimeout(reportRest, intervalMs).unref();
+  };
+  emitter.on("error", listener);
+  return () => {
+    emitter.off("error", listener);
+    clearTimeout(timer);
+    if (unreported > 0) log(last, unreported);
+    unreported = 0;
+  };
+}
+
+/** Node's error for a name with several addresses has an empty message; its parts have one. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "")
+    return error.errors.map(messageOf).join("; ");
+  return error instanceof Error ? error.message || error.name : String(error);
+}

@@ -1,0 +1,15 @@
+import { z } from "zod";
+
+/** A run as its lane knows it: written by the producer, read by workers and the monitor. */
+export const Registration = z.object({
+  v: z.literal(1),
+  run: z.string(),
+  round: z.int().min(0),
+  /** Where the run directory is: an absolute path. */
+  location: z.string(),
+  /** The producer's host, for messages. */
+  host: z.string(),
+  state: z.enum(["running", "paused", "cancelled"]),
+  reason: z.string().optional(),
+});
+export type Registration = z.infer<typeof Registration>;

@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Redis } from "ioredis";
+
+export interface TestRedisOptions {
+  /** True: a free TCP port on 127.0.0.1 instead of a Unix socket. */
+  tcp?: boolean;
+  /** Further arguments of redis-server, such as `["--maxmemory", "4mb"]`. */
+  arguments?: string[];
+}
+
+/** A private Redis server without persistence. */
+export interface TestRedis extends AsyncDisposable {
+  /** A URL that `shared/redis.ts` takes. */
+  readonly url: string;
+  /** The temporary folder of the server. */
+  readonly directory: string;
+  readonly pid: number;
+  /** Ends the server as a crash does. */
+  kill(): Promise<void>;
+  /** Starts it again, empty, at the same address. */
+  start(): Promise<void>;
+  /** Ends the server and removes what it left. */
+  close(): Promise<void>;
+}
+
+/** A prefix for Redis keys that no other test has. */
+export function uniquePrefix(): string {
+  return `test-${randomBytes(6).toString("hex")}`;
+}
+
+/** A TCP port of 127.0.0.1 that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("Expected a TCP address");
+  return address.port;
+}
+
+/** Starts a Redis server of its own for one test file; close it in `afterAll`. */
+export async function startTestRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
+  const directory = await mkdtemp(join(tmpdir(), "imagemill-redis-"));
+  const socket = join(directory, "redis.sock");
+  const port = options.tcp ? await freePort() : 0;
+  const address =
+    port === 0
+      ? ["--port", "0", "--unixsocket", socket]
+      : ["--port", String(port), "--bind", "127.0.0.1"];
+  const settings = [
+    "--save",
+    "",
+    "--appendonly",
+    "no",
+    "--dir",
+    directory,
+    "--logfile",
+    join(directory, "redis.log"),
+  ];
+  const url = port === 0 ? `redis+unix://${socket}` : `redis://127.0.0.1:${port}`;
+
+  let server: ChildProcess;
+  const killNow = () => void server.kill("SIGKILL");
+  const start = async () => {
+    server = spawn("redis-server", [...address, ...settings, ...(options.arguments ?? [])], {
+      stdio: "ignore",
+    });
+    await once(server, "spawn");
+    await untilReady(
+      server,
+      port === 0 ? { path: socket } : { port, host: "127.0.0.1" },
+      directory,
+    );
+  };
+  const kill = async () => {
+    if (server.exitCode !== null || server.signalCode !== null) return;
+    server.kill("SIGKILL");
+    await once(server, "exit");
+  };
+  const close = async () => {
+    process.off("exit", killNow);
+    await kill();
+    await rm(directory, { recursive: true, force: true });
+  };
+
+  process.on("exit", killNow);
+  await start().catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  return {
+    url,
+    directory,
+    get pid() {
+      return server.pid!;
+    },
+    kill,
+    start,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function untilReady(
+  server: ChildProcess,
+  address: { path: string } | { port: number; host: string },
+  directory: string,
+): Promise<void> {
+  const client = new Redis({ ...address, retryStrategy: () => 5, maxRetriesPerRequest: null });
+  client.on("error", () => {});
+  const exit = new AbortController();
+  try {
+    await Promise.race([
+      // A server with a password is ready when it asks for it.
+      client.ping().catch((error: Error) => {
+        if (!error.message.startsWith("NOAUTH")) throw error;
+      }),
+      once(server, "exit", { signal: exit.signal }).then(async () => {
+        const log = await readFile(join(directory, "redis.log"), "utf8").catch(() => "");
+        throw new Error(`redis-server ended before it was ready:\n${log}`);
+      }),
+      delay(20_000, undefined, { signal: exit.signal }).then(() => {
+        throw new Error("redis-server was not ready after 20 s");
+      }),
+    ]);
+  } finally {
+    exit.abort();
+    client.disconnect();
+  }
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from "node:crypto";
+import { EventEmitter } from "node:events";
+import { hostname } from "node:os";
+import { defaultPrefix, lanesKey } from "../shared/keys.ts";
+import { LaneCard } from "../shared/lane-card.ts";
+import { silentLog, type Log } from "../shared/log.ts";
+import { profileIdentity, type Profile } from "../shared/profile.ts";
+import { connectRedis, limitErrors, type RedisClient } from "../shared/redis.ts";
+import type { RedisTarget } from "../shared/redis-target.ts";
+import { repeat } from "../shared/repeat.ts";
+import { LaneService } from "./lane-service.ts";
+import { createModel } from "./providers/index.ts";
+import type { ModelFactory } from "./run-contexts.ts";
+
+/** What a worker is made of. */
+export interface WorkerOptions {
+  /** Where the queue is. */
+  redis: RedisTarget;
+  /** The providers that it can reach: it serves the lanes of these. */
+  profiles: readonly Profile[];
+  /** Calls in flight at once, per lane. */
+  concurrency: number;
+  /** Default `imagemill`. */
+  prefix?: string | undefined;
+  /** Makes models; default: the built-in providers. */
+  createModel?: ModelFactory | undefined;
+  log?: Log | undefined;
+}
+
+/** A running worker. */
+export interface ImageWorker extends AsyncDisposable {
+  readonly id: string;
+  /** Calls in flight now. */
+  callsInFlight(): number;
+  /** Finishes calls in flight and hands the rest back; after `graceMs` gives up. Returns how many calls it gave up. */
+  close(graceMs: number): Promise<number>;
+}
+
+/** How often a worker looks for new lanes. */
+const discoveryMs = 1_000;
+
+/**
+ * Starts a worker: it serves every lane of its profiles, also those that producers open later.
+ */
+export async function createWorker(options: WorkerOptions): Promise<ImageWorker> {
+  const { profiles, concurrency, prefix = defaultPrefix, log = silentLog } = options;
+  const id = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
+  const redis = connectRedis(options.redis, { role: "worker", name: `imagemill-worker-${id}` });
+  const errors = new EventEmitter();
+  const onError = (error: Error) => errors.emit("error", error);
+  const stopListening = limitErrors(errors, (message, count) => log.warn({ count }, `Redis: ${message}`));
+  redis.on("error", onError);
+  const services = new Map<string, LaneService>();
+  const lanesServed = () => discover({ ...options, prefix, log, id, redis, services, onError, profiles, concurrency });
+  await lanesServed();
+  const closing = new AbortController();
+  const discovery = repeat(discoveryMs, closing.signal, lanesServed, onError);
+
+  const close = async (graceMs: number): Promise<number> => {
+    closing.abort();
+    await discovery;
+    const abandoned = await Promise.all(Array.from(services.values(), (service) => service.close(graceMs)));
+    stopListening();
+    redis.disconnect();
+    return abandoned.reduce((sum, calls) => sum + calls, 0);
+  };
+  return {
+    id,
+    callsInFlight: () => Array.from(services.values(), ({ calls }) => calls.size).reduce((sum, n) => sum + n, 0),
+    close,
+    [Symbol.asyncDispose]: async () => {
+      await close(0);
+    },
+  };
+}
+
+interface Discovery extends Omit<WorkerOptions, "redis"> {
+  id: string;
+  prefix: string;
+  log: Log;
+  redis: RedisClient;
+  services: Map<string, LaneService>;
+  onError: (error: Error) => void;
+}
+
+/** Starts a service for each lane of our profiles that has none yet. */
+async function discover(worker: Discovery): Promise<void> {
+  const { redis, prefix, services } = worker;
+  const lanes = await redis.hgetall(lanesKey(prefix));
+  for (const [lane, text] of Object.entries(lanes)) {
+    if (services.has(lane)) continue;
+    const card = LaneCard.safeParse(JSON.parse(text));
+    const profile = card.success && worker.profiles.find((candidate) => isSame(candidate, card.data));
+    if (!profile) continue;
+    const service = new LaneService({
+      worker: worker.id,
+      lane,
+      prefix,
+      profile,
+      concurrency: worker.concurrency,
+      redis,
+      createModel: worker.createModel ?? createModel,
+      log: worker.log,
+    });
+    services.set(lane, service);
+    await service.start(worker.onError);
+  }
+}
+
+function isSame(profile: Profile, { profile: wanted }: LaneCard): boolean {
+  const { name, kind, hash } = profileIdentity(profile);
+  return name === wanted.name && kind === wanted.kind && hash === wanted.hash;
+}

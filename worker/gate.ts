@@ -1,0 +1,118 @@
+import type { LanePause, LaneState } from "../shared/lane-state.ts";
+import { HandBack, RunCancelled } from "./job-moves.ts";
+import { ProviderHealth } from "./provider-health.ts";
+
+/** How long a job of a paused run stays away. */
+const pausedRunDelayMs = 3_000;
+
+type Verdict = { go: true } | { go: false; waitMs: number };
+
+/**
+ * Every call of a lane passes here before it starts: it waits while the lane is held or its provider is away, and goes
+ * back to the queue when the worker closes or the lane or the run is paused.
+ */
+export class Gate {
+  readonly health: ProviderHealth;
+  readonly #now: () => number;
+  readonly #waiters = new Set<() => void>();
+  readonly #storageTrouble = new Map<string, string>();
+  #runs: LaneState["runs"] = new Map();
+  #heldUntil = 0;
+  #pause: LanePause | undefined;
+  #closed: string | undefined;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+    this.health = new ProviderHealth(now);
+  }
+
+  /** Takes over what Redis says of the lane. */
+  update(state: LaneState): void {
+    this.#runs = state.runs;
+    this.#pause = state.pause;
+    this.#heldUntil = state.holdMs > 0 ? Math.max(this.#heldUntil, this.#now() + state.holdMs) : this.#heldUntil;
+    this.wake();
+  }
+
+  get pause(): LanePause | undefined {
+    return this.#pause;
+  }
+
+  /** Lets nothing start for `ms` in this worker; the lane's other workers learn it through Redis. */
+  hold(ms: number): void {
+    this.#heldUntil = Math.max(this.#heldUntil, this.#now() + ms);
+  }
+
+  pauseLane(pause: LanePause): void {
+    this.#pause = pause;
+    this.wake();
+  }
+
+  /** No call starts any more; who waits goes back to the queue. */
+  close(reason: string): void {
+    this.#closed = reason;
+    this.wake();
+  }
+
+  /** Calls of the run wait while its images cannot be stored; undefined: they can again. */
+  storageTrouble(run: string, trouble: string | undefined): void {
+    if (trouble === undefined) this.#storageTrouble.delete(run);
+    else this.#storageTrouble.set(run, trouble);
+    this.wake();
+  }
+
+  /** Why calls wait, for the heartbeat. */
+  get waitingFor(): string | undefined {
+    if (this.#pause) return `lane paused (${this.#pause.kind}): ${this.#pause.reason}`;
+    const [trouble] = this.#storageTrouble.values();
+    if (trouble !== undefined) return `storage: ${trouble}`;
+    if (this.health.away) return "provider away";
+    return this.#heldUntil > this.#now() ? "rate limit" : undefined;
+  }
+
+  /**
+   * Resolves when a call of the run may start.
+   * @throws HandBack when the worker closes, or lane or run are paused
+   * @throws RunCancelled
+   */
+  async enter(run: string): Promise<void> {
+    for (;;) {
+      const verdict = this.#verdict(run);
+      if (verdict.go) {
+        this.health.started();
+        return;
+      }
+      await this.#wakeOrTimeout(verdict.waitMs);
+    }
+  }
+
+  /** Lets everybody who waits look again. */
+  wake(): void {
+    for (const waiter of [...this.#waiters]) waiter();
+  }
+
+  #verdict(run: string): Verdict {
+    if (this.#closed !== undefined) throw new HandBack(this.#closed);
+    if (this.#pause) throw new HandBack(`lane paused: ${this.#pause.reason}`);
+    const state = this.#runs.get(run)?.state;
+    if (state === "cancelled") throw new RunCancelled(run);
+    if (state === "paused") throw new HandBack("run paused", pausedRunDelayMs);
+    const trouble = this.#storageTrouble.get(run);
+    if (trouble !== undefined) return { go: false, waitMs: Infinity };
+    const waitMs = Math.max(this.#heldUntil - this.#now(), this.health.waitMs);
+    return waitMs > 0 ? { go: false, waitMs } : { go: true };
+  }
+
+  async #wakeOrTimeout(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      const waiter = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(waiter);
+        resolve();
+      };
+      this.#waiters.add(waiter);
+      if (Number.isFinite(ms)) timer = setTimeout(waiter, ms);
+    });
+  }
+}

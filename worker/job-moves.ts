@@ -1,0 +1,27 @@
+/** The job goes back to the queue unspent: nothing of it was sent, or it has to be looked at again later. */
+export class HandBack extends Error {
+  override readonly name = "HandBack";
+  /** 0: at once, to the front; else after that many milliseconds. */
+  readonly delayMs: number;
+
+  constructor(reason: string, delayMs = 0) {
+    super(reason);
+    this.delayMs = delayMs;
+  }
+}
+
+/** An attempt failed and another one is due after `delayMs`. BullMQ counts it and shows the message. */
+export class RetryLater extends Error {
+  override readonly name = "RetryLater";
+  readonly delayMs: number;
+
+  constructor(reason: string, delayMs: number) {
+    super(reason);
+    this.delayMs = delayMs;
+  }
+}
+
+/** The run was cancelled: the job ends with nothing. */
+export class RunCancelled extends Error {
+  override readonly name = "RunCancelled";
+}

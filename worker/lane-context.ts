@@ -1,0 +1,35 @@
+import type { Queue } from "bullmq";
+import type { ProviderError } from "../shared/failure.ts";
+import type { Registration } from "../shared/registration.ts";
+import type { Log } from "../shared/log.ts";
+import type { PromptResult } from "../shared/result.ts";
+import type { Gate } from "./gate.ts";
+import type { RunContexts } from "./run-contexts.ts";
+
+/** What a job needs of the lane that it came from. */
+export interface LaneContext {
+  /** This worker's id. */
+  worker: string;
+  log: Log;
+  gate: Gate;
+  runs: RunContexts;
+  registration(run: string): Registration | undefined;
+  queue: Queue;
+  /** Ids of jobs whose calls are in flight here, from the call's start until its result is safe. */
+  calls: Set<string>;
+  /** Aborted when the grace time is over: calls in flight are given up. */
+  abandoned: AbortSignal;
+  /** Lets no worker of the lane start a call for `ms`. */
+  hold(ms: number, reason: string): Promise<void>;
+  /** The provider refused this worker's key: no more jobs of this lane here; the lane pauses if no other worker is fit. */
+  leave(failure: ProviderError): Promise<void>;
+  /** Pauses the lane for all workers. */
+  stop(failure: ProviderError): Promise<void>;
+  providerAnswered(): void;
+  /** Waits a moment for evidence; true where the provider is away, so that the attempt does not count. */
+  providerMissed(job: string, sent: boolean, evidenceMs: number): Promise<boolean>;
+  storageTrouble(run: string, trouble: string | undefined): void;
+  /** Resolves when no living worker has a call of this job, or of one of its sub-jobs, in flight. */
+  livingCallsEnded(jobId: string): Promise<void>;
+  addResult(result: PromptResult): Promise<void>;
+}

@@ -1,0 +1,253 @@
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { Worker, type Queue } from "bullmq";
+import type { ProviderError } from "../shared/failure.ts";
+import { heartbeatIntervalMs, heartbeatTtlMs, type Heartbeat } from "../shared/heartbeat.ts";
+import { laneKeys, type LaneKeys } from "../shared/keys.ts";
+import { openLaneQueue } from "../shared/lane-queue.ts";
+import { holdLane, pauseLane, readHeartbeats, readLaneState } from "../shared/lane-state.ts";
+import type { Log } from "../shared/log.ts";
+import type { Profile } from "../shared/profile.ts";
+import type { Registration } from "../shared/registration.ts";
+import type { RedisClient } from "../shared/redis.ts";
+import type { PromptResult } from "../shared/result.ts";
+import { repeat } from "../shared/repeat.ts";
+import { version } from "../shared/version.ts";
+import { Gate } from "./gate.ts";
+import { RetryLater } from "./job-moves.ts";
+import type { LaneContext } from "./lane-context.ts";
+import { livingCallsEnded } from "./living-calls.ts";
+import { processJob } from "./process-job.ts";
+import { RunContexts, type ModelFactory } from "./run-contexts.ts";
+
+/** How often a worker looks at the lane's state: a pause takes effect within that time. */
+const pollMs = 400;
+/** A job is given to another worker after this silence: longer than any healthy pause of the event loop. */
+const lockMs = 15_000;
+/** How often workers look for such jobs. */
+const stalledCheckMs = 5_000;
+
+/** What a lane service needs. */
+export interface LaneServiceOptions {
+  worker: string;
+  lane: string;
+  prefix: string;
+  profile: Profile;
+  concurrency: number;
+  /** Made for workers; stays the caller's. BullMQ makes a second one like it for its blocking reads. */
+  redis: RedisClient;
+  createModel: ModelFactory;
+  log: Log;
+}
+
+/** Serves one lane: takes its jobs through the pipeline, and keeps its heartbeat and its view of the lane's state. */
+export class LaneService implements LaneContext {
+  readonly worker: string;
+  readonly log: Log;
+  readonly gate = new Gate();
+  readonly runs: RunContexts;
+  readonly queue: Queue;
+  readonly calls = new Set<string>();
+  readonly #options: LaneServiceOptions;
+  readonly #keys: LaneKeys;
+  readonly #bull: Worker;
+  readonly #abandon = new AbortController();
+  readonly #background = new AbortController();
+  #registrations: ReadonlyMap<string, Registration> = new Map();
+  #fit = true;
+  #connectedAt = Date.now();
+  #heartbeats: { at: number; list: Promise<Heartbeat[]> } | undefined;
+  #loops: Promise<void>[] = [];
+
+  constructor(options: LaneServiceOptions) {
+    this.#options = options;
+    this.worker = options.worker;
+    this.log = options.log;
+    this.#keys = laneKeys(options.prefix, options.lane);
+    this.runs = new RunContexts(options.profile, options.createModel);
+    this.queue = openLaneQueue(options.lane, this.#keys, options.redis);
+    this.#bull = new Worker(options.lane, (job, token) => processJob(job, token!, this), {
+      connection: options.redis,
+      prefix: this.#keys.queuePrefix,
+      autorun: false,
+      name: options.worker,
+      concurrency: options.concurrency,
+      lockDuration: lockMs,
+      stalledInterval: stalledCheckMs,
+      // A job that stalls has not failed: its worker died, or Redis was away. BullMQ would give it up after one.
+      maxStalledCount: 1_000_000,
+      runRetryDelay: 1_000,
+      settings: {
+        backoffStrategy: (_made, _type, error) => (error instanceof RetryLater ? error.delayMs : 1_000),
+      },
+    });
+  }
+
+  get abandoned(): AbortSignal {
+    return this.#abandon.signal;
+  }
+
+  get fit(): boolean {
+    return this.#fit;
+  }
+
+  /** Learns the lane's state, beats once and starts taking jobs. */
+  async start(onError: (error: Error) => void): Promise<void> {
+    this.#bull.on("error", onError);
+    this.queue.on("error", onError);
+    this.#options.redis.on("ready", this.#reconnected);
+    await this.#poll();
+    await this.#beat();
+    const stopped = this.#background.signal;
+    this.#loops = [
+      repeat(pollMs, stopped, () => this.#poll(), onError),
+      repeat(heartbeatIntervalMs, stopped, () => this.#beat(), onError),
+      this.#bull.run().catch(onError),
+    ];
+  }
+
+  /**
+   * Stops taking jobs, hands unsent ones back and waits for the calls in flight; after `graceMs` they are given up.
+   * Returns how many were.
+   */
+  async close(graceMs: number): Promise<number> {
+    this.gate.close("the worker closes");
+    const closing = this.#bull.close();
+    const late = delay(graceMs, "late", { signal: this.#background.signal, ref: false }).catch(() => "closed");
+    let abandonedCalls = 0;
+    if ((await Promise.race([closing, late])) === "late") {
+      abandonedCalls = this.calls.size;
+      this.#abandon.abort(new Error("the grace time is over"));
+      await Promise.race([closing, delay(2_000)]);
+      await this.#bull.close(true);
+    }
+    this.#background.abort();
+    await Promise.all(this.#loops);
+    this.#options.redis.off("ready", this.#reconnected);
+    await this.#forget();
+    await this.queue.close();
+    await this.runs.close();
+    return abandonedCalls;
+  }
+
+  registration(run: string): Registration | undefined {
+    return this.#registrations.get(run);
+  }
+
+  async hold(ms: number, reason: string): Promise<void> {
+    this.gate.hold(ms);
+    await holdLane(this.#options.redis, this.#keys, ms, reason);
+  }
+
+  async leave(failure: ProviderError): Promise<void> {
+    if (!this.#fit) return;
+    this.#fit = false;
+    this.gate.close(`the provider refused the key of worker ${this.worker}`);
+    await this.#bull.pause(true);
+    await this.#beat();
+    this.log.error({ kind: failure.kind, status: failure.status }, `left the lane: ${failure.message}`);
+    const others = await readHeartbeats(this.#options.redis, this.#keys);
+    if (!others.some((heartbeat) => heartbeat.fit)) await this.#pauseLane(failure);
+  }
+
+  async stop(failure: ProviderError): Promise<void> {
+    if (this.gate.pause) return;
+    await this.#pauseLane(failure);
+  }
+
+  providerAnswered(): void {
+    if (this.gate.health.answered()) {
+      this.log.info({}, "the provider answers again");
+      this.gate.wake();
+    }
+  }
+
+  async providerMissed(job: string, sent: boolean, evidenceMs: number): Promise<boolean> {
+    const { health } = this.gate;
+    const before = health.away;
+    let away = health.missed(job, sent);
+    if (!away) {
+      await delay(evidenceMs);
+      away = health.away;
+    }
+    if (away && !before) this.log.warn({}, "the provider is away: one call at a time probes it, no attempt is burned");
+    this.gate.wake();
+    return away;
+  }
+
+  storageTrouble(run: string, trouble: string | undefined): void {
+    this.gate.storageTrouble(run, trouble);
+    if (trouble === undefined) this.log.info({ run }, "images can be stored again");
+    else this.log.error({ run }, `cannot store an image, its run waits here: ${trouble}`);
+  }
+
+  async livingCallsEnded(jobId: string): Promise<void> {
+    const sources = {
+      own: this.calls,
+      worker: this.worker,
+      heartbeats: () => this.#recentHeartbeats(),
+      connectedAt: () => this.#connectedAt,
+    };
+    await livingCallsEnded(jobId, sources, this.abandoned);
+  }
+
+  async addResult(result: PromptResult): Promise<void> {
+    await this.#options.redis.xadd(this.#keys.results(result.run), "*", "result", JSON.stringify(result));
+  }
+
+  readonly #reconnected = (): void => {
+    this.#connectedAt = Date.now();
+    this.#beat().catch((error: unknown) => this.log.warn({ error }, "heartbeat failed after reconnecting"));
+  };
+
+  async #pauseLane({ kind, message }: ProviderError): Promise<void> {
+    const pause = { kind, reason: message };
+    this.gate.pauseLane(pause);
+    this.log.error(pause, "the lane is paused");
+    await pauseLane(this.#options.redis, this.#keys, pause);
+  }
+
+  async #poll(): Promise<void> {
+    const state = await readLaneState(this.#options.redis, this.#keys);
+    this.#registrations = state.runs;
+    this.gate.update(state);
+    await this.runs.retain(state.runs);
+    const rests = state.pause !== undefined || !this.#fit;
+    if (rests && !this.#bull.isPaused()) await this.#bull.pause(true);
+    if (!rests && this.#bull.isPaused()) this.#bull.resume();
+  }
+
+  async #beat(): Promise<void> {
+    const { redis, concurrency } = this.#options;
+    const waiting = this.gate.waitingFor;
+    const heartbeat: Heartbeat = {
+      v: 1,
+      worker: this.worker,
+      host: hostname(),
+      pid: process.pid,
+      version,
+      concurrency,
+      fit: this.#fit,
+      calls: [...this.calls],
+      rssBytes: process.memoryUsage.rss(),
+      ...(waiting !== undefined && { waiting }),
+    };
+    await redis.set(this.#keys.heartbeat(this.worker), JSON.stringify(heartbeat), "PX", heartbeatTtlMs);
+    await redis.sadd(this.#keys.workers, this.worker);
+  }
+
+  async #forget(): Promise<void> {
+    const { redis } = this.#options;
+    if (redis.status !== "ready") return;
+    await redis.del(this.#keys.heartbeat(this.worker));
+    await redis.srem(this.#keys.workers, this.worker);
+  }
+
+  #recentHeartbeats(): Promise<Heartbeat[]> {
+    const now = Date.now();
+    if (!this.#heartbeats || now - this.#heartbeats.at > pollMs) {
+      this.#heartbeats = { at: now, list: readHeartbeats(this.#options.redis, this.#keys) };
+    }
+    return this.#heartbeats.list;
+  }
+}

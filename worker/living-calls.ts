@@ -1,0 +1,51 @@
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { heartbeatIntervalMs, type Heartbeat } from "../shared/heartbeat.ts";
+
+/** How often a waiting job looks whether the call of the living worker has ended. */
+const lookAgainMs = 500;
+
+/** Whether a call list names the job or one of its sub-jobs. */
+export function names(calls: Iterable<string>, jobId: string): boolean {
+  for (const call of calls) if (call === jobId || call.startsWith(`${jobId}-`)) return true;
+  return false;
+}
+
+/** False for a worker of this host whose process is gone, though its last heartbeat still counts. */
+function isAlive({ host, pid }: Heartbeat): boolean {
+  if (host !== hostname()) return true;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
+/** What {@link livingCallsEnded} looks at. */
+export interface CallSources {
+  /** Calls in flight in this worker. */
+  own: ReadonlySet<string>;
+  worker: string;
+  heartbeats(): Promise<Heartbeat[]>;
+  /** When the connection to Redis last came back, in milliseconds by `Date.now`. */
+  connectedAt(): number;
+}
+
+/**
+ * Resolves when no living worker has a call of the job in flight. After an outage everyone's heartbeats are missing at
+ * first, so nobody is believed dead before all had the time to beat.
+ */
+export async function livingCallsEnded(jobId: string, sources: CallSources, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const settleMs = sources.connectedAt() + 1.5 * heartbeatIntervalMs - Date.now();
+    if (settleMs > 0 && !names(sources.own, jobId)) {
+      await delay(settleMs, undefined, { signal });
+      continue;
+    }
+    const others = (await sources.heartbeats()).filter(({ worker }) => worker !== sources.worker);
+    const elsewhere = others.some((heartbeat) => names(heartbeat.calls, jobId) && isAlive(heartbeat));
+    if (!elsewhere && !names(sources.own, jobId)) return;
+    await delay(lookAgainMs, undefined, { signal });
+  }
+}

@@ -1,0 +1,162 @@
+import { attemptLimits, failureActions, ProviderError } from "../shared/failure.ts";
+import type { CallJob, CallOutcome, PromptJob } from "../shared/job.ts";
+import type { AttemptRecord } from "../shared/result.ts";
+import { StorageError } from "../shared/storage.ts";
+import { backoffMs } from "./backoff.ts";
+import { HandBack, RetryLater } from "./job-moves.ts";
+import type { GenerateOptions } from "./providers/image-model.ts";
+import { imageSeed } from "./seeds.ts";
+import { storeImages } from "./store-images.ts";
+import type { Work } from "./work.ts";
+
+/** What a call came to; its attempts go straight to the work's outcome. */
+export type CallEnd = Omit<CallOutcome, "attempts">;
+
+type AnyWork = Work<PromptJob | CallJob>;
+type Attempt = Pick<AttemptRecord, "outcome" | "burned" | "sent"> & Partial<AttemptRecord>;
+
+/** How long to wait for evidence whether the provider is away, before an attempt counts as burned. */
+const evidenceMs = 300;
+/** Shortest hold after a 429 that tells no time. */
+const blindHoldMs = 2_000;
+
+/**
+ * Makes one call: limiter → provider → check → store. Waits through rate limits and a provider that is away without
+ * burning an attempt. The end may hold fewer images than asked for without a failure: then the rest is to be planned
+ * again.
+ * @throws RetryLater when another attempt is due
+ * @throws HandBack when the job has to go back unspent
+ * @throws RunCancelled
+ */
+export async function makeCall(work: AnyWork, generations: readonly number[]): Promise<CallEnd> {
+  const { run, lane, data } = work;
+  for (;;) {
+    await lane.gate.enter(data.run);
+    lane.calls.add(work.job.id!);
+    const startedAt = Date.now();
+    const record = (attempt: Attempt) =>
+      work.outcome.attempts.push({
+        generations: [...generations],
+        startedAt,
+        endedAt: Date.now(),
+        worker: lane.worker,
+        ...attempt,
+      });
+    try {
+      const answer = await run.model.agenerate(data.prompt, requestOptions(work, generations));
+      lane.providerAnswered();
+      const onTrouble = (trouble: string | undefined) => lane.storageTrouble(data.run, trouble);
+      const images = await storeImages(run, data.index, generations, answer, onTrouble, lane.abandoned);
+      record({ outcome: "ok", burned: true, sent: true, ...(answer.requestId && { requestId: answer.requestId }) });
+      return { images, failures: [], ...(answer.usage && { usage: answer.usage }) };
+    } catch (error) {
+      if (lane.abandoned.aborted) {
+        lane.gate.health.abandoned();
+        throw new HandBack("the worker gave up its calls");
+      }
+      const failure = asProviderError(error);
+      const burned = await countsAsAttempt(failure, work);
+      record({ outcome: failure.kind, burned, sent: failure.sent, message: failure.message, ...detailsOf(failure) });
+      const end = await act(failure, burned, work, generations);
+      if (end) return end;
+    }
+  }
+}
+
+function requestOptions({ run, lane, data }: AnyWork, generations: readonly number[]): GenerateOptions {
+  const { seed: given, ...parameters } = { ...run.file.parameters, ...data.parameters };
+  const first = generations[0]!;
+  const derive = run.card.takesSeed && generations.length === 1;
+  const seed = typeof given === "number" ? given + first : derive ? imageSeed(run.file.seed, data.index, first) : null;
+  return {
+    numGenerations: generations.length,
+    parameters,
+    signal: lane.abandoned,
+    ...(seed !== null && { seed }),
+  };
+}
+
+function asProviderError(error: unknown): ProviderError {
+  if (error instanceof ProviderError) return error;
+  if (error instanceof StorageError) return new ProviderError("storage", error.message, { cause: error });
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new ProviderError("internal", text, { cause: error });
+}
+
+function detailsOf({ status, requestId, retryAfterMs }: ProviderError) {
+  return {
+    ...(status !== undefined && { status }),
+    ...(requestId !== undefined && { requestId }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
+
+/** Whether the failure uses up an attempt: not when it tells of the lane (limits, keys, a provider that is away). */
+async function countsAsAttempt(failure: ProviderError, { lane, job }: AnyWork): Promise<boolean> {
+  if (failure.kind === "unavailable" || failure.kind === "timeout") {
+    return !(await lane.providerMissed(job.id!, failure.sent, evidenceMs));
+  }
+  lane.providerAnswered();
+  const action = failureActions[failure.kind];
+  return action === "retry" || action === "fail";
+}
+
+/** Does what the table of failures says. Gives the end where the call is over; undefined where it is made again. */
+async function act(
+  failure: ProviderError,
+  burned: boolean,
+  work: AnyWork,
+  generations: readonly number[],
+): Promise<CallEnd | undefined> {
+  const { run, lane } = work;
+  switch (failureActions[failure.kind]) {
+    case "split":
+      if (generations.length > 1) {
+        run.maxPerCall = Math.max(1, Math.min(generations.length - 1, failure.imagesLimit ?? run.maxPerCall));
+        return { images: [], failures: [] };
+      }
+      await lane.hold(failure.retryAfterMs ?? blindHoldMs, failure.message);
+      return undefined;
+    case "hold":
+      await lane.hold(failure.retryAfterMs ?? throttledBackoffMs(work), failure.message);
+      return undefined;
+    case "retry":
+      return burned ? retryOrGiveUp(failure, work, generations) : undefined;
+    case "fail":
+      if (failure.kind === "content_policy" && failure.moderationStage === "output") {
+        return retryOrGiveUp(failure, work, generations);
+      }
+      return givenUp(failure, generations);
+    case "leave":
+      await lane.leave(failure);
+      throw new HandBack(failure.message);
+    case "stop":
+      await lane.stop(failure);
+      throw new HandBack(failure.message);
+  }
+}
+
+function throttledBackoffMs({ outcome }: AnyWork): number {
+  const throttled = outcome.attempts.filter((attempt) => attempt.outcome === "rate_limited").length;
+  return Math.max(blindHoldMs, backoffMs(throttled));
+}
+
+function retryOrGiveUp(failure: ProviderError, { run, outcome }: AnyWork, generations: readonly number[]): CallEnd {
+  const burned = outcome.attempts.filter((attempt) => attempt.burned && attempt.generations[0] === generations[0]);
+  const alike = burned.filter((attempt) => attempt.outcome === failure.kind);
+  const limit = attemptLimits[failure.kind] ?? run.file.attempts;
+  if (burned.length >= run.file.attempts || alike.length >= limit) return givenUp(failure, generations);
+  throw new RetryLater(failure.message, Math.max(failure.retryAfterMs ?? 0, backoffMs(burned.length)));
+}
+
+function givenUp(failure: ProviderError, generations: readonly number[]): CallEnd {
+  const { kind, message, status, requestId } = failure;
+  const lost = {
+    generations: [...generations],
+    kind,
+    message,
+    ...(status !== undefined && { status }),
+    ...(requestId !== undefined && { requestId }),
+  };
+  return { images: [], failures: [lost] };
+}

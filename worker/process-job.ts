@@ -1,0 +1,97 @@
+import { DelayedError, WaitingChildrenError, WaitingError, type Job } from "bullmq";
+import type { z } from "zod";
+import { CallJob, jobNames, JobVersion, JOB_VERSION, PromptJob, type CallOutcome } from "../shared/job.ts";
+import type { Registration } from "../shared/registration.ts";
+import { runCallJob } from "./call-job.ts";
+import { HandBack, RetryLater, RunCancelled } from "./job-moves.ts";
+import type { LaneContext } from "./lane-context.ts";
+import { missingOf, startOutcome } from "./outcome.ts";
+import { generationsOf, resultOf, runPromptJob } from "./prompt-job.ts";
+import { isQueueError } from "./queue-error.ts";
+import type { Work } from "./work.ts";
+
+/** How long a job stays away that this worker cannot read or whose run is not registered. */
+const unknownDelayMs = 2_000;
+
+/** Takes one BullMQ job through its pipeline; what it gives back is the return value of a sub-job. */
+export async function processJob(job: Job, token: string, lane: LaneContext): Promise<CallOutcome | null> {
+  let work: Work<PromptJob | CallJob> | undefined;
+  try {
+    work = await open(job, token, lane);
+    return await run(work);
+  } catch (error) {
+    if (error instanceof RunCancelled) return null;
+    if (work && keepsMore(work) && (error instanceof RetryLater || error instanceof HandBack)) {
+      await job.updateData({ ...work.data, soFar: work.outcome });
+    }
+    if (error instanceof HandBack) throw await handBack(job, token, error);
+    if (!work || isMove(error) || isQueueError(error)) throw error;
+    return await settleBug(work, error);
+  } finally {
+    lane.calls.delete(job.id!);
+  }
+}
+
+async function run(work: Work<PromptJob | CallJob>): Promise<CallOutcome | null> {
+  if (isCall(work)) return await runCallJob(work);
+  await runPromptJob(work as Work<PromptJob>);
+  return null;
+}
+
+function isCall(work: Work<PromptJob | CallJob>): work is Work<CallJob> {
+  return "generations" in work.data;
+}
+
+function isMove(error: unknown): boolean {
+  return error instanceof RetryLater || error instanceof WaitingChildrenError;
+}
+
+/** A bug of ours: the prompt fails with all that is known of it, and nothing is tried again. */
+async function settleBug(work: Work<PromptJob | CallJob>, error: unknown): Promise<CallOutcome | null> {
+  const { lane, outcome } = work;
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  lane.log.error({ job: work.job.id, error }, "a job failed inside imagemill");
+  const wanted = isCall(work) ? work.data.generations : generationsOf(work.data as PromptJob);
+  outcome.failures.push({ generations: missingOf(wanted, outcome), kind: "internal", message });
+  if (isCall(work)) return outcome;
+  await lane.addResult(resultOf(work as Work<PromptJob>));
+  return null;
+}
+
+async function open(job: Job, token: string, lane: LaneContext): Promise<Work<PromptJob | CallJob>> {
+  const data = parse(job);
+  const registration = lane.registration(data.run);
+  if (!registration) throw new HandBack(`run ${data.run} is not registered in this lane`, unknownDelayMs);
+  refuseStale(data, registration);
+  const context = await lane.runs.get(registration);
+  const have = "have" in data && data.have ? { images: data.have } : {};
+  return { job, token, data, run: context, lane, outcome: startOutcome(data.soFar ?? have) };
+}
+
+/** A job of an earlier round has nobody who waits for it. */
+function refuseStale(data: PromptJob | CallJob, registration: Registration): void {
+  if (data.round < registration.round || registration.state === "cancelled") throw new RunCancelled(data.run);
+}
+
+function parse(job: Job): PromptJob | CallJob {
+  const { v } = JobVersion.parse(job.data);
+  if (v > JOB_VERSION) {
+    throw new HandBack(`job ${job.id} has version ${v}, this worker reads ${JOB_VERSION}`, unknownDelayMs);
+  }
+  const schema: z.ZodType<PromptJob | CallJob> = job.name === jobNames.call ? CallJob : PromptJob;
+  return schema.parse(job.data);
+}
+
+function keepsMore({ data, outcome }: Work<PromptJob | CallJob>): boolean {
+  return outcome.attempts.length > (data.soFar?.attempts.length ?? 0);
+}
+
+/** Puts the job back into the queue without spending anything, and gives the error that tells BullMQ so. */
+async function handBack(job: Job, token: string, { delayMs }: HandBack): Promise<Error> {
+  if (delayMs > 0) {
+    await job.moveToDelayed(Date.now() + delayMs, token);
+    return new DelayedError();
+  }
+  await job.moveToWait(token);
+  return new WaitingError();
+}

@@ -1,0 +1,105 @@
+import { WaitingChildrenError } from "bullmq";
+import { CallOutcome, jobId, jobNames, jobOptions, JOB_VERSION, type CallJob, type PromptJob } from "../shared/job.ts";
+import { RESULT_VERSION, type PromptResult } from "../shared/result.ts";
+import { HandBack } from "./job-moves.ts";
+import { makeCall } from "./make-call.ts";
+import { addOutcome, missingOf, startOutcome } from "./outcome.ts";
+import { planCalls } from "./plan.ts";
+import { findStored } from "./store-images.ts";
+import { mayHaveBeenTried, wasInterrupted, type Work } from "./work.ts";
+
+/**
+ * Runs a prompt job: makes what is missing of its images, in one call by itself or in several by sub-jobs, and reports
+ * the grouped result before the job completes.
+ * @throws WaitingChildrenError when it now waits for its sub-jobs; it is run again when they are done
+ */
+export async function runPromptJob(work: Work<PromptJob>): Promise<void> {
+  const { data, run, outcome } = work;
+  const all = generationsOf(data);
+  const children = mayHaveBeenTried(work) ? await recall(work, all) : startOutcome();
+  for (;;) {
+    const missing = missingOf(all, outcome, children);
+    if (missing.length === 0) break;
+    const calls = planCalls(missing, run.maxPerCall);
+    if (calls.length > 1) await expand(work, calls);
+    addOutcome(outcome, await makeCall(work, missing));
+  }
+  addOutcome(outcome, children);
+  await work.lane.addResult(resultOf(work));
+}
+
+/** All generations that a prompt job asks for. */
+export function generationsOf({ numGenerations }: PromptJob): number[] {
+  return Array.from({ length: numGenerations }, (_, generation) => generation);
+}
+
+/** Learns what became of the job so far: from its sub-jobs, and what they do not know from storage. */
+async function recall(work: Work<PromptJob>, all: readonly number[]): Promise<CallOutcome> {
+  const { job, data, run, lane, outcome } = work;
+  const children = startOutcome();
+  for (const value of Object.values(await job.getChildrenValues())) addOutcome(children, CallOutcome.parse(value));
+  if (missingOf(all, outcome, children).length === 0) return children;
+  if (wasInterrupted(work)) await lane.livingCallsEnded(job.id!);
+  addOutcome(outcome, { images: await findStored(run, data.index, missingOf(all, outcome, children)) });
+  return children;
+}
+
+/**
+ * Adds one sub-job a call, ahead of waiting prompts, and waits for them.
+ * @throws WaitingChildrenError, or HandBack where there is nothing to wait for any more
+ */
+async function expand(work: Work<PromptJob>, calls: number[][]): Promise<never> {
+  const { job, token, data, lane, outcome } = work;
+  if (outcome.attempts.length > 0) await job.updateData({ ...data, soFar: outcome });
+  const children = calls.map((generations) => ({
+    name: jobNames.call,
+    data: callJob(work, generations),
+    opts: {
+      ...jobOptions(jobId(data.run, data.round, data.index, generations[0])),
+      parent: { id: job.id!, queue: job.queueQualifiedName },
+      lifo: true,
+      ignoreDependencyOnFailure: true,
+    },
+  }));
+  // Each `lifo` job goes to the very front, so the first call has to be added last.
+  const added = await lane.queue.addBulk(children.toReversed());
+  const lost = added.find((child, i) => child.id !== children.at(-1 - i)!.opts.jobId);
+  if (lost) throw new HandBack(`sub-jobs of ${job.id} were not added: Redis answered ${lost.id}`);
+  if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
+  throw new HandBack("the sub-jobs are done already");
+}
+
+function callJob({ data, job }: Work<PromptJob>, generations: number[]): CallJob {
+  const { run, round, index, prompt, parameters } = data;
+  return {
+    v: JOB_VERSION,
+    run,
+    round,
+    index,
+    prompt,
+    generations,
+    ...(parameters && { parameters }),
+    ...(wasInterrupted({ job, data }) && { mayExist: true }),
+  };
+}
+
+/** What a prompt job reports, from what its calls came to. */
+export function resultOf({ data, outcome }: Work<PromptJob>): PromptResult {
+  const { run, round, index, numGenerations } = data;
+  const images = outcome.images.toSorted((a, b) => a.generation - b.generation);
+  const earlier = new Set(data.have?.map((image) => image.generation));
+  const costs = images.flatMap((image) => (earlier.has(image.generation) ? [] : (image.costUsd ?? [])));
+  return {
+    v: RESULT_VERSION,
+    run,
+    round,
+    index,
+    numGenerations,
+    state: images.length === numGenerations ? "succeeded" : images.length > 0 ? "partial" : "failed",
+    images,
+    failures: outcome.failures,
+    attempts: outcome.attempts,
+    ...(outcome.usage && { usage: outcome.usage }),
+    ...(costs.length > 0 && { costUsd: costs.reduce((sum, cost) => sum + cost, 0) }),
+  };
+}

@@ -1,0 +1,63 @@
+import { backoffMs } from "./backoff.ts";
+
+/** So many different prompts failing in a row, with no success between, are not the prompts' fault. */
+const suspectPrompts = 5;
+
+/**
+ * Tells a provider that is away from a prompt that it cannot serve. While it is away one call at a time probes it, and
+ * no attempt is burned.
+ */
+export class ProviderHealth {
+  readonly #failing = new Set<string>();
+  readonly #now: () => number;
+  #away = false;
+  #probes = 0;
+  #probing = false;
+  #nextProbeAt = 0;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  get away(): boolean {
+    return this.#away;
+  }
+
+  /** Milliseconds until a call may start: 0 now, Infinity while a probe is out. */
+  get waitMs(): number {
+    if (!this.#away) return 0;
+    return this.#probing ? Infinity : Math.max(0, this.#nextProbeAt - this.#now());
+  }
+
+  /** A call starts; while the provider is away it is the probe. */
+  started(): void {
+    if (this.#away) this.#probing = true;
+  }
+
+  /** The provider answered sensibly, be it with a refusal. True where it had been away. */
+  answered(): boolean {
+    const was = this.#away;
+    this.#failing.clear();
+    this.#away = false;
+    this.#probing = false;
+    this.#probes = 0;
+    return was;
+  }
+
+  /** A call of `prompt` found no provider. `sent` is false where no connection came about. True where it is now away. */
+  missed(prompt: string, sent: boolean): boolean {
+    this.#failing.add(prompt);
+    if (!sent || this.#failing.size >= suspectPrompts) this.#away = true;
+    if (this.#away && (this.#probing || this.#probes === 0)) {
+      this.#probes += 1;
+      this.#probing = false;
+      this.#nextProbeAt = this.#now() + Math.min(30_000, backoffMs(this.#probes));
+    }
+    return this.#away;
+  }
+
+  /** A call ended without telling anything of the provider. */
+  abandoned(): void {
+    this.#probing = false;
+  }
+}

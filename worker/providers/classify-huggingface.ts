@@ -1,0 +1,103 @@
+import { z } from "zod";
+import { ProviderError } from "../../shared/failure.ts";
+import { classifyTransport } from "./classify-transport.ts";
+import type { Exchange } from "./fetch-adapter.ts";
+import {
+  asRecord,
+  findRule,
+  kindOfStatus,
+  readRefusal,
+  refusalError,
+  type RefusalRule,
+} from "./refusal.ts";
+import { safeMessage, type Secrets } from "./safe-message.ts";
+
+/** What Hugging Face, its inference providers and Inference Endpoints refuse. The first line that fits decides. */
+const rules: readonly RefusalRule[] = [
+  { kind: "quota", statuses: [402] },
+  {
+    kind: "quota",
+    message:
+      /exceeded your (monthly )?(included )?credits|pre-paid credits|insufficient (balance|credits)/i,
+  },
+  {
+    kind: "content_policy",
+    statuses: [400, 403, 422],
+    message: /\bnsfw\b|content policy|content moderation|safety (check|filter|system)/i,
+  },
+  { kind: "auth", statuses: [401, 403] },
+  {
+    kind: "model_gone",
+    statuses: [400, 422],
+    message: /model .*(is not supported|not supported by|does not exist|not found)/is,
+  },
+  { kind: "model_gone", statuses: [404, 410] },
+  { kind: "rate_limited", statuses: [429] },
+];
+
+/** The error that an answer which is not a success stands for. */
+export function classifyHuggingfaceRefusal(
+  status: number,
+  headers: Headers,
+  text: string,
+  secrets: Secrets,
+): ProviderError {
+  const refusal = readRefusal(status, headers, text);
+  const kind = findRule(rules, refusal)?.kind ?? kindOfStatus(status, headers);
+  const error = refusalError(kind, refusal, secrets);
+  const loadingMs = readEstimatedMs(refusal.body);
+  if (error.retryAfterMs !== undefined || loadingMs === undefined) return error;
+  return refusalError(kind, refusal, secrets, { retryAfterMs: loadingMs });
+}
+
+/** `{ error: "Model X is currently loading", estimated_time: 20.0 }`: seconds. */
+function readEstimatedMs(body: unknown): number | undefined {
+  const seconds = asRecord(body)["estimated_time"];
+  return typeof seconds === "number" && seconds >= 0
+    ? Math.min(Math.round(seconds * 1000), 86_400_000)
+    : undefined;
+}
+
+/** What the official client's own errors carry. */
+const ClientError = z.object({
+  name: z.string().catch(""),
+  message: z.string().catch(""),
+  httpResponse: z.object({ status: z.number(), body: z.unknown() }).optional().catch(undefined),
+});
+
+/** The error that a failed call through the official client stands for. */
+export function classifyHuggingfaceError(
+  error: unknown,
+  { answer, progress }: Exchange,
+  secrets: Secrets,
+): ProviderError {
+  if (answer && (answer.status < 200 || answer.status >= 300)) {
+    return classifyHuggingfaceRefusal(
+      answer.status,
+      answer.headers,
+      answer.bytes.toString("utf8"),
+      secrets,
+    );
+  }
+  const { name, message, httpResponse } = ClientError.parse(error);
+  if (httpResponse) {
+    // A provider that is polled for its answer: the client does that with a fetch of its own.
+    const { status, body } = httpResponse;
+    return classifyHuggingfaceRefusal(
+      status,
+      new Headers(),
+      typeof body === "string" ? body : JSON.stringify(body),
+      secrets,
+    );
+  }
+  const words = safeMessage(message, secrets);
+  if (name === "ProviderOutputError") return new ProviderError("bad_response", words);
+  if (name === "InputError" || name === "RoutingError") {
+    const isUnknown =
+      /inference provider information|No Inference Provider available|not supported for task/i.test(
+        message,
+      );
+    return new ProviderError(isUnknown ? "model_gone" : "invalid_request", words, { sent: false });
+  }
+  return classifyTransport(error, secrets, progress);
+}

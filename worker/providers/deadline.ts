@@ -1,0 +1,42 @@
+import { ProviderError } from "../../shared/failure.ts";
+import type { Progress } from "./http.ts";
+
+/**
+ * Runs `work` with a signal that aborts when the caller's signal does or when `timeoutMs` are over. `describeFailure`
+ * turns any other error into a ProviderError.
+ * @throws the caller's abort reason as it is
+ * @throws ProviderError `timeout`, naming the phase, when the time is over
+ */
+export async function withDeadline<T>(
+  options: {
+    timeoutMs: number;
+    signal?: AbortSignal | undefined;
+    describeFailure: (error: unknown) => ProviderError;
+  },
+  work: (signal: AbortSignal, progress: Progress) => Promise<T>,
+): Promise<T> {
+  const { timeoutMs, signal, describeFailure } = options;
+  signal?.throwIfAborted();
+  const progress: Progress = { phase: "connecting" };
+  const controller = new AbortController();
+  let isLate = false;
+  const abort = () => controller.abort(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
+  const timer = setTimeout(() => {
+    isLate = true;
+    controller.abort(new Error("the call took too long"));
+  }, timeoutMs);
+  try {
+    return await work(controller.signal, progress);
+  } catch (error) {
+    if (signal?.aborted && !isLate) throw signal.reason;
+    if (isLate) {
+      const message = `no answer within ${timeoutMs / 1000} s (${progress.phase})`;
+      throw new ProviderError("timeout", message, { sent: progress.phase !== "connecting" });
+    }
+    throw error instanceof ProviderError ? error : describeFailure(error);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  }
+}

@@ -1,0 +1,42 @@
+import type { Profile, ProviderKind } from "../../shared/profile.ts";
+import type { Fetch } from "./fetch-adapter.ts";
+import { InferenceEndpointsImageGeneration } from "./huggingface.ts";
+import type { ProxySettings } from "./http.ts";
+import type { AsyncImageGenerationModel } from "./image-model.ts";
+import { OpenAIImageGeneration } from "./openai.ts";
+
+/** What every kind of model can be given. */
+export interface CreateModelOptions {
+  /** Longest call in milliseconds. */
+  timeoutMs: number;
+  /** Largest image in bytes. Default 64 MB. */
+  maxImageBytes?: number;
+  proxy?: ProxySettings;
+  /** Used instead of the built-in client. */
+  fetch?: Fetch;
+}
+
+type Maker = (
+  profile: Profile,
+  model: string,
+  options: CreateModelOptions,
+) => AsyncImageGenerationModel;
+
+const makers: Record<ProviderKind, Maker> = {
+  openai: ({ baseUrl, apiKey }, model, options) =>
+    new OpenAIImageGeneration({ model, baseUrl, apiKey, ...options }),
+  huggingface: ({ baseUrl, apiKey }, modelId, options) =>
+    new InferenceEndpointsImageGeneration({ modelId, baseUrl, apiKey, ...options }),
+};
+
+/**
+ * The model of a profile: its kind decides the class.
+ * @throws UsageError where the profile's base URL is none
+ */
+export function createModel(
+  profile: Profile,
+  model: string,
+  options: CreateModelOptions,
+): AsyncImageGenerationModel {
+  return makers[profile.kind](profile, model, options);
+}

@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { ProviderError } from "../../shared/failure.ts";
+import { describeBytes } from "../../shared/describe-bytes.ts";
+import type { Usage } from "../../shared/result.ts";
+import type { HttpAnswer } from "./http.ts";
+import { findLifted } from "./lift-base64.ts";
+import { readRequestId } from "./refusal.ts";
+import { safeMessage, type Secrets } from "./safe-message.ts";
+import type { AnsweredImage } from "./take-images.ts";
+
+/** What is used of an answer; servers of many makers send the rest as they like. */
+const ImagesAnswer = z.object({
+  data: z.array(
+    z.object({
+      b64_json: z.string().nullish(),
+      url: z.string().nullish(),
+      revised_prompt: z.string().nullish().catch(null),
+      seed: z.int().nullish().catch(null),
+    }),
+  ),
+  usage: z
+    .object({
+      input_tokens: z.number().nullish(),
+      output_tokens: z.number().nullish(),
+      total_tokens: z.number().nullish(),
+    })
+    .nullish()
+    .catch(null),
+});
+
+/** An answer of the images API, read. */
+export interface OpenaiAnswer {
+  images: AnsweredImage[];
+  usage: Usage | undefined;
+  requestId: string | undefined;
+}
+
+/**
+ * Reads the body that the official client gives: parsed JSON, or text where the content type is another.
+ * @param lifted images that were taken out of the JSON before it was parsed
+ * @throws ProviderError `bad_response` where there are no images in it
+ */
+export function readOpenaiAnswer(
+  body: unknown,
+  lifted: readonly Buffer[],
+  answer: HttpAnswer | undefined,
+  secrets: Secrets,
+): OpenaiAnswer {
+  const requestId = answer && readRequestId(answer.headers);
+  const parsed = ImagesAnswer.safeParse(typeof body === "string" ? parseJson(body) : body);
+  if (!parsed.success || parsed.data.data.length === 0) {
+    const message = `the answer holds no images: ${describeAnswer(body, answer)}`;
+    throw new ProviderError("bad_response", safeMessage(message, secrets), {
+      status: answer?.status,
+      requestId,
+    });
+  }
+  const { data, usage } = parsed.data;
+  const images = data.map((item) => ({
+    ...(typeof item.b64_json === "string" && imageOf(item.b64_json, lifted)),
+    ...(typeof item.url === "string" && { url: item.url }),
+    ...(item.revised_prompt && { revisedPrompt: item.revised_prompt }),
+    ...(typeof item.seed === "number" && { seed: item.seed }),
+  }));
+  return { images, usage: usage ? toUsage(usage) : undefined, requestId };
+}
+
+function imageOf(value: string, lifted: readonly Buffer[]): AnsweredImage {
+  const bytes = findLifted(value, lifted);
+  return bytes ? { bytes } : { base64: value };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The start of a JSON answer, or what another one looks like. */
+function describeAnswer(body: unknown, answer: HttpAnswer | undefined): string {
+  if (typeof body === "object" && body !== null) return JSON.stringify(body).slice(0, 300);
+  return `it is ${answer ? describeBytes(answer.bytes) : "empty"}`;
+}
+
+function toUsage(usage: NonNullable<z.infer<typeof ImagesAnswer>["usage"]>): Usage {
+  return {
+    ...(typeof usage.input_tokens === "number" && { inputTokens: usage.input_tokens }),
+    ...(typeof usage.output_tokens === "number" && { outputTokens: usage.output_tokens }),
+    ...(typeof usage.total_tokens === "number" && { totalTokens: usage.total_tokens }),
+  };
+}

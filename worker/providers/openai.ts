@@ -1,0 +1,225 @@
+import OpenAI from "openai";
+import type { ProviderError } from "../../shared/failure.ts";
+import { defaultMaxImageBytes } from "../../shared/image-check.ts";
+import { findModel, type ModelCard } from "../../shared/model-registry.ts";
+import { classifyOpenaiRefusal } from "./classify-openai.ts";
+import { classifyTransport } from "./classify-transport.ts";
+import { withDeadline } from "./deadline.ts";
+import { asFetch, httpClientFromFetch, type Exchange, type Fetch } from "./fetch-adapter.ts";
+import { createHttpClient, type HttpClient, type Progress, type ProxySettings } from "./http.ts";
+import {
+  AsyncImageGenerationModel,
+  type GenerateOptions,
+  type ImageGeneration,
+} from "./image-model.ts";
+import { refuseUnknownOptions, requireUrl, requireWhole } from "./known-options.ts";
+import { liftBase64 } from "./lift-base64.ts";
+import { missingKey } from "./missing-key.ts";
+import { readOpenaiAnswer } from "./openai-answer.ts";
+import type { Secrets } from "./safe-message.ts";
+import { takeImages } from "./take-images.ts";
+
+/** Options of {@link OpenAIImageGeneration}. */
+export interface OpenAIOptions {
+  /** Such as `gpt-image-2`. */
+  model: string;
+  apiKey?: string | undefined;
+  /** A server that speaks OpenAI's API, its version path included; it needs no key. Default `https://api.openai.com/v1`. */
+  baseUrl?: string | undefined;
+  /** Longest call in milliseconds, images at URLs included. Default 120,000. */
+  timeoutMs?: number;
+  /** Only 0: one call of `agenerate` is one request, and the queue decides what comes after it. */
+  maxRetries?: 0;
+  /** Sent with every request to the provider. */
+  defaultHeaders?: Record<string, string>;
+  /** Used instead of the built-in client. */
+  fetch?: Fetch;
+  proxy?: ProxySettings;
+  /** Largest image in bytes. Default 64 MB. */
+  maxImageBytes?: number;
+}
+
+const knownOptions = [
+  "model",
+  "apiKey",
+  "baseUrl",
+  "timeoutMs",
+  "maxRetries",
+  "defaultHeaders",
+  "fetch",
+  "proxy",
+  "maxImageBytes",
+];
+
+interface RequestBody {
+  prompt: string;
+  [parameter: string]: unknown;
+}
+
+const publicUrl = "https://api.openai.com/v1";
+
+/** Makes images with OpenAI's API, or with any server that speaks it. */
+export class OpenAIImageGeneration extends AsyncImageGenerationModel {
+  override readonly modelName: string;
+  override readonly maxGenerationsPerCall: number;
+  readonly #card: ModelCard;
+  readonly #options: OpenAIOptions;
+  readonly #timeoutMs: number;
+  readonly #maxImageBytes: number;
+  readonly #baseUrl: string;
+  readonly #secrets: Secrets;
+  readonly #http: HttpClient;
+  readonly #client: OpenAI;
+
+  /** @throws UsageError for an unknown or a wrong option */
+  constructor(options: OpenAIOptions) {
+    super();
+    const {
+      model,
+      apiKey,
+      baseUrl,
+      timeoutMs = 120_000,
+      maxImageBytes = defaultMaxImageBytes,
+    } = options;
+    refuseUnknownOptions("OpenAIImageGeneration", options, knownOptions);
+    requireWhole("timeoutMs", timeoutMs, 1);
+    requireWhole("maxImageBytes", maxImageBytes, 1);
+    if (baseUrl !== undefined) requireUrl("baseUrl", baseUrl);
+    this.modelName = model;
+    this.#card = findModel("openai", model);
+    this.maxGenerationsPerCall = this.#card.maxGenerationsPerCall;
+    this.#options = options;
+    this.#timeoutMs = timeoutMs;
+    this.#maxImageBytes = maxImageBytes;
+    this.#baseUrl = baseUrl ?? publicUrl;
+    this.#secrets = { apiKey, baseUrl };
+    this.#http = options.fetch
+      ? httpClientFromFetch(options.fetch)
+      : createHttpClient({ timeoutMs, proxy: options.proxy });
+    this.#client = createClient(options, this.#baseUrl, timeoutMs, this.#http);
+  }
+
+  /** @throws ProviderError `auth` where the public service has no key */
+  override async load(): Promise<void> {
+    if (!this.#options.apiKey && this.#options.baseUrl === undefined) {
+      throw missingKey("OpenAI", "OPENAI_API_KEY", "OPENAI_BASE_URL");
+    }
+  }
+
+  override async unload(): Promise<void> {
+    await this.#http.close();
+  }
+
+  override async agenerate(input: string, options: GenerateOptions = {}): Promise<ImageGeneration> {
+    const asked = this.countGenerations(options);
+    await this.load();
+    const describeFailure = (error: unknown) => classifyTransport(error, this.#secrets);
+    const limits = { timeoutMs: this.#timeoutMs, signal: options.signal, describeFailure };
+    return await withDeadline(limits, async (signal, progress) => {
+      const { body, lifted, exchange } = await this.#request(
+        this.#body(input, options),
+        asked,
+        signal,
+        progress,
+      );
+      const answer = readOpenaiAnswer(body, lifted, exchange.answer, this.#secrets);
+      progress.phase = "fetching the images";
+      const images = answer.images.slice(0, asked);
+      const taken = await takeImages(images, {
+        http: this.#http,
+        signal,
+        maxBytes: this.#maxImageBytes,
+        baseUrl: this.#baseUrl,
+        secrets: this.#secrets,
+        requestId: answer.requestId,
+      });
+      const seed = asked === 1 && this.#card.takesSeed ? options.seed : undefined;
+      const warnings = [...this.#warnings(options), ...taken.warnings];
+      if (answer.images.length > asked)
+        warnings.push(`${answer.images.length} images came, ${asked} were asked for`);
+      return {
+        images: taken.images.map((image) => ({ ...(seed !== undefined && { seed }), ...image })),
+        ...(answer.usage && { usage: answer.usage }),
+        ...(answer.requestId !== undefined && { requestId: answer.requestId }),
+        ...(warnings.length > 0 && { warnings }),
+      };
+    });
+  }
+
+  /** Only what was given, but for the form of the answer where the model would send URLs by default. */
+  #body(prompt: string, { numGenerations, seed, parameters = {} }: GenerateOptions): RequestBody {
+    const { id, known, answers, takesSeed } = this.#card;
+    const body: RequestBody = { model: id, prompt };
+    for (const [name, value] of Object.entries(parameters)) if (!(name in body)) body[name] = value;
+    if (numGenerations !== undefined) body["n"] = numGenerations;
+    if (known && answers === "either") body["response_format"] ??= "b64_json";
+    if (seed !== undefined && takesSeed) body["seed"] = seed;
+    return body;
+  }
+
+  #warnings({ seed }: GenerateOptions): string[] {
+    return seed === undefined || this.#card.takesSeed
+      ? []
+      : [`${this.modelName} takes no seed: it was not sent`];
+  }
+
+  async #request(body: RequestBody, asked: number, signal: AbortSignal, progress: Progress) {
+    const lifted: Buffer[] = [];
+    const readText = (bytes: Buffer) => {
+      const { text, images } = liftBase64(bytes);
+      lifted.push(...images);
+      return text;
+    };
+    // Base64 is a third longer than the bytes; a megabyte is left for the rest.
+    const exchange: Exchange = {
+      progress,
+      maxBytes: asked * Math.ceil(this.#maxImageBytes * 1.4) + 1_048_576,
+      readText,
+    };
+    try {
+      // `fetchOptions` go to our fetch as they are: this is how it knows which call a request belongs to.
+      const own = { signal, fetchOptions: { exchange } as object };
+      const answer: unknown = await this.#client.images.generate(body, own);
+      return { body: answer, lifted, exchange };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#failure(error, exchange);
+    }
+  }
+
+  #failure(error: unknown, { answer, progress }: Exchange): ProviderError {
+    if (answer && (answer.status < 200 || answer.status >= 300)) {
+      return classifyOpenaiRefusal(
+        answer.status,
+        answer.headers,
+        answer.bytes.toString("utf8"),
+        this.#secrets,
+      );
+    }
+    return classifyTransport(error, this.#secrets, progress);
+  }
+}
+
+/** The official client, kept from the environment and from retrying. */
+function createClient(
+  options: OpenAIOptions,
+  baseURL: string,
+  timeoutMs: number,
+  http: HttpClient,
+): OpenAI {
+  const { apiKey, defaultHeaders } = options;
+  return new OpenAI({
+    apiKey: apiKey ?? "none",
+    adminAPIKey: null,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    baseURL,
+    maxRetries: 0,
+    // Our own deadline comes first: it covers the fetching of images as well.
+    timeout: timeoutMs + 5_000,
+    fetch: asFetch(http),
+    logLevel: "off",
+    defaultHeaders: { ...(apiKey ? {} : { Authorization: null }), ...defaultHeaders },
+  });
+}

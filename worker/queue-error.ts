@@ -1,0 +1,19 @@
+const clientErrors = new Set([
+  "ReplyError",
+  "MaxRetriesPerRequestError",
+  "ClusterAllFailedError",
+  "AbortError",
+  "ConnectionClosedError",
+]);
+
+/**
+ * Whether an error came from Redis or from BullMQ's scripts: the connection is gone, memory is full, a lock was lost.
+ * BullMQ's script errors carry a negative number as `code` (its `ErrorCode`).
+ */
+export function isQueueError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as Error & { code?: unknown };
+  if (clientErrors.has(error.name) || typeof code === "number") return true;
+  if (typeof code === "string" && /^(ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|NOAUTH)/.test(code)) return true;
+  return /Connection is closed|Stream isn't writeable|Missing (lock|key) for job|lock mismatch/i.test(error.message);
+}

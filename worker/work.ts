@@ -1,0 +1,25 @@
+import type { Job } from "bullmq";
+import type { CallOutcome } from "../shared/job.ts";
+import type { LaneContext } from "./lane-context.ts";
+import type { RunContext } from "./run-contexts.ts";
+
+/** One job in hand: what every step of its pipeline works on. */
+export interface Work<Data> {
+  job: Job;
+  token: string;
+  data: Data;
+  run: RunContext;
+  lane: LaneContext;
+  /** Grows with each call; kept in the job when it is put off. */
+  outcome: CallOutcome;
+}
+
+/** Whether something of the job may be in storage already. */
+export function mayHaveBeenTried({ job, data }: Work<{ mayExist?: true | undefined }>): boolean {
+  return job.attemptsStarted > 1 || wasInterrupted({ job, data });
+}
+
+/** Whether an earlier call of the job may still be in flight in a living worker. */
+export function wasInterrupted({ job, data }: Pick<Work<{ mayExist?: true | undefined }>, "job" | "data">): boolean {
+  return job.stalledCounter > 0 || data.mayExist === true;
+}
