@@ -48,14 +48,17 @@ export async function drive(io: Io, { out, settings, profile, options, retry, no
     queue: async () => {
       const shared = await readRedisTarget(io.env);
       const redis = shared ?? (await embeddedRedis(out, io, stack));
+      return { redis, isPrivate: shared === undefined };
+    },
+    onOpened: async ({ redis }) => {
       const reachable = await withSimulator(profile, stack, terminal);
       worker = await createWorker({ redis, profiles: [reachable], concurrency: options.concurrency, log });
       stack.defer(() => worker!.close(settings.timeoutMs).then(() => undefined));
-      return { redis, isPrivate: shared === undefined };
     },
   });
   for (const line of run.repaired) terminal.write(`repaired: ${line}`);
-  terminal.write(`run ${run.id} ${run.resumed ? "goes on" : "starts"}: ${settings.model} by ${profile.name}, ${out}`);
+  const how = run.isComplete ? "is complete, no call is made" : run.resumed ? "goes on" : "starts";
+  terminal.write(`run ${run.id} ${how}: ${settings.model} by ${profile.name}, ${out}`);
   const signals = listen(io, run, () => worker, terminal, settings.timeoutMs);
   const hide = showProgress(run, terminal);
   try {
@@ -85,6 +88,9 @@ async function withSimulator(profile: Profile, stack: AsyncDisposableStack, term
 
 const signalCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
+/** Supervisors signal a whole group: the same signal again within this time is the same wish. */
+const sameSignalMs = 300;
+
 /** The first signal ends the run gracefully, the second at once. */
 function listen(
   io: Io,
@@ -94,8 +100,11 @@ function listen(
   graceMs: number,
 ): { code: () => number | undefined; end: () => void } {
   let code: number | undefined;
+  let signalledAt = 0;
   const onSignal = (signal: "SIGINT" | "SIGTERM") => {
     const calls = worker()?.callsInFlight() ?? 0;
+    if (Date.now() - signalledAt < sameSignalMs) return;
+    signalledAt = Date.now();
     if (code !== undefined) {
       terminal.write(`stopped at once: ${calls} calls in flight were given up and may be charged a second time`);
       void delay(0).then(() => process.exit(code));

@@ -49,10 +49,11 @@ export function progressLine(progress: RunProgress, imagesPerSecond: number, pro
 
 /** Shows a run's progress until the returned function is called: a bar on a terminal, else a line every 10 s. */
 export function showProgress(run: Run, terminal: Terminal): () => void {
-  const samples: { at: number; images: number; settled: number }[] = [];
+  const sample = ({ totals, settled } = run.progress()) => ({ at: Date.now(), images: totals.images, settled });
+  const samples = [sample()];
   const draw = () => {
     const progress = run.progress();
-    const now = { at: Date.now(), images: progress.totals.images, settled: progress.settled };
+    const now = sample(progress);
     samples.push(now);
     while (samples.length > 2 && now.at - samples[0]!.at > rateMs) samples.shift();
     const first = samples[0]!;

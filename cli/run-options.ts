@@ -69,7 +69,7 @@ export function addRunOptions(command: Command): Command {
     .option("--seed <n>", "seeds of images are derived from it, where the model takes seeds", wholeNumber(0))
     .option("--max-per-call <n>", "images that one call may ask for", wholeNumber(1))
     .option("--limit <n>", "only the first n rows", wholeNumber(0))
-    .option("--attempts <n>", "tries of a call before its images are given up", wholeNumber(1), 5)
+    .option("--attempts <n>", "tries of a call before its images are given up", wholeNumber(1), 8)
     .option("--timeout <time>", "longest call", duration, 180_000)
     .option("--durable", "an image counts as stored once the disk has it");
   return addDriveOptions(command);

@@ -22,7 +22,9 @@ export interface WindowFacts {
 
 /** How many prompts of a run may be in Redis: twice what the workers can have in flight, shared by the lane's runs. */
 export function windowSize({ heartbeats, runs, ceiling = maxWindow, proven }: WindowFacts): number {
-  const capacity = heartbeats.filter((beat) => beat.fit).reduce((sum, beat) => sum + beat.concurrency, 0);
+  const capacity = heartbeats
+    .filter((beat) => beat.fit)
+    .reduce((sum, beat) => sum + beat.concurrency, 0);
   const wanted = capacity === 0 ? unknownWindow : Math.ceil((2 * capacity) / Math.max(1, runs));
   const most = proven ? maxWindow : canaryPrompts;
   return Math.max(1, Math.min(wanted, ceiling, most));

@@ -34,14 +34,20 @@ interface Loss {
 export async function groupFailures(journal: string): Promise<FailureGroup[]> {
   const losses = new Map<number, readonly Loss[]>();
   for await (const { line } of readJournal(journal)) {
-    if (line.rejected) losses.set(line.index, [{ kind: "rejected", message: line.rejected.reason }]);
-    else if (line.failures.length > 0) losses.set(line.index, line.failures satisfies readonly PromptFailure[]);
+    if (line.rejected)
+      losses.set(line.index, [{ kind: "rejected", message: line.rejected.reason }]);
+    else if (line.failures.length > 0)
+      losses.set(line.index, line.failures satisfies readonly PromptFailure[]);
     else losses.delete(line.index);
   }
   const groups = new Map<string, FailureGroup>();
   for (const [index, found] of losses) {
-    for (const key of new Set(found.map(({ kind, message }) => `${kind} ${normalizeMessage(message)}`))) {
-      const { kind, message, status } = found.find((loss) => `${loss.kind} ${normalizeMessage(loss.message)}` === key)!;
+    for (const key of new Set(
+      found.map(({ kind, message }) => `${kind} ${normalizeMessage(message)}`),
+    )) {
+      const { kind, message, status } = found.find(
+        (loss) => `${loss.kind} ${normalizeMessage(loss.message)}` === key,
+      )!;
       const group = groups.get(key) ?? { kind, message, status, prompts: 0, examples: [] };
       group.prompts += 1;
       if (group.examples.length < exampleCount) group.examples.push(index);

@@ -72,12 +72,15 @@ export class Feeder {
     const reason = row.ok ? refusal(row, run, passThrough) : row.reason;
     if (!row.ok || reason !== undefined) {
       const raw = row.ok ? row.prompt.slice(0, 200) : row.raw;
-      this.#rejected.push(lineOfRejected(run, { index: row.index, row: row.row, reason: reason!, raw }));
+      this.#rejected.push(
+        lineOfRejected(run, { index: row.index, row: row.row, reason: reason!, raw }),
+      );
       if (this.#rejected.length >= rejectedBatch) await this.#flushRejected();
       return;
     }
     const place = settled.redo.get(row.index);
-    const line = place && (await readJournalLineAt(this.#parts.journalFile, place.offset, place.length));
+    const line =
+      place && (await readJournalLineAt(this.#parts.journalFile, place.offset, place.length));
     const mayExist = row.index < this.#readBefore;
     await this.#send(promptOf(row, run, { have: line?.images, mayExist }));
   }

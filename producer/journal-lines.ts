@@ -2,9 +2,15 @@ import { JOURNAL_VERSION, type JournalLine, type JournalRow } from "../shared/jo
 import { countCalls, type ImageRecord, type PromptResult } from "../shared/result.ts";
 
 /** The journal line of a worker's result. `earlier` are the images that earlier lines of the prompt counted. */
-export function lineOfResult(result: PromptResult, row: JournalRow, earlier: readonly ImageRecord[]): JournalLine {
+export function lineOfResult(
+  result: PromptResult,
+  row: JournalRow,
+  earlier: readonly ImageRecord[],
+): JournalLine {
   const counted = new Set(earlier.map((image) => image.generation));
-  const burned = result.attempts.filter((attempt) => attempt.burned && attempt.outcome !== "ok").length;
+  const burned = result.attempts.filter(
+    (attempt) => attempt.burned && attempt.outcome !== "ok",
+  ).length;
   const lost = result.failures.length;
   return {
     v: JOURNAL_VERSION,

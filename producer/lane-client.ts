@@ -37,7 +37,13 @@ export class LaneClient {
   readonly #results: string;
 
   /** `redis` is for commands, `blocking` for waiting reads; both stay the caller's. */
-  constructor(redis: RedisClient, blocking: RedisClient, prefix: string, card: Omit<LaneCard, "v">, run: string) {
+  constructor(
+    redis: RedisClient,
+    blocking: RedisClient,
+    prefix: string,
+    card: Omit<LaneCard, "v">,
+    run: string,
+  ) {
     this.lane = laneName(card.profile, card.model);
     this.#redis = redis;
     this.#blocking = blocking;
@@ -89,10 +95,15 @@ export class LaneClient {
    * @throws Error where one was not added
    */
   async add(prompts: readonly InFlight[]): Promise<void> {
-    const jobs = prompts.map(({ id, job }) => ({ name: jobNames.prompt, data: job, opts: jobOptions(id) }));
+    const jobs = prompts.map(({ id, job }) => ({
+      name: jobNames.prompt,
+      data: job,
+      opts: jobOptions(id),
+    }));
     const added = await this.#queue.addBulk(jobs);
     const lost = added.findIndex((job, i) => job.id !== prompts[i]!.id);
-    if (lost !== -1) throw new Error(`job ${prompts[lost]!.id} was not added: Redis answered ${added[lost]!.id}`);
+    if (lost !== -1)
+      throw new Error(`job ${prompts[lost]!.id} was not added: Redis answered ${added[lost]!.id}`);
   }
 
   /** Those of the prompts whose job is no longer in Redis. */
@@ -117,7 +128,15 @@ export class LaneClient {
     const reply =
       blockMs === undefined
         ? await this.#redis.xread("COUNT", readCount, "STREAMS", this.#results, after)
-        : await this.#blocking.xread("COUNT", readCount, "BLOCK", blockMs, "STREAMS", this.#results, after);
+        : await this.#blocking.xread(
+            "COUNT",
+            readCount,
+            "BLOCK",
+            blockMs,
+            "STREAMS",
+            this.#results,
+            after,
+          );
     return (reply?.[0]?.[1] ?? []).map(([id, fields]) => ({ id, text: fields![1]! }));
   }
 

@@ -12,7 +12,13 @@ import { LaneClient } from "./lane-client.ts";
 import { writeOutputs } from "./outputs/write-outputs.ts";
 import { replayJournal } from "./replay.ts";
 import { RowHashes } from "./row-hashes.ts";
-import { datasetStat, openRunFile, prepareDirectory, statePaths, writeRunFile } from "./run-directory.ts";
+import {
+  datasetStat,
+  openRunFile,
+  prepareDirectory,
+  statePaths,
+  writeRunFile,
+} from "./run-directory.ts";
 import { RunEngine, type EngineEnd } from "./run-engine.ts";
 import { acquireRunLock } from "./run-lock.ts";
 import type { RunSettings } from "./run-settings.ts";
@@ -36,6 +42,8 @@ export interface OpenRunOptions {
   retry?: { kinds: string[] | null } | undefined;
   /** Asked once, and only if something is to be done: a complete run needs no Redis. */
   queue(run: RunFile): Promise<QueueAccess>;
+  /** Called once the run is known to workers, before the first prompt: the moment to start workers of one's own. */
+  onOpened?: ((queue: QueueAccess) => Promise<void>) | undefined;
   /** Whether parameters that the model's schema does not know go to the server as they are. */
   passThrough: boolean;
   prefix?: string | undefined;
@@ -69,6 +77,8 @@ export interface Run {
   readonly id: string;
   /** What the run directory said of it when it was opened. */
   readonly resumed: boolean;
+  /** Nothing is left to be done: no Redis is asked for, no call made. */
+  readonly isComplete: boolean;
   /** What was repaired when the run directory was opened, for people. */
   readonly repaired: readonly string[];
   /** Resolves when all output files are written; rejects only on a bug or where the directory fails. */
@@ -94,7 +104,9 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
     const paths = statePaths(directory);
     if (options.retry) startRound(run, options.retry.kinds);
     const { settled, validBytes, torn } = await replayJournal(paths.journal, run);
-    const repaired = torn ? ["the journal's last line was torn and was cut off: its prompt is settled again"] : [];
+    const repaired = torn
+      ? ["the journal's last line was torn and was cut off: its prompt is settled again"]
+      : [];
     const hashes = stack.use(await RowHashes.open(paths.rows));
     const changed = await checkDataset(run, hashes);
     if (isNew || changed || options.retry) await writeRunFile(directory, run);
@@ -108,6 +120,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
     return {
       id: run.id,
       resumed: !isNew,
+      isComplete: life.isComplete,
       repaired,
       finished,
       progress: () => life.progress(),
@@ -149,11 +162,17 @@ class RunLife {
   readonly #parts: LifeParts;
   readonly #listeners = new Set<(lines: readonly JournalLine[]) => void>();
   readonly #startedAt = Date.now();
+  /** Whether every row of an untouched dataset was settled when the run was opened. */
+  readonly isComplete: boolean;
   #engine: RunEngine | undefined;
   #stop: StopReason | undefined;
 
   constructor(parts: LifeParts) {
     this.#parts = parts;
+    const { run, settled } = parts;
+    const { rows } = run.dataset;
+    const wanted = rows === null ? run.limit : Math.min(rows, run.limit ?? rows);
+    this.isComplete = wanted !== null && settled.count >= wanted && settled.redo.size === 0;
   }
 
   progress(): RunProgress {
@@ -182,7 +201,7 @@ class RunLife {
 
   async run(): Promise<RunSummary> {
     const { run, directory, journal } = this.#parts;
-    const end: EngineEnd = this.#isComplete()
+    const end: EngineEnd = this.isComplete
       ? { stop: undefined, rows: run.dataset.rows ?? undefined, ended: true }
       : await this.#work();
     const summary = summarize(this.#parts, end, Date.now() - this.#startedAt);
@@ -197,37 +216,41 @@ class RunLife {
     return summary;
   }
 
-  /** Whether every row of an untouched dataset is settled. */
-  #isComplete(): boolean {
-    const { run, settled } = this.#parts;
-    const { rows } = run.dataset;
-    const wanted = rows === null ? run.limit : Math.min(rows, run.limit ?? rows);
-    return wanted !== null && settled.count >= wanted && settled.redo.size === 0;
-  }
-
   async #work(): Promise<EngineEnd> {
     const { run, directory, prefix = defaultPrefix, log = silentLog, ...parts } = this.#parts;
-    const { redis: target, isPrivate } = await this.#parts.queue(run);
+    const queue = await this.#parts.queue(run);
     await using stack = new AsyncDisposableStack();
     const [redis, blocking] = ["producer", "collector"].map((name) => {
-      const client = connectRedis(target, { role: "producer", name: `imagemill-${name}-${run.id}` });
-      stack.defer(limitErrors(client, (message, count) => log.warn({ count }, `Redis: ${message}`)));
+      const client = connectRedis(queue.redis, {
+        role: "producer",
+        name: `imagemill-${name}-${run.id}`,
+      });
+      stack.defer(
+        limitErrors(client, (message, count) => log.warn({ count }, `Redis: ${message}`)),
+      );
       stack.defer(() => client.disconnect());
       return client;
     });
-    const lane = new LaneClient(redis!, blocking!, prefix, { profile: run.profile, model: run.model }, run.id);
+    const lane = new LaneClient(
+      redis!,
+      blocking!,
+      prefix,
+      { profile: run.profile, model: run.model },
+      run.id,
+    );
     lane.onError((error) => redis!.emit("error", error));
     this.#engine = new RunEngine({
       ...parts,
       run,
       location: directory,
       lane,
-      privateRedis: isPrivate,
+      privateRedis: queue.isPrivate,
       windowCeiling: parts.window,
       maxFailures: parts.maxFailures,
       giveUpAfterMs: parts.giveUpAfterMs ?? 15 * 60_000,
       graceMs: parts.graceMs ?? run.timeoutMs,
       log,
+      onOpened: async () => await this.#parts.onOpened?.(queue),
       onSettled: (lines) => {
         for (const listener of this.#listeners) listener(lines);
       },

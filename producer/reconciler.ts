@@ -19,13 +19,21 @@ export interface ReconcilerParts {
  * Adds again those prompts in flight whose job Redis has lost. The order matters: jobs are looked for **before** the
  * stream is drained, since a job is gone, too, when its result is waiting there. Gives how many were added.
  */
-export async function reconcile({ lane, window, settled, collector, send }: ReconcilerParts): Promise<number> {
+export async function reconcile({
+  lane,
+  window,
+  settled,
+  collector,
+  send,
+}: ReconcilerParts): Promise<number> {
   const before = Date.now() - settleMs;
   const sent = [...window.values()].filter(({ addedAt }) => addedAt > 0 && addedAt < before);
   const gone = await lane.gone(sent);
   if (gone.length === 0) return 0;
   await collector.drain();
-  const lost = gone.filter(({ job }) => window.get(job.index) !== undefined && !settled.has(job.index));
+  const lost = gone.filter(
+    ({ job }) => window.get(job.index) !== undefined && !settled.has(job.index),
+  );
   for (const prompt of lost) prompt.job.mayExist = true;
   await send(lost);
   return lost.length;

@@ -16,7 +16,12 @@ import { resumedRun, type RunSettings } from "./run-settings.ts";
 /** Paths of the state that a run keeps. */
 export function statePaths(directory: string) {
   const state = join(directory, stateFolder);
-  return { state, journal: join(state, "journal.jsonl"), rows: join(state, "rows.bin"), temporary: join(state, "tmp") };
+  return {
+    state,
+    journal: join(state, "journal.jsonl"),
+    rows: join(state, "rows.bin"),
+    temporary: join(state, "tmp"),
+  };
 }
 
 /** Size and time of a dataset file. @throws UsageError where it cannot be read */
@@ -25,7 +30,9 @@ export async function datasetStat(path: string): Promise<{ size: number; mtimeMs
     const { size, mtimeMs } = await stat(path);
     return { size, mtimeMs };
   } catch (error) {
-    throw new UsageError(`cannot read the dataset ${path}: ${(error as Error).message}`, { cause: error });
+    throw new UsageError(`cannot read the dataset ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -43,7 +50,10 @@ export async function prepareDirectory(directory: string): Promise<void> {
     await mkdir(join(directory, stateFolder), { recursive: true });
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`cannot use ${directory} as a run directory: ${(error as Error).message}`, { cause: error });
+    throw new UsageError(
+      `cannot use ${directory} as a run directory: ${(error as Error).message}`,
+      { cause: error },
+    );
   }
 }
 
@@ -58,7 +68,10 @@ export async function writeRunFile(directory: string, run: RunFile): Promise<voi
  * The run of a directory under these settings: a new one, or the one that is there.
  * @throws UsageError where settings differ that may not change
  */
-export async function openRunFile(directory: string, settings: RunSettings): Promise<{ run: RunFile; isNew: boolean }> {
+export async function openRunFile(
+  directory: string,
+  settings: RunSettings,
+): Promise<{ run: RunFile; isNew: boolean }> {
   const present = await readRunFile(directory);
   if (present) return { run: resumedRun(present, settings, directory), isNew: false };
   const { seed = randomInt(2 ** 31 - 1), ...asked } = settings;

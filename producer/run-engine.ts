@@ -44,6 +44,8 @@ export interface EngineParts {
   /** How long calls in flight may go on once the run stops. */
   graceMs: number;
   log: Log;
+  /** Called once the run is registered, before anything is fed: the moment for workers of one's own. */
+  onOpened(): Promise<void>;
   onSettled(lines: readonly JournalLine[]): void;
 }
 
@@ -100,6 +102,7 @@ export class RunEngine {
 
   async run(): Promise<EngineEnd> {
     await this.#open();
+    await this.#parts.onOpened();
     const { signal } = this.#done;
     const onError = (error: Error) => this.#onError(error);
     const background = [
@@ -154,7 +157,7 @@ export class RunEngine {
   async #settleLeftovers(): Promise<void> {
     const { run, lane, settled } = this.#parts;
     const wanted = new Set<number>();
-    for (let after = "0"; ; ) {
+    for (let after = "0"; ;) {
       const entries = await lane.results(after);
       for (const { text } of entries) {
         const { index, round } = PromptResult.parse(JSON.parse(text));
@@ -166,7 +169,8 @@ export class RunEngine {
     const last = Math.max(-1, ...wanted);
     if (last >= 0) {
       for await (const row of readDataset(run.source)) {
-        if (row.ok && wanted.has(row.index)) this.window.add(promptOf(row, run, { mayExist: true }));
+        if (row.ok && wanted.has(row.index))
+          this.window.add(promptOf(row, run, { mayExist: true }));
         if (row.index >= last) break;
       }
     }
@@ -233,7 +237,8 @@ export class RunEngine {
   /** Redis is full: takes waiting jobs of this run out of it; reconciling brings them back. */
   async #giveRoom(): Promise<void> {
     const sent = [...this.window.values()].filter(({ addedAt }) => addedAt > 0);
-    for (const prompt of sent.slice(Math.ceil(sent.length / 2))) await this.#parts.lane.remove(prompt);
+    for (const prompt of sent.slice(Math.ceil(sent.length / 2)))
+      await this.#parts.lane.remove(prompt);
   }
 
   async #collect(): Promise<void> {
@@ -252,7 +257,8 @@ export class RunEngine {
       collector: this.#collector,
       send: (prompts) => this.#send(prompts),
     });
-    if (again > 0) log.warn({ run: run.id, prompts: again }, "Redis had lost jobs, they were added again");
+    if (again > 0)
+      log.warn({ run: run.id, prompts: again }, "Redis had lost jobs, they were added again");
   }
 
   /** Looks at the lane: its pause may end the run, its workers set the window. */
@@ -273,8 +279,15 @@ export class RunEngine {
     const waiting = fit.filter((beat) => beat.waiting?.startsWith("storage:"));
     if (fit.length === 0 || waiting.length < fit.length) this.#blockedSince = undefined;
     else this.#blockedSince ??= Date.now();
-    if (this.#blockedSince === undefined || Date.now() - this.#blockedSince < this.#parts.giveUpAfterMs) return undefined;
-    return { state: "stopped", text: `${waiting[0]!.waiting} (mend it, then run the same command again)` };
+    if (
+      this.#blockedSince === undefined ||
+      Date.now() - this.#blockedSince < this.#parts.giveUpAfterMs
+    )
+      return undefined;
+    return {
+      state: "stopped",
+      text: `${waiting[0]!.waiting} (mend it, then run the same command again)`,
+    };
   }
 
   #onSettled(lines: readonly JournalLine[]): void {
@@ -288,7 +301,10 @@ export class RunEngine {
     const { log, giveUpAfterMs } = this.#parts;
     log.warn({ error: error.message }, "Redis does not answer as it should");
     if (Date.now() - this.#answeredAt < giveUpAfterMs) return;
-    this.stop({ state: "stopped", text: `queue: ${error.message} (bring Redis back, then run the same command again)` });
+    this.stop({
+      state: "stopped",
+      text: `queue: ${error.message} (bring Redis back, then run the same command again)`,
+    });
   }
 
   #wake(): void {

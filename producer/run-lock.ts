@@ -64,7 +64,9 @@ async function readLock(path: string): Promise<LockFile | undefined> {
     return LockFile.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new Error(`${path} is not a lock file of imagemill: remove it if no producer runs`, { cause: error });
+    throw new Error(`${path} is not a lock file of imagemill: remove it if no producer runs`, {
+      cause: error,
+    });
   }
 }
 
@@ -144,7 +146,9 @@ function held(path: string, mine: LockFile): RunLock {
   const check = async () => {
     const current = await readLock(path);
     if (current?.token === mine.token) return;
-    const taker = current ? `process ${current.pid} on ${current.host}` : "somebody who removed the lock";
+    const taker = current
+      ? `process ${current.pid} on ${current.host}`
+      : "somebody who removed the lock";
     throw new Error(`this producer lost its run to ${taker}: nothing more is written`);
   };
   return {

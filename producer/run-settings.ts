@@ -44,10 +44,16 @@ function fixedSettings(then: RunFile, now: RunSettings): [string, unknown, unkno
  * @throws UsageError naming everything that differs and may not
  */
 export function resumedRun(then: RunFile, now: RunSettings, directory: string): RunFile {
-  const differences = fixedSettings(then, now).filter(([, before, after]) => !isDeepStrictEqual(before, after));
-  const problems = differences.map(([name, before, after]) => `${name} was ${show(before)}, now ${show(after)}`);
+  const differences = fixedSettings(then, now).filter(
+    ([, before, after]) => !isDeepStrictEqual(before, after),
+  );
+  const problems = differences.map(
+    ([name, before, after]) => `${name} was ${show(before)}, now ${show(after)}`,
+  );
   if (now.numGenerations < then.numGenerations) {
-    problems.push(`images a prompt were ${then.numGenerations}, now ${now.numGenerations} (may only grow)`);
+    problems.push(
+      `images a prompt were ${then.numGenerations}, now ${now.numGenerations} (may only grow)`,
+    );
   }
   if (now.limit !== null && (then.limit === null || now.limit < then.limit)) {
     problems.push(`limit was ${then.limit ?? "none"}, now ${now.limit} (may only grow)`);

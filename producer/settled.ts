@@ -80,7 +80,8 @@ export class Settled {
       return;
     }
     this.redo.delete(line.index);
-    for (const { kind } of line.failures ?? []) totals.failures[kind] = (totals.failures[kind] ?? 0) + 1;
+    for (const { kind } of line.failures ?? [])
+      totals.failures[kind] = (totals.failures[kind] ?? 0) + 1;
     this.#set(line.index, codes[line.state]);
     totals.prompts[line.state] += 1;
     this.#count += 1;
@@ -99,7 +100,9 @@ export class Settled {
     if (line.state === "rejected") return false;
     if (line.numGenerations < numGenerations) return true;
     if (line.round >= round || line.state === "succeeded") return false;
-    return retryKinds === null || (line.failures ?? []).some(({ kind }) => retryKinds.includes(kind));
+    return (
+      retryKinds === null || (line.failures ?? []).some(({ kind }) => retryKinds.includes(kind))
+    );
   }
 
   #set(index: number, code: number): void {

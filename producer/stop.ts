@@ -53,7 +53,11 @@ export class FailureWatch {
       for (const { kind, status } of failures) this.#first?.add(`${kind} ${status ?? ""}`);
     }
     const [only] = this.#first ?? [];
-    if (this.#first?.size === 1 && only?.startsWith("invalid_request") && this.#seen >= canaryPrompts) {
+    if (
+      this.#first?.size === 1 &&
+      only?.startsWith("invalid_request") &&
+      this.#seen >= canaryPrompts
+    ) {
       const message = lines.at(-1)?.failures[0]?.message ?? only;
       return {
         state: "stopped",

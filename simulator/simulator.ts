@@ -46,7 +46,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     closing.abort();
     const ended = once(server, "close");
     server.close();
-    
+    server.closeAllConnections();
     await ended;
     provider.ledger.close();
   };

@@ -94,7 +94,7 @@ function recordAt(
   place: RecordPlace,
   maxBytes: number,
 ): DelimitedRecord | undefined {
-  const bytes = window.bytes.subarray(window.start, place.end);
+  const bytes = window.bytes.subarray(window.start, place.terminated ? place.end - 1 : place.end);
   const [only] = place.fields;
   if (
     place.fields.length === 1 &&

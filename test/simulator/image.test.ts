@@ -105,6 +105,13 @@ test("the text can be read: the pixels of A are those of the font", () => {
   expect(rows).toEqual([".#.", "#.#", "###", "#.#", "#.#"]);
 });
 
+test("pictures of one text and one background differ in the dots of their lower edge", () => {
+  const hashes = [new Uint8Array(32), new Uint8Array(32)];
+  hashes[1]![20] = 1;
+  const [one, other] = hashes.map((hash) => draw("A", hash, 256, 16).pixels);
+  expect([...one!.keys()].filter((at) => one![at] !== other![at])).toEqual([15 * 256 + 160]);
+});
+
 test("a recipe keeps no more than the beginning of a long prompt", () => {
   expect(recipeOf({ ...fox, prompt: "é".repeat(30_000) }, 1 / 16, 0).text.length).toBeLessThan(
     1_100,

@@ -1,5 +1,6 @@
 import OpenAI, { APIError, AuthenticationError } from "openai";
 import { expect, test } from "vitest";
+import { recipeOf, render } from "../../simulator/image.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import type { SimulatorOptions } from "../../simulator/settings.ts";
 import { decodePng, jpegSize, webpSize } from "./decode.ts";
@@ -100,6 +101,9 @@ test("an equal prompt and seed give equal images, and image i has seed + i", asy
   ];
   expect(again).toEqual(one);
   expect(other[0]!.equals(one[0]!)).toBe(false);
+  const second = { model: "imagemill-sim", prompt: "a fox", index: 1, seed: 6, parameters: {} };
+  const recipe = recipeOf({ ...second, width: 1024, height: 1024, format: "png" }, 1 / 16, 0);
+  expect(one[1]!.equals(render(recipe))).toBe(true);
   expect(await ask({ seed: 5, quality: "hd" })).not.toEqual([one[0]]);
 });
 

@@ -1,0 +1,193 @@
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, onTestFinished, test } from "vitest";
+import type { JournalLine } from "../../shared/journal-line.ts";
+import {
+  type JournalEnd,
+  readJournal,
+  readJournalHeads,
+  readJournalLineAt,
+} from "../../shared/journal-reader.ts";
+
+function journalFile(content: string | Buffer): string {
+  const folder = mkdtempSync(join(tmpdir(), "imagemill-test-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "journal.jsonl");
+  writeFileSync(path, content);
+  return path;
+}
+
+function journalLine(index: number, changes: Partial<JournalLine> = {}): JournalLine {
+  return {
+    v: 1,
+    index,
+    round: 0,
+    state: "failed",
+    numGenerations: 1,
+    newImages: 0,
+    calls: 1,
+    retries: 0,
+    throttled: 0,
+    settledAt: 1_790_000_000_000,
+    row: { prompt: `prompt ${index}`, columns: {} },
+    images: [],
+    failures: [],
+    attempts: [],
+    ...changes,
+  };
+}
+
+function written(lines: JournalLine[]): string {
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
+async function readAll(path: string) {
+  let end: JournalEnd | undefined;
+  const onEnd = (reached: JournalEnd) => (end = reached);
+  const lines = await Array.fromAsync(readJournal(path, { onEnd }));
+  return { lines, end };
+}
+
+async function readHeads(path: string) {
+  let end: JournalEnd | undefined;
+  const onEnd = (reached: JournalEnd) => (end = reached);
+  const batches = await Array.fromAsync(readJournalHeads(path, { onEnd }));
+  return { heads: batches.flat(), end };
+}
+
+const line = fc
+  .record({
+    index: fc.nat(),
+    round: fc.nat(),
+    state: fc.constantFrom("succeeded" as const, "partial" as const, "failed" as const),
+    newImages: fc.nat(),
+    calls: fc.nat(),
+    row: fc.record({
+      prompt: fc.oneof(fc.string({ unit: "grapheme" }), fc.constant('x],"costUsd":7}')),
+      columns: fc.dictionary(fc.string(), fc.jsonValue()),
+    }),
+    ending: fc.record(
+      {
+        usage: fc.record({ inputTokens: fc.nat(), outputTokens: fc.nat() }, { requiredKeys: [] }),
+        costUsd: fc.double({ min: 0, max: 1e9, noNaN: true }),
+      },
+      { requiredKeys: [] },
+    ),
+  })
+  .map(({ ending, index, ...changes }) => ({ ...journalLine(index, changes), ...ending }));
+
+test("lines come back as they were written, and each again from its place", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(line, { minLength: 1, maxLength: 8 }), async (lines) => {
+      const path = journalFile(written(lines));
+      const wanted = lines.map((one) => JSON.parse(JSON.stringify(one)));
+      const read = await readAll(path);
+      expect(read.lines.map((placed) => placed.line)).toEqual(wanted);
+      await using handle = await open(path);
+      const again = read.lines.map(({ offset, length }) =>
+        readJournalLineAt(handle, offset, length),
+      );
+      expect(await Promise.all(again)).toEqual(wanted);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("heads are the same numbers as those of the whole lines, at the same places", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(line, { maxLength: 8 }), async (lines) => {
+      const path = journalFile(written(lines));
+      const [whole, heads] = [await readAll(path), await readHeads(path)];
+      const wanted = whole.lines.map(({ line: one, offset, length }) => {
+        const {
+          row: _row,
+          images: _images,
+          failures: _failures,
+          attempts: _attempts,
+          ...head
+        } = one;
+        return { ...head, offset, length };
+      });
+      expect(heads.heads).toEqual(wanted);
+      expect(heads.end).toEqual(whole.end);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("a head is read from a line whose fields stand in another order", async () => {
+  const { index, v, ...rest } = journalLine(5, { costUsd: 0.5 });
+  const { heads } = await readHeads(
+    journalFile(`${JSON.stringify({ costUsd: 0.5, ...rest, index, v })}\n`),
+  );
+  expect(heads).toMatchObject([{ index: 5, state: "failed", costUsd: 0.5 }]);
+});
+
+test("a last line that was torn at any byte is left out, and the end says where to cut", async () => {
+  const whole = written([journalLine(0), journalLine(1)]);
+  const last = written([journalLine(2, { row: { prompt: "é", columns: {} } })]);
+  const bytes = Buffer.from(whole + last);
+  const path = journalFile(whole);
+  for (let length = Buffer.byteLength(whole) + 1; length < bytes.length; length++) {
+    writeFileSync(path, bytes.subarray(0, length));
+    const end = { validBytes: Buffer.byteLength(whole), torn: true };
+    const read = await readAll(path);
+    expect([read.lines.length, read.end]).toEqual([2, end]);
+    const { heads, end: headsEnd } = await readHeads(path);
+    expect([heads.length, headsEnd]).toEqual([2, end]);
+  }
+  writeFileSync(path, bytes);
+  expect((await readAll(path)).end).toEqual({ validBytes: bytes.length, torn: false });
+});
+
+test("a last line that ends but is not whole is torn as well", async () => {
+  const whole = written([journalLine(0)]);
+  for (const tail of [
+    "\0\0\0\n",
+    '{"v":1,"index":1\n',
+    `${JSON.stringify(journalLine(1)).slice(0, -3)}}\n`,
+  ]) {
+    const path = journalFile(whole + tail);
+    expect((await readAll(path)).end).toEqual({ validBytes: whole.length, torn: true });
+    expect((await readHeads(path)).end).toEqual({ validBytes: whole.length, torn: true });
+  }
+});
+
+test("a damaged line in the middle is an error with file and line number", async () => {
+  const path = journalFile(`${written([journalLine(0)])}oops\n`);
+  appendFileSync(path, written([journalLine(2)]));
+  await expect(readAll(path)).rejects.toThrow(`${path} is damaged: line 2 `);
+  await expect(readHeads(path)).rejects.toThrow(`${path} is damaged: line 2 `);
+});
+
+test("a journal that does not exist or is empty has no lines", async () => {
+  const path = journalFile("");
+  const nothing = { lines: [], end: { validBytes: 0, torn: false } };
+  expect(await readAll(path)).toEqual(nothing);
+  expect(await readAll(`${path}.none`)).toEqual(nothing);
+});
+
+test("lines longer than a chunk of the file are read", async () => {
+  const lines = [1, 2, 3].map((index) =>
+    journalLine(index, { row: { prompt: "x".repeat(1_500_000), columns: {} } }),
+  );
+  const path = journalFile(written(lines));
+  expect((await readAll(path)).lines.map((placed) => placed.line)).toEqual(lines);
+  expect((await readHeads(path)).heads.map(({ index }) => index)).toEqual([1, 2, 3]);
+});
+
+test("a column named __proto__ is kept", async () => {
+  const text = written([journalLine(0)]).replace('"columns":{}', '"columns":{"__proto__":"x"}');
+  const { lines } = await readAll(journalFile(text));
+  expect(Object.entries(lines[0]?.line.row?.columns ?? {})).toEqual([["__proto__", "x"]]);
+});
+
+test("asking for a line where none stands names the place", async () => {
+  await using handle = await open(journalFile(written([journalLine(0)])));
+  await expect(readJournalLineAt(handle, 3, 10)).rejects.toThrow(
+    "no whole line of 10 bytes at byte 3",
+  );
+});
