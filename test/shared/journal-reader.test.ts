@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import type { JournalLine } from "../../shared/journal-line.ts";
 import {
@@ -11,6 +11,7 @@ import {
   readJournalHeads,
   readJournalLineAt,
 } from "../../shared/journal-reader.ts";
+import { collect } from "../producer/collect.ts";
 
 function journalFile(content: string | Buffer): string {
   const folder = mkdtempSync(join(tmpdir(), "imagemill-test-"));
@@ -47,14 +48,14 @@ function written(lines: JournalLine[]): string {
 async function readAll(path: string) {
   let end: JournalEnd | undefined;
   const onEnd = (reached: JournalEnd) => (end = reached);
-  const lines = await Array.fromAsync(readJournal(path, { onEnd }));
+  const lines = await collect(readJournal(path, { onEnd }));
   return { lines, end };
 }
 
 async function readHeads(path: string) {
   let end: JournalEnd | undefined;
   const onEnd = (reached: JournalEnd) => (end = reached);
-  const batches = await Array.fromAsync(readJournalHeads(path, { onEnd }));
+  const batches = await collect(readJournalHeads(path, { onEnd }));
   return { heads: batches.flat(), end };
 }
 

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { type DatasetRow, formatOf, readDataset } from "../../../producer/dataset/read-dataset.ts";
 import type { DatasetSource } from "../../../shared/run-file.ts";
 import { UsageError } from "../../../shared/usage-error.ts";
+import { collect } from "../collect.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
 async function rowsOf(
@@ -21,7 +22,7 @@ async function rowsOf(
     paramFrom: {},
     ...options,
   };
-  return Array.fromAsync(readDataset(source));
+  return collect(readDataset(source));
 }
 
 /** Prompts of good rows, reasons of rejected ones. */
@@ -211,6 +212,10 @@ describe("columns", () => {
   });
 });
 
+function tooLong(bytes: number): string {
+  return `! expected a row of at most 16,777,216 bytes, got ${bytes.toLocaleString("en-US")}`;
+}
+
 describe("rejected rows", () => {
   test("each says what was expected and what came, and reading goes on", async () => {
     const lines = [
@@ -268,21 +273,19 @@ describe("rejected rows", () => {
 
   test("a row over 16 MiB is rejected with its size, without the rows around it", async () => {
     const long = "x".repeat(17 * 1024 * 1024);
-    const reason = (bytes: number) =>
-      `! expected a row of at most 16,777,216 bytes, got ${bytes.toLocaleString("en-US")}`;
     expect(await read("a.jsonl", `"a"\n"${long}"\n"b"\n`)).toEqual([
       "a",
-      reason(long.length + 2),
+      tooLong(long.length + 2),
       "b",
     ]);
     expect(await read("a.json", `["a","${long}","b"]`)).toEqual([
       "a",
-      reason(long.length + 2),
+      tooLong(long.length + 2),
       "b",
     ]);
     expect(await read("a.csv", `prompt,x\na,1\n${long},2\nb,3\n`)).toEqual([
       "a",
-      reason(long.length + 2),
+      tooLong(long.length + 2),
       "b",
     ]);
   });
@@ -314,9 +317,9 @@ describe("files that are no dataset", () => {
   test("are usage errors that name the path", async () => {
     const folder = temporaryFolder();
     const source = { format: "jsonl", promptColumn: "prompt", paramFrom: {} } as const;
-    const missing = Array.fromAsync(readDataset({ ...source, path: join(folder, "none.jsonl") }));
+    const missing = collect(readDataset({ ...source, path: join(folder, "none.jsonl") }));
     await expect(missing).rejects.toThrow(/There is no dataset at .*none\.jsonl/);
-    await expect(Array.fromAsync(readDataset({ ...source, path: folder }))).rejects.toThrow(
+    await expect(collect(readDataset({ ...source, path: folder }))).rejects.toThrow(
       /it is a directory/,
     );
     await expect(read("a.csv", "")).rejects.toThrow(/Expected a header.*a\.csv/);

@@ -1,13 +1,13 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { readDelimited } from "../../../producer/dataset/read-delimited.ts";
+import { collect } from "../collect.ts";
 import { inChunks } from "../temporary-folder.ts";
 
-function read(text: string, delimiter: "," | "\t", chunkSize = 5, maxBytes?: number) {
+async function read(text: string, delimiter: "," | "\t", chunkSize = 5, maxBytes?: number) {
   const records = readDelimited(inChunks(Buffer.from(text), chunkSize), delimiter, maxBytes);
-  return Array.fromAsync(records, (record) =>
-    "problem" in record ? record.problem : record.fields,
-  );
+  const all = await collect(records);
+  return all.map((record) => ("problem" in record ? record.problem : record.fields));
 }
 
 const quoted = (field: string) => `"${field.replaceAll('"', '""')}"`;

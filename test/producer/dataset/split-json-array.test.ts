@@ -1,11 +1,13 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { splitJsonArray } from "../../../producer/dataset/split-json-array.ts";
+import { collect } from "../collect.ts";
 import { inChunks } from "../temporary-folder.ts";
 
 async function split(text: string, chunkSize = 7, maxBytes?: number) {
   const records = splitJsonArray(inChunks(Buffer.from(text), chunkSize), "a.json", maxBytes);
-  return Array.fromAsync(records, ({ bytes, problem }) => problem ?? bytes.toString("utf8").trim());
+  const all = await collect(records);
+  return all.map(({ bytes, problem }) => problem ?? bytes.toString("utf8").trim());
 }
 
 test("any array, however it is indented and cut into chunks, splits into its elements", async () => {

@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { orderedLines } from "../../../producer/outputs/ordered-lines.ts";
+import { collect } from "../collect.ts";
 import { promptLine, runDirectory } from "./small-run.ts";
 
 test("lines come by index, the last of each, however many fit into a segment", async () => {
@@ -16,11 +17,10 @@ test("lines come by index, the last of each, however many fit into a segment", a
         );
         const journal = join(runDirectory(lines), ".imagemill", "journal.jsonl");
         const last = new Map(lines.map((line) => [line.index, line.settledAt]));
-        const got = await Array.fromAsync(orderedLines(journal, segmentPrompts), (line) => [
-          line.index,
-          line.settledAt,
-        ]);
-        expect(got).toEqual([...last].toSorted(([a], [b]) => a - b));
+        const got = await collect(orderedLines(journal, segmentPrompts));
+        expect(got.map(({ index, settledAt }) => [index, settledAt])).toEqual(
+          [...last].toSorted(([a], [b]) => a - b),
+        );
       },
     ),
     { numRuns: 100 },
@@ -34,6 +34,6 @@ test("lines far apart in a journal larger than what is kept in memory are read",
   );
   const shuffled = lines.map((_, position) => lines[(position * 37) % 60]!);
   const journal = join(runDirectory(shuffled), ".imagemill", "journal.jsonl");
-  const got = await Array.fromAsync(orderedLines(journal), (line) => line.index);
-  expect(got).toEqual(lines.map(({ index }) => index));
+  const got = await collect(orderedLines(journal));
+  expect(got.map(({ index }) => index)).toEqual(lines.map(({ index }) => index));
 });

@@ -10,6 +10,11 @@ import { fileOf, promptLine, runFile } from "./small-run.ts";
 
 const hostile = `"'><script>alert(1)</script> <img src=x onerror=alert(1)>\u0000 ---\nconfigs: []\n---\n| \`x\` |`;
 
+/** The tags of a page, without their attributes. */
+function tags(page: string): string[] | null {
+  return page.match(/<[a-z!/][a-z]*/gi);
+}
+
 function sheetOf(lines: JournalLine[], run: RunFile = runFile()): string {
   const counts = noCounts(undefined);
   for (const line of lines) countLine(counts, line);
@@ -27,7 +32,6 @@ test("a page has no markup but its own, whatever prompts, ids, messages and mode
     sheetOf([promptLine(0, [0])]),
     sheetOf([{ ...line, failures }], run),
   ];
-  const tags = (page: string) => page.match(/<[a-z!/][a-z]*/gi);
   expect(tags(attacked)).toEqual(tags(harmless));
   expect(attacked).not.toContain("\u0000");
   expect(attacked).toContain("&lt;script&gt;alert(1)");
@@ -66,7 +70,7 @@ test("the card's front matter and tables hold against hostile names", () => {
   const run = runFile({ model: hostile, parameters: { style: "```\n---\n# x" } });
   const card = datasetCard(run, noCounts(undefined), new Map([["a|b\n# c `d`", "text"]]));
   const lines = card.split("\n");
-  expect(lines.indexOf("---", 1)).toBe(15);
+  expect(lines.indexOf("---", 1)).toBe(14);
   expect(lines.filter((line) => line === "---")).toHaveLength(2);
   expect(lines[1]).toMatch(/^pretty_name: "[\u0020-\u007e]*"$/);
   expect(lines.filter((line) => line.startsWith("# "))).toHaveLength(1);

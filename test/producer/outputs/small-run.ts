@@ -27,7 +27,7 @@ export function runFile(changes: Partial<RunFile> = {}): RunFile {
     retryKinds: null,
     summary: null,
     outputsAt: null,
-    datasetEnd: null,
+    dataset: { size: 0, mtimeMs: 0, rows: null },
     ...changes,
   };
 }

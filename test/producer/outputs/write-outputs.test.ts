@@ -11,12 +11,15 @@ import { writeOutputs } from "../../../producer/outputs/write-outputs.ts";
 import type { JournalLine } from "../../../shared/journal-line.ts";
 import { fileOf, jsonLines, promptLine, rejectedLine, runDirectory, runFile } from "./small-run.ts";
 
+function plain(value: unknown): unknown {
+  return typeof value === "bigint" ? Number(value) : value;
+}
+
 /** The rows of `metadata.parquet`, whole numbers as numbers. */
 async function parquetRows(directory: string): Promise<Record<string, unknown>[]> {
   const rows = await parquetReadObjects({
     file: await asyncBufferFromFile(join(directory, "metadata.parquet")),
   });
-  const plain = (value: unknown) => (typeof value === "bigint" ? Number(value) : value);
   return rows.map((row) =>
     Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])),
   );

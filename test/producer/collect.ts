@@ -1,0 +1,6 @@
+/** Everything that an iterable gives, in its order. */
+export async function collect<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
+  const all: Value[] = [];
+  for await (const value of values) all.push(value);
+  return all;
+}
