@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { runDoctor, type DoctorCheck } from "./doctor-checks.ts";
+import type { DoctorCheck } from "./doctor-checks.ts";
 import { exitCodes, withEnvironment, type Io } from "./io.ts";
 
 const marks = (check: DoctorCheck) => (check.ok === "warning" ? "warn" : check.ok ? "ok  " : "FAIL");
@@ -11,6 +11,7 @@ export function doctorCommand(io: Io): Command {
     .option("-o, --out <dir>", "folder that runs are to be written to", ".")
     .option("--json", "print the checks as JSON")
     .action(async ({ out, json }: { out: string; json?: true }) => {
+      const { runDoctor } = await import("./doctor-checks.ts");
       const checks = await runDoctor(io.env, { out });
       io.stdout.write(json ? `${JSON.stringify(checks)}\n` : `${checks.flatMap(lines).join("\n")}\n`);
       if (checks.some((check) => check.ok === false)) io.exitCode = exitCodes.bug;

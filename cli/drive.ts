@@ -5,7 +5,6 @@ import { statePaths } from "../producer/run-directory.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
 import type { Profile } from "../shared/profile.ts";
 import type { RunSummary } from "../shared/run-file.ts";
-import { startSimulator } from "../simulator/simulator.ts";
 import { createWorker, type ImageWorker } from "../worker/create-worker.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
@@ -81,6 +80,7 @@ async function embeddedRedis(out: string, io: Io, stack: AsyncDisposableStack): 
 /** A simulator of the run's own, where the profile is the simulator's and no server is named. */
 async function withSimulator(profile: Profile, stack: AsyncDisposableStack, terminal: Terminal): Promise<Profile> {
   if (profile.name !== "simulator" || profile.baseUrl !== undefined) return profile;
+  const { startSimulator } = await import("../simulator/simulator.ts");
   const simulator = stack.use(await startSimulator({ latencyMs: 300, jitter: 0.5, imageScale: 0.25 }));
   terminal.write("images are simulated: a built-in server draws them, nothing is sent anywhere and nothing costs");
   return { ...profile, baseUrl: `${simulator.url}/v1` };

@@ -4,7 +4,6 @@ import { didYouMean } from "../shared/near-match.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { profileIdentity, type Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import { drive } from "./drive.ts";
 import { findRun } from "./find-run.ts";
 import { withEnvironment, type Io } from "./io.ts";
 import { profileOf, requireUsable } from "./profiles.ts";
@@ -30,6 +29,7 @@ export function resumeCommand(io: Io): Command {
   addDriveOptions(command).action(async (text: string, options: DriveOptions) => {
     const { directory, run } = await findRun(text);
     const profile = profileOfRun(io, run, options.baseUrl);
+    const { drive } = await import("./drive.ts");
     await drive(io, { out: directory, settings: run, profile, options, notes: [] });
   });
   return withEnvironment(command);
@@ -45,6 +45,7 @@ export function retryCommand(io: Io): Command {
     const { directory, run } = await findRun(text);
     const profile = profileOfRun(io, run, options.baseUrl);
     const kinds = options.kind === undefined ? null : parseKinds(options.kind);
+    const { drive } = await import("./drive.ts");
     await drive(io, { out: directory, settings: run, profile, options, retry: { kinds }, notes: [] });
   });
   return withEnvironment(command);

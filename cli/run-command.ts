@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { drive } from "./drive.ts";
 import { withEnvironment, type Io } from "./io.ts";
 import { profileOf, providerAndModel, requireUsable } from "./profiles.ts";
 import { addRunOptions, defaultOut, runSettings, type RunOptions } from "./run-options.ts";
@@ -28,6 +27,7 @@ export function runCommand(io: Io): Command {
     requireUsable(profile, model, new Date().toISOString().slice(0, 10));
     const { settings, warnings } = runSettings(dataset, options, profile, model);
     const out = resolve(options.out ?? defaultOut(dataset, model));
+    const { drive } = await import("./drive.ts");
     await drive(io, { out, settings, profile, options, notes: warnings.map((text) => `warning: ${text}`) });
   });
   return withEnvironment(command);

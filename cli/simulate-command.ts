@@ -1,6 +1,5 @@
 import { Command } from "commander";
 import { ZodError } from "zod";
-import { startSimulator } from "../simulator/simulator.ts";
 import type { SimulatorOptions } from "../simulator/settings.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { withEnvironment, type Io } from "./io.ts";
@@ -54,6 +53,7 @@ export function simulateCommand(io: Io): Command {
 }
 
 async function start(options: SimulatorOptions) {
+  const { startSimulator } = await import("../simulator/simulator.ts");
   try {
     return await startSimulator(options);
   } catch (error) {

@@ -1,5 +1,5 @@
 const signatures: readonly [RegExp, string][] = [
-  [/^(<\?xml[^>]*>\s*)?(<!--[^]*?-->\s*)?(<!doctype svg[^>]*>\s*)?<svg[\s>]/i, "an SVG drawing"],
+  [/^(<\?xml[^>]*>\s*)?(<!--[^]*?-->\s*)?(<!doctype svg[^>]*>\s*)?<svg[\s/>]/i, "an SVG drawing"],
   [/^(<!--[^]*?-->\s*)?<(!doctype html|html|head|body)[\s>]/i, "an HTML page"],
   [/^<\?xml/i, "XML"],
   [/^[{[]/, "JSON"],

@@ -9,7 +9,6 @@ import { connectRedis, limitErrors, type RedisClient } from "../shared/redis.ts"
 import type { RedisTarget } from "../shared/redis-target.ts";
 import { repeat } from "../shared/repeat.ts";
 import { LaneService } from "./lane-service.ts";
-import { createModel } from "./providers/index.ts";
 import type { ModelFactory } from "./run-contexts.ts";
 
 /** What a worker is made of. */
@@ -74,6 +73,12 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
   };
 }
 
+/** Providers' clients are heavy: loaded when the first run needs one. */
+const builtInModel: ModelFactory = async (profile, model, options) => {
+  const { createModel } = await import("./providers/index.ts");
+  return createModel(profile, model, options);
+};
+
 interface Discovery extends Omit<WorkerOptions, "redis"> {
   id: string;
   prefix: string;
@@ -99,7 +104,7 @@ async function discover(worker: Discovery): Promise<void> {
       profile,
       concurrency: worker.concurrency,
       redis,
-      createModel: worker.createModel ?? createModel,
+      createModel: worker.createModel ?? builtInModel,
       log: worker.log,
     });
     services.set(lane, service);

@@ -19,7 +19,7 @@ export interface RunContext {
 }
 
 /** Makes the model of a run; the library's users give their own. */
-export type ModelFactory = (profile: Profile, model: string, options: { timeoutMs: number }) => AsyncImageGenerationModel;
+export type ModelFactory = (profile: Profile, model: string, options: { timeoutMs: number }) => Promise<AsyncImageGenerationModel>;
 
 /** How long a job stays away whose run directory cannot be read from here. */
 const unseenDelayMs = 5_000;
@@ -76,7 +76,7 @@ export class RunContexts {
         unseenDelayMs,
       );
     }
-    const model = this.#createModel(this.#profile, file.model, { timeoutMs: file.timeoutMs });
+    const model = await this.#createModel(this.#profile, file.model, { timeoutMs: file.timeoutMs });
     await model.load();
     return {
       file,

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
 import { ProviderError } from "../../../shared/failure.ts";
 import { OpenAIImageGeneration } from "../../../worker/providers/openai.ts";
@@ -7,32 +8,61 @@ import { jpeg, png, rejection, sendBytes, sendJson, startProvider } from "./prov
 const base64 = png.toString("base64");
 
 test("the images, revised prompt, usage and request id of an answer are kept", async () => {
-  const usage = { input_tokens: 7, output_tokens: 100, total_tokens: 107, input_tokens_details: { text_tokens: 7 } };
+  const usage = {
+    input_tokens: 7,
+    output_tokens: 100,
+    total_tokens: 107,
+    input_tokens_details: { text_tokens: 7 },
+  };
   const server = await startProvider((_, response) =>
-    sendJson(response, { created: 1, data: [{ b64_json: base64, revised_prompt: "größer: \"a\"" }], usage }, 200, {
-      "x-request-id": "req_1",
-    }),
+    sendJson(
+      response,
+      { created: 1, data: [{ b64_json: base64, revised_prompt: 'größer: "a"' }], usage },
+      200,
+      {
+        "x-request-id": "req_1",
+      },
+    ),
   );
   await using model = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: `${server.url}/v1` });
   const { images, ...rest } = await model.agenerate("a cat");
   expect(images).toHaveLength(1);
   expect(png.equals(images[0]!.bytes)).toBe(true);
   expect(images[0]!.revisedPrompt).toBe('größer: "a"');
-  expect(rest).toEqual({ usage: { inputTokens: 7, outputTokens: 100, totalTokens: 107 }, requestId: "req_1" });
+  expect(rest).toEqual({
+    usage: { inputTokens: 7, outputTokens: 100, totalTokens: 107 },
+    requestId: "req_1",
+  });
 });
 
 test("only what was given is sent, with the key, to the images path of the base URL", async () => {
-  const server = await startProvider((_, response) => sendJson(response, { data: [{ b64_json: base64 }] }));
-  await using model = new OpenAIImageGeneration({ model: "gpt-image-2", baseUrl: `${server.url}/v1`, apiKey: "sk-1" });
-  await model.agenerate("a cat", { numGenerations: 3, parameters: { quality: "low", model: "other" } });
+  const server = await startProvider((_, response) =>
+    sendJson(response, { data: [{ b64_json: base64 }] }),
+  );
+  await using model = new OpenAIImageGeneration({
+    model: "gpt-image-2",
+    baseUrl: `${server.url}/v1`,
+    apiKey: "sk-1",
+  });
+  await model.agenerate("a cat", {
+    numGenerations: 3,
+    parameters: { quality: "low", model: "other" },
+  });
   expect(server.received).toHaveLength(1);
   expect(server.received[0]).toMatchObject({ method: "POST", url: "/v1/images/generations" });
   expect(server.received[0]!.headers.authorization).toBe("Bearer sk-1");
-  expect(server.received[0]!.body).toEqual({ model: "gpt-image-2", prompt: "a cat", n: 3, quality: "low" });
+  expect(server.received[0]!.body).toEqual({
+    model: "gpt-image-2",
+    prompt: "a cat",
+    n: 3,
+    quality: "low",
+  });
 });
 
 test("a server of one's own needs no key: then no Authorization header is sent", async () => {
-  const server = await startProvider((_, response) => sendJson(response, { data: [{ b64_json: base64 }] }));
+  const server = await startProvider((_, response) =>
+    sendJson(response, { data: [{ b64_json: base64 }] }),
+  );
   await using model = new OpenAIImageGeneration({ model: "some-model", baseUrl: server.url });
   await model.agenerate("a cat");
   expect(server.received[0]!.headers.authorization).toBeUndefined();
@@ -40,7 +70,9 @@ test("a server of one's own needs no key: then no Authorization header is sent",
 });
 
 test("base64 is asked for where URLs are the default, unless the caller chose a form", async () => {
-  const server = await startProvider((_, response) => sendJson(response, { data: [{ b64_json: base64 }] }));
+  const server = await startProvider((_, response) =>
+    sendJson(response, { data: [{ b64_json: base64 }] }),
+  );
   await using model = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: server.url });
   await model.agenerate("a cat");
   await model.agenerate("a cat", { parameters: { response_format: "url" } });
@@ -48,7 +80,9 @@ test("base64 is asked for where URLs are the default, unless the caller chose a 
 });
 
 test("a seed goes to a model that takes one and is told with the image; another model gets a warning instead", async () => {
-  const server = await startProvider((_, response) => sendJson(response, { data: [{ b64_json: base64 }] }));
+  const server = await startProvider((_, response) =>
+    sendJson(response, { data: [{ b64_json: base64 }] }),
+  );
   await using takes = new OpenAIImageGeneration({ model: "imagemill-sim-1", baseUrl: server.url });
   await using refuses = new OpenAIImageGeneration({ model: "gpt-image-2", baseUrl: server.url });
   const seeded = await takes.agenerate("a cat", { seed: 5 });
@@ -72,17 +106,22 @@ test("images at URLs are fetched at the same time, without the key, and through 
     if (waiting.length === 2) for (const answer of waiting.splice(0)) answer();
     return undefined;
   });
-  await using model = new OpenAIImageGeneration({ model: "gpt-image-2", baseUrl: server.url, apiKey: "sk-1" });
+  await using model = new OpenAIImageGeneration({
+    model: "gpt-image-2",
+    baseUrl: server.url,
+    apiKey: "sk-1",
+  });
   const { images } = await model.agenerate("a cat", { numGenerations: 2 });
   expect(images.map(({ bytes }) => bytes.length)).toEqual([png.length, jpeg.length]);
-  expect(server.received.filter(({ headers }) => headers.authorization).map(({ url }) => url)).toEqual([
-    "/images/generations",
-  ]);
+  expect(
+    server.received.filter(({ headers }) => headers.authorization).map(({ url }) => url),
+  ).toEqual(["/images/generations"]);
 });
 
 test("an image that cannot be had is left out with a warning, and the others are kept", async () => {
   const server = await startProvider(({ url }, response) => {
-    if (url.startsWith("/html")) return sendBytes(response, Buffer.from("<!doctype html><p>hi"), "image/png");
+    if (url.startsWith("/html"))
+      return sendBytes(response, Buffer.from("<!doctype html><p>hi"), "image/png");
     if (url.startsWith("/gone")) return sendBytes(response, Buffer.from("gone"), "text/plain", 404);
     const data = [
       { url: "/html" },
@@ -112,7 +151,9 @@ test("a host of images that is briefly away is asked again", async () => {
   let asked = 0;
   const server = await startProvider(({ url }, response) => {
     if (url === "/images/generations") return sendJson(response, { data: [{ url: "/0" }] });
-    return ++asked === 1 ? sendBytes(response, Buffer.from(""), "text/plain", 503) : sendBytes(response, png, "image/png");
+    return ++asked === 1
+      ? sendBytes(response, Buffer.from(""), "text/plain", 503)
+      : sendBytes(response, png, "image/png");
   });
   await using model = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: server.url });
   expect((await model.agenerate("a cat")).images).toHaveLength(1);
@@ -122,20 +163,34 @@ test("a host of images that is briefly away is asked again", async () => {
 test.for<[string, (url: string) => unknown, RegExp]>([
   ["no JSON though it says so", () => "{oops", /not the JSON/],
   ["no images", () => ({ data: [] }), /holds no images: \{"data":\[\]\}/],
-  ["another shape", () => ({ message: "sk-abcdefghijkl" }), /holds no images: \{"message":"sk-\[key\]"\}/],
+  [
+    "another shape",
+    () => ({ message: "sk-abcdefghijkl" }),
+    /holds no images: \{"message":"sk-\[key\]"\}/,
+  ],
   ["null", () => null, /holds no images/],
-  ["an image that is cut short", () => ({ data: [{ b64_json: base64.slice(0, 2000) }] }), /image 1 of 1: is a PNG that/],
+  [
+    "an image that is cut short",
+    () => ({ data: [{ b64_json: base64.slice(0, 2000) }] }),
+    /image 1 of 1: is a PNG that/,
+  ],
   ["a refused URL", () => ({ data: [{ url: "file:///etc/passwd" }] }), /scheme file:/],
 ])("an answer with %s is a bad_response", async ([, body, message]) => {
   const server = await startProvider((_, response) => sendJson(response, body(server.url)));
   await using model = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: server.url });
   const error = await rejection(model.agenerate("a cat"));
   expect(error).toBeInstanceOf(ProviderError);
-  expect(error).toMatchObject({ kind: "bad_response", message: expect.stringMatching(message), sent: true });
+  expect(error).toMatchObject({
+    kind: "bad_response",
+    message: expect.stringMatching(message),
+    sent: true,
+  });
 });
 
 test("an HTML page with status 200 is a bad_response that says so", async () => {
-  const server = await startProvider((_, response) => sendBytes(response, Buffer.from("<html>hi"), "text/html"));
+  const server = await startProvider((_, response) =>
+    sendBytes(response, Buffer.from("<html>hi"), "text/html"),
+  );
   await using model = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: server.url });
   expect(await rejection(model.agenerate("a cat"))).toMatchObject({
     kind: "bad_response",
@@ -147,18 +202,27 @@ test("images larger than the limit are refused while they arrive, in the answer 
   const server = await startProvider(({ url, body }, response) => {
     if (url !== "/images/generations") {
       response.writeHead(200, { "content-type": "image/png" });
-      const write = (): void => void (response.writableEnded || response.write(Buffer.alloc(65_536), write));
+      const write = (): void =>
+        void (response.writableEnded || response.write(Buffer.alloc(65_536), write));
       return write(); // without end
     }
     const isUrl = body["response_format"] === "url";
-    return sendJson(response, { data: [isUrl ? { url: "/endless" } : { b64_json: "A".repeat(3_000_000) }] });
+    return sendJson(response, {
+      data: [isUrl ? { url: "/endless" } : { b64_json: "A".repeat(3_000_000) }],
+    });
   });
-  await using model = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: server.url, maxImageBytes: 100_000 });
+  await using model = new OpenAIImageGeneration({
+    model: "dall-e-3",
+    baseUrl: server.url,
+    maxImageBytes: 100_000,
+  });
   expect(await rejection(model.agenerate("a cat"))).toMatchObject({
     kind: "bad_response",
     message: "the answer is larger than 1188576 bytes",
   });
-  expect(await rejection(model.agenerate("a cat", { parameters: { response_format: "url" } }))).toMatchObject({
+  expect(
+    await rejection(model.agenerate("a cat", { parameters: { response_format: "url" } })),
+  ).toMatchObject({
     kind: "bad_response",
     message: "image 1 of 1: the answer is larger than 100000 bytes",
   });
@@ -166,9 +230,14 @@ test("images larger than the limit are refused while they arrive, in the answer 
 
 test("an answer that does not come in time is a timeout that names the phase", async () => {
   const server = await startProvider(({ body }, response) => {
-    if (body["prompt"] === "headers") response.writeHead(200, { "content-type": "application/json" }).write("{");
+    if (body["prompt"] === "headers")
+      response.writeHead(200, { "content-type": "application/json" }).write("{");
   });
-  await using model = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: server.url, timeoutMs: 100 });
+  await using model = new OpenAIImageGeneration({
+    model: "dall-e-3",
+    baseUrl: server.url,
+    timeoutMs: 100,
+  });
   expect(await rejection(model.agenerate("nothing"))).toMatchObject({
     kind: "timeout",
     message: "no answer within 0.1 s (waiting for the answer)",
@@ -181,7 +250,7 @@ test("an answer that does not come in time is a timeout that names the phase", a
 });
 
 test("aborting rejects with the signal's own reason, before and during a call, and ends the request", async () => {
-  const arrived = Promise.withResolvers<import("node:http").ServerResponse>();
+  const arrived = Promise.withResolvers<ServerResponse>();
   const server = await startProvider((_, response) => arrived.resolve(response));
   await using model = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: server.url });
   const reason = { why: "no more" };
@@ -198,8 +267,14 @@ test("aborting rejects with the signal's own reason, before and during a call, a
 test("a refused connection is unavailable and was not sent; one that is cut was sent", async () => {
   const server = await startProvider((_, response) => void response.socket?.destroy());
   await using cut = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: server.url });
-  await using refused = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: "http://127.0.0.1:1/v1" });
-  expect(await rejection(cut.agenerate("a cat"))).toMatchObject({ kind: "unavailable", sent: true });
+  await using refused = new OpenAIImageGeneration({
+    model: "dall-e-3",
+    baseUrl: "http://127.0.0.1:1/v1",
+  });
+  expect(await rejection(cut.agenerate("a cat"))).toMatchObject({
+    kind: "unavailable",
+    sent: true,
+  });
   const error = await rejection(refused.agenerate("a cat"));
   expect(error).toMatchObject({ kind: "unavailable", sent: false, code: "ECONNREFUSED" });
   expect(String(error)).not.toContain("127.0.0.1");
@@ -213,7 +288,11 @@ test("a refusal is classified with its request id, its wait and without the key 
     });
   });
   const apiKey = "my.secret/key";
-  await using model = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: `${server.url}/v1`, apiKey });
+  await using model = new OpenAIImageGeneration({
+    model: "dall-e-3",
+    baseUrl: `${server.url}/v1`,
+    apiKey,
+  });
   const error = await rejection(model.agenerate("a cat"));
   expect(error).toMatchObject({
     kind: "rate_limited",
@@ -221,7 +300,8 @@ test("a refusal is classified with its request id, its wait and without the key 
     code: "rate_limit_exceeded",
     requestId: "req_9",
     retryAfterMs: 3000,
-    message: "HTTP 429 rate_limit_exceeded: Slow down Bearer [key] at [base URL] [base URL]: try again in 3s",
+    message:
+      "HTTP 429 rate_limit_exceeded: Slow down Bearer [key] at [base URL] [base URL]: try again in 3s",
   });
   expect(server.received).toHaveLength(1);
 });
@@ -247,21 +327,31 @@ test("the public service without a key is an auth failure that says how to give 
 
 test("unknown and wrong options are refused by name", () => {
   const wrong = { model: "dall-e-3", baseURL: "http://x" };
-  expect(() => new OpenAIImageGeneration(wrong)).toThrow("has no option `baseURL`, did you mean `baseUrl`?");
+  expect(() => new OpenAIImageGeneration(wrong)).toThrow(
+    "has no option `baseURL`, did you mean `baseUrl`?",
+  );
   expect(() => new OpenAIImageGeneration({ model: "m", baseUrl: "ftp://x" })).toThrow("`baseUrl`");
-  expect(() => new OpenAIImageGeneration({ model: "m", timeoutMs: 0 })).toThrow("from 1 up, got `0`");
+  expect(() => new OpenAIImageGeneration({ model: "m", timeoutMs: 0 })).toThrow(
+    "from 1 up, got `0`",
+  );
 });
 
 test("a given fetch is used for everything", async () => {
   const server = await startProvider(({ url }, response) =>
-    url === "/0" ? sendBytes(response, png, "image/png") : sendJson(response, { data: [{ url: "/0" }] }),
+    url === "/0"
+      ? sendBytes(response, png, "image/png")
+      : sendJson(response, { data: [{ url: "/0" }] }),
   );
   const asked: string[] = [];
   const counting: typeof fetch = (input, init) => {
-    asked.push(new URL(String(input)).pathname);
+    asked.push(new URL(input instanceof Request ? input.url : input).pathname);
     return fetch(input, init);
   };
-  await using model = new OpenAIImageGeneration({ model: "dall-e-3", baseUrl: server.url, fetch: counting });
+  await using model = new OpenAIImageGeneration({
+    model: "dall-e-3",
+    baseUrl: server.url,
+    fetch: counting,
+  });
   expect((await model.agenerate("a cat")).images).toHaveLength(1);
   expect(asked).toEqual(["/images/generations", "/0"]);
 });
@@ -272,6 +362,10 @@ test("requests go through the proxy that is given", async () => {
     sendJson(response, { data: [{ b64_json: base64 }] });
   });
   const settings = { httpProxy: proxy.url };
-  await using model = new OpenAIImageGeneration({ model: "m", baseUrl: "http://images.invalid/v1", proxy: settings });
+  await using model = new OpenAIImageGeneration({
+    model: "m",
+    baseUrl: "http://images.invalid/v1",
+    proxy: settings,
+  });
   expect((await model.agenerate("a cat")).images).toHaveLength(1);
 });
