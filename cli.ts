@@ -10,7 +10,12 @@ import { version } from "./shared/version.ts";
 
 /** Runs the command line and gives its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const io: Io = { env: process.env, stdout: process.stdout, stderr: process.stderr, exitCode: exitCodes.done };
+  const io: Io = {
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    exitCode: exitCodes.done,
+  };
   try {
     await program(io).parseAsync(argv, { from: "user" });
     return io.exitCode;
@@ -20,9 +25,18 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function program(io: Io): Command {
-  const commands = [runCommand, resumeCommand, retryCommand, failuresCommand, simulateCommand, doctorCommand];
+  const commands = [
+    runCommand,
+    resumeCommand,
+    retryCommand,
+    failuresCommand,
+    simulateCommand,
+    doctorCommand,
+  ];
   const root = new Command("imagemill")
-    .description("Turn a dataset of prompts into a dataset of images: nothing lost, no image paid for twice.")
+    .description(
+      "Turn a dataset of prompts into a dataset of images: nothing lost, no image paid for twice.",
+    )
     .version(version, "-V, --version")
     .showSuggestionAfterError()
     .showHelpAfterError("(--help shows what can be given)")
@@ -34,7 +48,8 @@ function program(io: Io): Command {
 /** Says what went wrong and gives the exit code for it. */
 function report(io: Io, error: unknown): number {
   // Commander has printed its own message, and ends `--help` and `--version` this way, too.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  if (error instanceof CommanderError)
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   if (error instanceof UsageError) {
     io.stderr.write(`imagemill: ${error.message}\n`);
     return exitCodes.usage;

@@ -2,7 +2,8 @@ import { Command } from "commander";
 import type { DoctorCheck } from "./doctor-checks.ts";
 import { exitCodes, withEnvironment, type Io } from "./io.ts";
 
-const marks = (check: DoctorCheck) => (check.ok === "warning" ? "warn" : check.ok ? "ok  " : "FAIL");
+const marks = (check: DoctorCheck) =>
+  check.ok === "warning" ? "warn" : check.ok ? "ok  " : "FAIL";
 
 /** `imagemill doctor`: what is wrong here and what to do. */
 export function doctorCommand(io: Io): Command {
@@ -13,7 +14,9 @@ export function doctorCommand(io: Io): Command {
     .action(async ({ out, json }: { out: string; json?: true }) => {
       const { runDoctor } = await import("./doctor-checks.ts");
       const checks = await runDoctor(io.env, { out });
-      io.stdout.write(json ? `${JSON.stringify(checks)}\n` : `${checks.flatMap(lines).join("\n")}\n`);
+      io.stdout.write(
+        json ? `${JSON.stringify(checks)}\n` : `${checks.flatMap(lines).join("\n")}\n`,
+      );
       if (checks.some((check) => check.ok === false)) io.exitCode = exitCodes.bug;
     });
   return withEnvironment(command);

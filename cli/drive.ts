@@ -1,5 +1,4 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Level } from "pino";
 import { openRun, type Run } from "../producer/open-run.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
@@ -29,9 +28,12 @@ export interface Drive {
 }
 
 /** Makes a run on this machine: its own Redis unless `REDIS_URL` is set, workers, producer, progress and outputs. */
-export async function drive(io: Io, { out, settings, profile, options, retry, notes }: Drive): Promise<RunSummary> {
+export async function drive(
+  io: Io,
+  { out, settings, profile, options, retry, notes }: Drive,
+): Promise<RunSummary> {
   const terminal = new Terminal(io.stderr);
-  const log = createLog(terminal, (io.env["IMAGEMILL_LOG_LEVEL"] ?? "warn") as Level);
+  const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "warn");
   for (const note of notes) terminal.write(note);
   await using stack = new AsyncDisposableStack();
   let worker: ImageWorker | undefined;
@@ -51,7 +53,12 @@ export async function drive(io: Io, { out, settings, profile, options, retry, no
     },
     onOpened: async ({ redis }) => {
       const reachable = await withSimulator(profile, stack, terminal);
-      worker = await createWorker({ redis, profiles: [reachable], concurrency: options.concurrency, log });
+      worker = await createWorker({
+        redis,
+        profiles: [reachable],
+        concurrency: options.concurrency,
+        log,
+      });
       stack.defer(() => worker!.close(settings.timeoutMs).then(() => undefined));
     },
   });
@@ -64,7 +71,8 @@ export async function drive(io: Io, { out, settings, profile, options, retry, no
     const summary = await run.finished;
     hide();
     printSummary(io, summary, options.json === true);
-    io.exitCode = signals.code() ?? exitCodeOf(summary, run.progress().totals.failures, options.allowFailures);
+    io.exitCode =
+      signals.code() ?? exitCodeOf(summary, run.progress().totals.failures, options.allowFailures);
     return summary;
   } finally {
     hide();
@@ -72,17 +80,29 @@ export async function drive(io: Io, { out, settings, profile, options, retry, no
   }
 }
 
-async function embeddedRedis(out: string, io: Io, stack: AsyncDisposableStack): Promise<RedisTarget> {
+async function embeddedRedis(
+  out: string,
+  io: Io,
+  stack: AsyncDisposableStack,
+): Promise<RedisTarget> {
   const server = stack.use(await startEmbeddedRedis(statePaths(out).state, io.env));
   return parseRedisTarget(server.url);
 }
 
 /** A simulator of the run's own, where the profile is the simulator's and no server is named. */
-async function withSimulator(profile: Profile, stack: AsyncDisposableStack, terminal: Terminal): Promise<Profile> {
+async function withSimulator(
+  profile: Profile,
+  stack: AsyncDisposableStack,
+  terminal: Terminal,
+): Promise<Profile> {
   if (profile.name !== "simulator" || profile.baseUrl !== undefined) return profile;
   const { startSimulator } = await import("../simulator/simulator.ts");
-  const simulator = stack.use(await startSimulator({ latencyMs: 300, jitter: 0.5, imageScale: 0.25 }));
-  terminal.write("images are simulated: a built-in server draws them, nothing is sent anywhere and nothing costs");
+  const simulator = stack.use(
+    await startSimulator({ latencyMs: 300, jitter: 0.5, imageScale: 0.25 }),
+  );
+  terminal.write(
+    "images are simulated: a built-in server draws them, nothing is sent anywhere and nothing costs",
+  );
   return { ...profile, baseUrl: `${simulator.url}/v1` };
 }
 
@@ -106,12 +126,16 @@ function listen(
     if (Date.now() - signalledAt < sameSignalMs) return;
     signalledAt = Date.now();
     if (code !== undefined) {
-      terminal.write(`stopped at once: ${calls} calls in flight were given up and may be charged a second time`);
+      terminal.write(
+        `stopped at once: ${calls} calls in flight were given up and may be charged a second time`,
+      );
       void delay(0).then(() => process.exit(code));
       return;
     }
     code = signalCodes[signal];
-    terminal.write(`${signal}: finishing ${calls} calls in flight (again to stop at once); the same command resumes`);
+    terminal.write(
+      `${signal}: finishing ${calls} calls in flight (again to stop at once); the same command resumes`,
+    );
     run.stop({ state: "interrupted", text: `interrupted by ${signal}: the same command resumes` });
     worker()
       ?.close(graceMs)

@@ -20,5 +20,7 @@ export async function findRun(idOrDirectory: string): Promise<{ directory: strin
     const found = await readRunFile(candidate).catch(() => undefined);
     if (found?.id === idOrDirectory) return { directory: candidate, run: found };
   }
-  throw new UsageError(`${idOrDirectory} is neither a run directory nor the id of a run in ${resolve(runsFolder)}`);
+  throw new UsageError(
+    `${idOrDirectory} is neither a run directory nor the id of a run in ${resolve(runsFolder)}`,
+  );
 }

@@ -11,13 +11,21 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
-const units: Record<string, number> = { ms: 1, "": 1_000, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000 };
+const units: Record<string, number> = {
+  ms: 1,
+  "": 1_000,
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+};
 
 /** Parses a time such as `90`, `90s`, `500ms`, `15m` or `1h` into milliseconds; a bare number means seconds. */
 export function duration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|)$/.exec(text.trim());
   const value = match ? Number(match[1]) * units[match[2]!]! : 0;
-  if (value <= 0) throw new InvalidArgumentError(`Expected a time such as 90s, 500ms or 15m, got \`${text}\`.`);
+  if (value <= 0)
+    throw new InvalidArgumentError(`Expected a time such as 90s, 500ms or 15m, got \`${text}\`.`);
   return Math.round(value);
 }
 
@@ -30,7 +38,10 @@ export interface Allowance {
 /** Parses `5` or `2%`. */
 export function allowance(text: string): Allowance {
   const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim());
-  if (!match) throw new InvalidArgumentError(`Expected a number of prompts or a share such as 2%, got \`${text}\`.`);
+  if (!match)
+    throw new InvalidArgumentError(
+      `Expected a number of prompts or a share such as 2%, got \`${text}\`.`,
+    );
   const value = Number(match[1]);
   return match[2] === "%" ? { share: value / 100 } : { count: value };
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { messageOf } from "../shared/caught.ts";
 import { findModel } from "../shared/model-registry.ts";
 import { didYouMean } from "../shared/near-match.ts";
 import type { Profile } from "../shared/profile.ts";
@@ -24,13 +25,15 @@ function keyFrom(env: NodeJS.ProcessEnv, variable: string): string | undefined {
   try {
     return readFileSync(file, "utf8").trim() || undefined;
   } catch (error) {
-    throw new UsageError(`cannot read ${variable}_FILE: ${(error as Error).message}`, { cause: error });
+    throw new UsageError(`cannot read ${variable}_FILE: ${messageOf(error)}`, { cause: error });
   }
 }
 
 /** The token that Hugging Face's own command line keeps. */
 function huggingFaceToken(env: NodeJS.ProcessEnv): string | undefined {
-  const home = env["HF_HOME"] ?? join(env["XDG_CACHE_HOME"] ?? join(env["HOME"] ?? homedir(), ".cache"), "huggingface");
+  const home =
+    env["HF_HOME"] ??
+    join(env["XDG_CACHE_HOME"] ?? join(env["HOME"] ?? homedir(), ".cache"), "huggingface");
   try {
     return readFileSync(env["HF_TOKEN_PATH"] ?? join(home, "token"), "utf8").trim() || undefined;
   } catch {
@@ -39,14 +42,21 @@ function huggingFaceToken(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /** The provider and model of a run, where only one of them, or none, is named. */
-export function providerAndModel(provider: string | undefined, model: string | undefined): [string, string] {
+export function providerAndModel(
+  provider: string | undefined,
+  model: string | undefined,
+): [string, string] {
   if (provider === undefined && model === undefined) {
-    throw new UsageError("expected --model or --provider, got neither: try `--model gpt-image-2` or `--provider simulator`");
+    throw new UsageError(
+      "expected --model or --provider, got neither: try `--model gpt-image-2` or `--provider simulator`",
+    );
   }
   const name = provider ?? inferProvider(model!);
   const known = Object.keys(defaultModels);
   if (!known.includes(name)) {
-    throw new UsageError(`unknown provider \`${name}\`${didYouMean(name, known)} Known: ${known.join(", ")}`);
+    throw new UsageError(
+      `unknown provider \`${name}\`${didYouMean(name, known)} Known: ${known.join(", ")}`,
+    );
   }
   return [name, model ?? defaultModels[name]!];
 }
@@ -55,20 +65,44 @@ function inferProvider(model: string): string {
   if (model.startsWith("imagemill-sim")) return "simulator";
   if (model.includes("/")) return "huggingface";
   if (findModel("openai", model).known) return "openai";
-  throw new UsageError(`cannot tell the provider of model \`${model}\`: give --provider openai or huggingface`);
+  throw new UsageError(
+    `cannot tell the provider of model \`${model}\`: give --provider openai or huggingface`,
+  );
 }
 
 /** The profile of a provider, from the environment. @throws UsageError where a key file cannot be read */
-export function profileOf(name: string, env: NodeJS.ProcessEnv, baseUrl: string | undefined): Profile {
+export function profileOf(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  baseUrl: string | undefined,
+): Profile {
   if (name === "simulator") {
-    return { name, kind: "openai", baseUrl, keyVariable: "OPENAI_API_KEY", identity: simulatorIdentity };
+    return {
+      name,
+      kind: "openai",
+      baseUrl,
+      keyVariable: "OPENAI_API_KEY",
+      identity: simulatorIdentity,
+    };
   }
   if (name === "huggingface") {
     const apiKey = keyFrom(env, "HF_TOKEN") ?? huggingFaceToken(env);
-    return { name, kind: "huggingface", baseUrl: baseUrl ?? env["HF_BASE_URL"], apiKey, keyVariable: "HF_TOKEN" };
+    return {
+      name,
+      kind: "huggingface",
+      baseUrl: baseUrl ?? env["HF_BASE_URL"],
+      apiKey,
+      keyVariable: "HF_TOKEN",
+    };
   }
   const apiKey = keyFrom(env, "OPENAI_API_KEY");
-  return { name, kind: "openai", baseUrl: baseUrl ?? env["OPENAI_BASE_URL"], apiKey, keyVariable: "OPENAI_API_KEY" };
+  return {
+    name,
+    kind: "openai",
+    baseUrl: baseUrl ?? env["OPENAI_BASE_URL"],
+    apiKey,
+    keyVariable: "OPENAI_API_KEY",
+  };
 }
 
 /** @throws UsageError where the provider's public host would be asked without a key, or for a model that it shut down */

@@ -25,7 +25,11 @@ function bar(share: number): string {
 }
 
 /** One line that says how far a run is. */
-export function progressLine(progress: RunProgress, imagesPerSecond: number, promptsPerSecond: number): string {
+export function progressLine(
+  progress: RunProgress,
+  imagesPerSecond: number,
+  promptsPerSecond: number,
+): string {
   const { totals, settled, total, calls, waiting } = progress;
   const failed = totals.prompts.failed + totals.prompts.partial;
   const left = total === undefined ? undefined : Math.max(0, total - settled);
@@ -49,7 +53,11 @@ export function progressLine(progress: RunProgress, imagesPerSecond: number, pro
 
 /** Shows a run's progress until the returned function is called: a bar on a terminal, else a line every 10 s. */
 export function showProgress(run: Run, terminal: Terminal): () => void {
-  const sample = ({ totals, settled } = run.progress()) => ({ at: Date.now(), images: totals.images, settled });
+  const sample = ({ totals, settled } = run.progress()) => ({
+    at: Date.now(),
+    images: totals.images,
+    settled,
+  });
   const samples = [sample()];
   const draw = () => {
     const progress = run.progress();

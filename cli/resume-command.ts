@@ -38,16 +38,30 @@ export function resumeCommand(io: Io): Command {
 /** `imagemill retry RUN`: settles failures again as a new round. */
 export function retryCommand(io: Io): Command {
   const command = new Command("retry")
-    .description("settle the failed prompts of a run again, as a new round; images that are there stay")
+    .description(
+      "settle the failed prompts of a run again, as a new round; images that are there stay",
+    )
     .argument("<run>", "run directory or id")
-    .option("--kind <kinds>", "only failures of these kinds, separated by commas (see `imagemill failures`)");
-  addDriveOptions(command).action(async (text: string, options: DriveOptions & { kind?: string }) => {
-    const { directory, run } = await findRun(text);
-    const profile = profileOfRun(io, run, options.baseUrl);
-    const kinds = options.kind === undefined ? null : parseKinds(options.kind);
-    const { drive } = await import("./drive.ts");
-    await drive(io, { out: directory, settings: run, profile, options, retry: { kinds }, notes: [] });
-  });
+    .option(
+      "--kind <kinds>",
+      "only failures of these kinds, separated by commas (see `imagemill failures`)",
+    );
+  addDriveOptions(command).action(
+    async (text: string, options: DriveOptions & { kind?: string }) => {
+      const { directory, run } = await findRun(text);
+      const profile = profileOfRun(io, run, options.baseUrl);
+      const kinds = options.kind === undefined ? null : parseKinds(options.kind);
+      const { drive } = await import("./drive.ts");
+      await drive(io, {
+        out: directory,
+        settings: run,
+        profile,
+        options,
+        retry: { kinds },
+        notes: [],
+      });
+    },
+  );
   return withEnvironment(command);
 }
 
@@ -56,6 +70,8 @@ function parseKinds(text: string): string[] {
     const parsed = FailureKind.safeParse(kind.trim());
     if (parsed.success) return parsed.data;
     const known = FailureKind.options;
-    throw new UsageError(`unknown kind \`${kind}\`${didYouMean(kind, known)} Known: ${known.join(", ")}`);
+    throw new UsageError(
+      `unknown kind \`${kind}\`${didYouMean(kind, known)} Known: ${known.join(", ")}`,
+    );
   });
 }

@@ -28,7 +28,13 @@ export function runCommand(io: Io): Command {
     const { settings, warnings } = runSettings(dataset, options, profile, model);
     const out = resolve(options.out ?? defaultOut(dataset, model));
     const { drive } = await import("./drive.ts");
-    await drive(io, { out, settings, profile, options, notes: warnings.map((text) => `warning: ${text}`) });
+    await drive(io, {
+      out,
+      settings,
+      profile,
+      options,
+      notes: warnings.map((text) => `warning: ${text}`),
+    });
   });
   return withEnvironment(command);
 }

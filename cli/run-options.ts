@@ -48,25 +48,55 @@ export function addDriveOptions(command: Command): Command {
     .option("-c, --concurrency <n>", "calls in flight at once", wholeNumber(1), 20)
     .option("--window <n>", "most prompts in Redis at once", wholeNumber(1))
     .option("--max-failures <n>", "stop when more prompts than this have failed", wholeNumber(0))
-    .option("--allow-failures <n|p%>", "exit 0 with up to this many prompts failed or rejected", allowance)
-    .option("--give-up-after <time>", "stop when Redis or storage are away this long", duration, 15 * 60_000)
+    .option(
+      "--allow-failures <n|p%>",
+      "exit 0 with up to this many prompts failed or rejected",
+      allowance,
+    )
+    .option(
+      "--give-up-after <time>",
+      "stop when Redis or storage are away this long",
+      duration,
+      15 * 60_000,
+    )
     .option("--base-url <url>", "a server that speaks the provider's API; needs no key")
     .option("--json", "print the summary as one JSON object");
 }
 
 export function addRunOptions(command: Command): Command {
   command
-    .option("--provider <name>", "openai, huggingface or simulator (inferred from the model where it can be)")
+    .option(
+      "--provider <name>",
+      "openai, huggingface or simulator (inferred from the model where it can be)",
+    )
     .option("-m, --model <id>", "the model that makes the images")
     .option("-n, --num-generations <n>", "images for each prompt", wholeNumber(1), 1)
     .option("-o, --out <dir>", "run directory (default: runs/<dataset>-<model>)")
-    .addOption(new Option("--format <format>", "of the dataset (default: by its extension)").choices(Formats.options))
+    .addOption(
+      new Option("--format <format>", "of the dataset (default: by its extension)").choices(
+        Formats.options,
+      ),
+    )
     .option("--prompt-column <name>", "the column that holds the prompt", "prompt")
     .option("--id-column <name>", "a column whose value is carried as the prompt's id")
-    .option("-p, --param <name=value>", "a parameter of every call; name:=json for JSON", collect, [])
-    .option("--param-from <name=column>", "a parameter taken from a column, row by row", collect, [])
+    .option(
+      "-p, --param <name=value>",
+      "a parameter of every call; name:=json for JSON",
+      collect,
+      [],
+    )
+    .option(
+      "--param-from <name=column>",
+      "a parameter taken from a column, row by row",
+      collect,
+      [],
+    )
     .option("--params-column <name>", "a column that holds a row's parameters as a JSON object")
-    .option("--seed <n>", "seeds of images are derived from it, where the model takes seeds", wholeNumber(0))
+    .option(
+      "--seed <n>",
+      "seeds of images are derived from it, where the model takes seeds",
+      wholeNumber(0),
+    )
     .option("--max-per-call <n>", "images that one call may ask for", wholeNumber(1))
     .option("--limit <n>", "only the first n rows", wholeNumber(0))
     .option("--attempts <n>", "tries of a call before its images are given up", wholeNumber(1), 8)
@@ -112,7 +142,8 @@ export function runSettings(
   const passThrough = profile.baseUrl !== undefined;
   const raw = Object.fromEntries(options.param.map((text) => parameterOf(card, text)));
   const { parameters, warnings } = parseParameters(card, raw, { passThrough });
-  if (!card.known) warnings.push(`${model} is not in the list of known models: one image a call is assumed`);
+  if (!card.known)
+    warnings.push(`${model} is not in the list of known models: one image a call is assumed`);
   const path = resolve(dataset);
   const { idColumn, paramsColumn } = options;
   const settings: RunSettings = {
@@ -122,7 +153,9 @@ export function runSettings(
       promptColumn: options.promptColumn,
       ...(idColumn !== undefined && { idColumn }),
       ...(paramsColumn !== undefined && { paramsColumn }),
-      paramFrom: Object.fromEntries(options.paramFrom.map((text) => splitAt(text, "=", "--param-from"))),
+      paramFrom: Object.fromEntries(
+        options.paramFrom.map((text) => splitAt(text, "=", "--param-from")),
+      ),
     },
     profile: profileIdentity(profile),
     model,

@@ -1,6 +1,7 @@
 import { Command } from "commander";
-import { ZodError } from "zod";
-import type { SimulatorOptions } from "../simulator/settings.ts";
+import { z, ZodError } from "zod";
+import { didYouMean } from "../shared/near-match.ts";
+import { FaultName, faultNames, type SimulatorOptions } from "../simulator/settings.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { withEnvironment, type Io } from "./io.ts";
 import { duration, wholeNumber } from "./numbers.ts";
@@ -25,7 +26,9 @@ const collect = (value: string, previous: string[]) => [...previous, value];
 /** `imagemill simulate`: the provider simulator as a server of its own. */
 export function simulateCommand(io: Io): Command {
   const command = new Command("simulate")
-    .description("serve a simulated provider (OpenAI's and Hugging Face's image APIs) for trying and testing")
+    .description(
+      "serve a simulated provider (OpenAI's and Hugging Face's image APIs) for trying and testing",
+    )
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--port <n>", "port to listen on; 0 takes a free one", wholeNumber(0), 8787)
     .option("--latency <time>", "time of a call, such as 500ms", duration)
@@ -33,7 +36,12 @@ export function simulateCommand(io: Io): Command {
     .option("--requests-per-minute <n>", "refuse more requests with 429", wholeNumber(1))
     .option("--images-per-minute <n>", "refuse more images with 429", wholeNumber(1))
     .option("--api-key <key>", "refuse calls without this key")
-    .option("--fault <name=share>", "a share of calls goes wrong: error500=0.2, hang=0.05, brokenBody=0.05, …", collect, [])
+    .option(
+      "--fault <name=share>",
+      "a share of calls goes wrong: error500=0.2, hang=0.05, brokenBody=0.05, …",
+      collect,
+      [],
+    )
     .option("--prompt-fault <text=name>", "calls whose prompt holds the text go wrong", collect, [])
     .option("--image-bytes <n>", "pad every image to about this many bytes", wholeNumber(0))
     .option("--ledger <file>", "append every call to this file, one JSON object a line")
@@ -59,12 +67,24 @@ async function start(options: SimulatorOptions) {
   } catch (error) {
     if (!(error instanceof ZodError)) throw error;
     const problems = error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-    throw new UsageError(`the simulator cannot be set like this: ${problems.join("; ")}`, { cause: error });
+    throw new UsageError(`the simulator cannot be set like this: ${problems.join("; ")}`, {
+      cause: error,
+    });
   }
 }
 
 function settingsOf(flags: Flags): SimulatorOptions {
-  const { host, port, latency, jitter, requestsPerMinute, imagesPerMinute, apiKey, imageBytes, ledger } = flags;
+  const {
+    host,
+    port,
+    latency,
+    jitter,
+    requestsPerMinute,
+    imagesPerMinute,
+    apiKey,
+    imageBytes,
+    ledger,
+  } = flags;
   return {
     host,
     port,
@@ -75,10 +95,21 @@ function settingsOf(flags: Flags): SimulatorOptions {
     ...(apiKey !== undefined && { apiKey }),
     ...(imageBytes !== undefined && { imageBytes }),
     ...(ledger !== undefined && { ledgerFile: ledger }),
-    faults: Object.fromEntries(flags.fault.map((text) => pair(text, "--fault")).map(([k, v]) => [k, Number(v)])),
-    promptFaults: flags.promptFault.map((text) => pair(text, "--prompt-fault")).map(([match, fault]) => ({ match, fault })) as SimulatorOptions["promptFaults"],
+    faults: Object.fromEntries(
+      flags.fault.map((text) => pair(text, "--fault")).map(([k, v]) => [k, Number(v)]),
+    ),
+    promptFaults: flags.promptFault.map((text) => promptFault(text)),
     ...otherSettings(flags.settings),
   };
+}
+
+function promptFault(text: string): { match: string; fault: FaultName } {
+  const [match, name] = pair(text, "--prompt-fault");
+  const fault = FaultName.safeParse(name);
+  if (fault.success) return { match, fault: fault.data };
+  throw new UsageError(
+    `unknown fault \`${name}\`${didYouMean(name, faultNames)} Known: ${faultNames.join(", ")}`,
+  );
 }
 
 function pair(text: string, flag: string): [string, string] {
@@ -87,12 +118,15 @@ function pair(text: string, flag: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function otherSettings(json: string | undefined): SimulatorOptions {
+function otherSettings(json: string | undefined): object {
   if (json === undefined) return {};
   try {
-    return JSON.parse(json) as SimulatorOptions;
+    // What is in it is judged by the simulator's own schema.
+    return z.looseObject({}).parse(JSON.parse(json));
   } catch (error) {
-    throw new UsageError(`expected a JSON object for --settings, got \`${json}\``, { cause: error });
+    throw new UsageError(`expected a JSON object for --settings, got \`${json}\``, {
+      cause: error,
+    });
   }
 }
 

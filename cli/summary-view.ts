@@ -19,9 +19,12 @@ export function printSummary(io: Io, summary: RunSummary, json: boolean): void {
   io.stdout.write(`${summaryLines(summary).join("\n")}\n`);
 }
 
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
 function summaryLines(summary: RunSummary): string[] {
   const { prompts, images, calls, retries, throttled, costUsd, out } = summary;
-  const number = (value: number) => value.toLocaleString("en-US");
   const bad = [
     prompts.partial > 0 ? `${number(prompts.partial)} partial` : "",
     prompts.failed > 0 ? `${number(prompts.failed)} failed` : "",

@@ -8,7 +8,7 @@ export class Terminal {
   }
 
   get isInteractive(): boolean {
-    return this.#stream.isTTY === true;
+    return this.#stream.isTTY;
   }
 
   get columns(): number {

@@ -15,7 +15,7 @@ export interface CollectorParts {
   settled: Settled;
   window: Window;
   /** Told of each batch once it is durable. */
-  onSettled(lines: readonly JournalLine[]): void;
+  onSettled: (lines: readonly JournalLine[]) => void;
 }
 
 /** Takes results from the stream into the journal: first durable, then forgotten in Redis. */

@@ -28,10 +28,10 @@ export interface FeederParts {
   /** Unknown parameters are the server's business. */
   passThrough: boolean;
   /** Resolves with how many more prompts may be sent, at least 1; rejects when the run stops. */
-  room(): Promise<number>;
+  room: () => Promise<number>;
   /** Adds prompts to the queue; resolves when they are there. */
-  send(prompts: readonly InFlight[]): Promise<void>;
-  onRejected(lines: readonly JournalLine[]): void;
+  send: (prompts: readonly InFlight[]) => Promise<void>;
+  onRejected: (lines: readonly JournalLine[]) => void;
 }
 
 /** Streams rows into the window: settled ones are skipped, impossible ones rejected, the rest sent in chunks. */

@@ -137,7 +137,7 @@ export class LaneClient {
             this.#results,
             after,
           );
-    return (reply?.[0]?.[1] ?? []).map(([id, fields]) => ({ id, text: fields![1]! }));
+    return (reply?.[0]?.[1] ?? []).map(([id, fields]) => ({ id, text: fields[1]! }));
   }
 
   /** Forgets the stream's entries up to and with `id`. */

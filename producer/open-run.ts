@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { defaultPrefix } from "../shared/keys.ts";
@@ -114,8 +115,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
     const journalFile = await open(paths.journal, "r");
     stack.defer(() => journalFile.close());
     const life = new RunLife({ ...options, directory, run, settled, hashes, journal, journalFile });
-    const resources = stack.move();
-    const finished = life.run().finally(() => resources.disposeAsync());
+    const finished = runAndClose(life, stack.move());
     finished.catch(() => undefined);
     return {
       id: run.id,
@@ -146,6 +146,14 @@ async function checkDataset(run: RunFile, hashes: RowHashes): Promise<boolean> {
   await hashes.verify(readDataset(run.source), run.source.path);
   run.dataset = { size, mtimeMs, rows: null };
   return true;
+}
+
+async function runAndClose(life: RunLife, resources: AsyncDisposableStack): Promise<RunSummary> {
+  try {
+    return await life.run();
+  } finally {
+    await resources.disposeAsync();
+  }
 }
 
 interface LifeParts extends OpenRunOptions {
@@ -220,25 +228,21 @@ class RunLife {
     const { run, directory, prefix = defaultPrefix, log = silentLog, ...parts } = this.#parts;
     const queue = await this.#parts.queue(run);
     await using stack = new AsyncDisposableStack();
-    const [redis, blocking] = ["producer", "collector"].map((name) => {
+    const errors = new EventEmitter();
+    const onError = (error: Error) => void errors.emit("error", error);
+    stack.defer(limitErrors(errors, (message, count) => log.warn({ count }, `Redis: ${message}`)));
+    const connect = (name: string) => {
       const client = connectRedis(queue.redis, {
         role: "producer",
         name: `imagemill-${name}-${run.id}`,
       });
-      stack.defer(
-        limitErrors(client, (message, count) => log.warn({ count }, `Redis: ${message}`)),
-      );
+      client.on("error", onError);
       stack.defer(() => client.disconnect());
       return client;
-    });
-    const lane = new LaneClient(
-      redis!,
-      blocking!,
-      prefix,
-      { profile: run.profile, model: run.model },
-      run.id,
-    );
-    lane.onError((error) => redis!.emit("error", error));
+    };
+    const card = { profile: run.profile, model: run.model };
+    const lane = new LaneClient(connect("producer"), connect("collector"), prefix, card, run.id);
+    lane.onError(onError);
     this.#engine = new RunEngine({
       ...parts,
       run,
@@ -250,6 +254,7 @@ class RunLife {
       giveUpAfterMs: parts.giveUpAfterMs ?? 15 * 60_000,
       graceMs: parts.graceMs ?? run.timeoutMs,
       log,
+      onError,
       onOpened: async () => await this.#parts.onOpened?.(queue),
       onSettled: (lines) => {
         for (const listener of this.#listeners) listener(lines);

@@ -12,7 +12,7 @@ export interface ReconcilerParts {
   window: Window;
   settled: Settled;
   collector: Collector;
-  send(prompts: readonly InFlight[]): Promise<void>;
+  send: (prompts: readonly InFlight[]) => Promise<void>;
 }
 
 /**

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { messageOf } from "../shared/caught.ts";
 import {
   newRunId,
   readRunFile,
@@ -30,7 +31,7 @@ export async function datasetStat(path: string): Promise<{ size: number; mtimeMs
     const { size, mtimeMs } = await stat(path);
     return { size, mtimeMs };
   } catch (error) {
-    throw new UsageError(`cannot read the dataset ${path}: ${(error as Error).message}`, {
+    throw new UsageError(`cannot read the dataset ${path}: ${messageOf(error)}`, {
       cause: error,
     });
   }
@@ -50,10 +51,9 @@ export async function prepareDirectory(directory: string): Promise<void> {
     await mkdir(join(directory, stateFolder), { recursive: true });
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(
-      `cannot use ${directory} as a run directory: ${(error as Error).message}`,
-      { cause: error },
-    );
+    throw new UsageError(`cannot use ${directory} as a run directory: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,23 +1,25 @@
 import { hostname } from "node:os";
 import type { FileHandle } from "node:fs/promises";
+import { asError, messageOf } from "../shared/caught.ts";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import type { Log } from "../shared/log.ts";
 import { repeat } from "../shared/repeat.ts";
 import type { RunFile } from "../shared/run-file.ts";
-import { PromptResult } from "../shared/result.ts";
 import { maxWindowBytes, windowSize } from "./capacity.ts";
 import { Collector } from "./collector.ts";
-import { readDataset, type DatasetRow } from "./dataset/read-dataset.ts";
+import { readDataset } from "./dataset/read-dataset.ts";
 import { Feeder } from "./feeder.ts";
 import type { Journal } from "./journal.ts";
 import type { LaneClient } from "./lane-client.ts";
-import { promptOf } from "./prompt-rows.ts";
+import { LaneWatch } from "./lane-watch.ts";
+import { settleLeftovers } from "./leftovers.ts";
 import { reconcile } from "./reconciler.ts";
 import type { RowHashes } from "./row-hashes.ts";
 import type { Settled } from "./settled.ts";
-import { FailureWatch, stopOfPause, type StopReason } from "./stop.ts";
+import { FailureWatch, type StopReason } from "./stop.ts";
 import { Window, type InFlight } from "./window.ts";
+import { withdraw } from "./withdraw.ts";
 
 /** How often the producer looks at the lane's pause and workers. */
 const watchMs = 500;
@@ -44,6 +46,8 @@ export interface EngineParts {
   /** How long calls in flight may go on once the run stops. */
   graceMs: number;
   log: Log;
+  /** Told of everything that went wrong in Redis: it is tried again. */
+  onError(error: Error): void;
   /** Called once the run is registered, before anything is fed: the moment for workers of one's own. */
   onOpened(): Promise<void>;
   onSettled(lines: readonly JournalLine[]): void;
@@ -62,20 +66,18 @@ export class RunEngine {
   readonly window = new Window();
   readonly #parts: EngineParts;
   readonly #collector: Collector;
-  readonly #watch: FailureWatch;
+  readonly #failures: FailureWatch;
+  readonly #watch: LaneWatch;
   readonly #done = new AbortController();
   readonly #stopped = Promise.withResolvers<StopReason>();
   #stop: StopReason | undefined;
-  #heartbeats: readonly Heartbeat[] = [];
-  #runs = 1;
   #changed = Promise.withResolvers<void>();
-  #answeredAt = Date.now();
-  #blockedSince: number | undefined;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
     const { run, lane, journal, settled } = parts;
-    this.#watch = new FailureWatch(parts.maxFailures, settled.totals.prompts.succeeded > 0);
+    this.#failures = new FailureWatch(parts.maxFailures, settled.totals.prompts.succeeded > 0);
+    this.#watch = new LaneWatch(lane, parts.giveUpAfterMs);
     this.#collector = new Collector({
       run: run.id,
       round: run.round,
@@ -89,7 +91,7 @@ export class RunEngine {
 
   /** Living workers of the lane, as last seen. */
   get heartbeats(): readonly Heartbeat[] {
-    return this.#heartbeats;
+    return this.#watch.heartbeats;
   }
 
   /** Ends the run early: nothing more is sent, calls in flight are waited for. */
@@ -127,11 +129,17 @@ export class RunEngine {
 
   /** Makes the run known and settles what an earlier life left in the stream, before anything is fed. */
   async #open(): Promise<void> {
-    const { lane, privateRedis } = this.#parts;
+    const { run, lane, settled, privateRedis } = this.#parts;
     await this.#insist(async () => {
       const { pause } = await lane.state();
       if (pause && pause.kind !== "person") await lane.unpause();
-      await this.#settleLeftovers();
+      await settleLeftovers({
+        run,
+        lane,
+        settled,
+        window: this.window,
+        collector: this.#collector,
+      });
       // Jobs of a crashed life hold locks of a worker that is no more; the journal knows better than they.
       if (privateRedis) await lane.clear();
       await this.#register("running");
@@ -153,36 +161,11 @@ export class RunEngine {
     });
   }
 
-  /** Results in the stream belong to rows that this life has not read: they are looked up in the dataset. */
-  async #settleLeftovers(): Promise<void> {
-    const { run, lane, settled } = this.#parts;
-    const wanted = new Set<number>();
-    for (let after = "0"; ;) {
-      const entries = await lane.results(after);
-      for (const { text } of entries) {
-        const { index, round } = PromptResult.parse(JSON.parse(text));
-        if (round === run.round && !settled.has(index)) wanted.add(index);
-      }
-      if (entries.length === 0) break;
-      after = entries.at(-1)!.id;
-    }
-    const last = Math.max(-1, ...wanted);
-    if (last >= 0) {
-      for await (const row of readDataset(run.source)) {
-        if (row.ok && wanted.has(row.index))
-          this.window.add(promptOf(row, run, { mayExist: true }));
-        if (row.index >= last) break;
-      }
-    }
-    await this.#collector.drain();
-    for (const index of wanted) this.window.delete(index);
-  }
-
   #feed(): Promise<{ rows: number; ended: boolean }> {
     const { run, settled, hashes, journal, journalFile, passThrough } = this.#parts;
     const feeder = new Feeder({
       run,
-      rows: readDataset(run.source) as AsyncIterable<DatasetRow>,
+      rows: readDataset(run.source),
       settled,
       window: this.window,
       hashes,
@@ -200,10 +183,10 @@ export class RunEngine {
     for (;;) {
       if (this.#stop) throw new Error("the run stops");
       const size = windowSize({
-        heartbeats: this.#heartbeats,
-        runs: this.#runs,
+        heartbeats: this.#watch.heartbeats,
+        runs: this.#watch.runs,
         ceiling: this.#parts.windowCeiling,
-        proven: this.#watch.proven,
+        proven: this.#failures.proven,
       });
       const room = size - this.window.size;
       if (room > 0 && (this.window.bytes < maxWindowBytes || this.window.size === 0)) return room;
@@ -223,12 +206,12 @@ export class RunEngine {
     for (;;) {
       try {
         await work();
-        this.#answeredAt = Date.now();
+        this.#watch.answered();
         return;
       } catch (error) {
         if (this.#stop) throw error;
-        this.#onError(error as Error);
-        if (/^OOM /.test((error as Error).message)) await this.#giveRoom();
+        this.#onError(asError(error));
+        if (messageOf(error).startsWith("OOM ")) await this.#giveRoom();
         await new Promise((resolve) => setTimeout(resolve, retryMs));
       }
     }
@@ -243,7 +226,7 @@ export class RunEngine {
 
   async #collect(): Promise<void> {
     await this.#collector.collect(blockMs);
-    this.#answeredAt = Date.now();
+    this.#watch.answered();
   }
 
   async #reconcile(): Promise<void> {
@@ -263,48 +246,22 @@ export class RunEngine {
 
   /** Looks at the lane: its pause may end the run, its workers set the window. */
   async #look(): Promise<void> {
-    const { lane } = this.#parts;
-    const state = await lane.state();
-    this.#heartbeats = await lane.heartbeats();
-    this.#answeredAt = Date.now();
-    this.#runs = [...state.runs.values()].filter((run) => run.state === "running").length;
-    const stop = stopOfPause(state) ?? this.#blocked();
+    const stop = await this.#watch.look();
     if (stop) this.stop(stop);
     this.#wake();
   }
 
-  /** Whether no worker can store images for too long. */
-  #blocked(): StopReason | undefined {
-    const fit = this.#heartbeats.filter((beat) => beat.fit);
-    const waiting = fit.filter((beat) => beat.waiting?.startsWith("storage:"));
-    if (fit.length === 0 || waiting.length < fit.length) this.#blockedSince = undefined;
-    else this.#blockedSince ??= Date.now();
-    if (
-      this.#blockedSince === undefined ||
-      Date.now() - this.#blockedSince < this.#parts.giveUpAfterMs
-    )
-      return undefined;
-    return {
-      state: "stopped",
-      text: `${waiting[0]!.waiting} (mend it, then run the same command again)`,
-    };
-  }
-
   #onSettled(lines: readonly JournalLine[]): void {
     this.#parts.onSettled(lines);
-    const stop = this.#watch.see(lines);
+    const stop = this.#failures.see(lines);
     if (stop) this.stop(stop);
     this.#wake();
   }
 
   #onError(error: Error): void {
-    const { log, giveUpAfterMs } = this.#parts;
-    log.warn({ error: error.message }, "Redis does not answer as it should");
-    if (Date.now() - this.#answeredAt < giveUpAfterMs) return;
-    this.stop({
-      state: "stopped",
-      text: `queue: ${error.message} (bring Redis back, then run the same command again)`,
-    });
+    this.#parts.onError(error);
+    const stop = this.#watch.missed(error);
+    if (stop) this.stop(stop);
   }
 
   #wake(): void {
@@ -316,24 +273,13 @@ export class RunEngine {
     while (this.window.size > 0 && !this.#stop) await this.#changed.promise;
   }
 
-  /** Takes the run out of the queue: unsent jobs at once, then waits for what is in work. */
   async #withdraw(): Promise<void> {
     const { lane, graceMs } = this.#parts;
-    const end = Date.now() + graceMs;
     try {
       await this.#register("paused", this.#stop?.text);
-      while (this.window.size > 0 && Date.now() < end) {
-        const removed: number[] = [];
-        for (const prompt of this.window.values()) {
-          if (prompt.addedAt === 0 || (await lane.remove(prompt))) removed.push(prompt.job.index);
-        }
-        // One that was gone already may have left its result.
-        await this.#collector.drain();
-        for (const index of removed) this.window.delete(index);
-        if (this.window.size > 0) await this.#collector.collect(blockMs);
-      }
+      await withdraw({ lane, window: this.window, collector: this.#collector, graceMs });
     } catch (error) {
-      this.#onError(error as Error);
+      this.#onError(asError(error));
     }
   }
 
@@ -344,7 +290,7 @@ export class RunEngine {
       // What is left in Redis after a stop is settled by the next life of the run.
       if (this.window.size === 0) await lane.unregister(run.id);
     } catch (error) {
-      this.#onError(error as Error);
+      this.#onError(asError(error));
     }
     await lane.close();
   }

@@ -5,6 +5,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { hasCode } from "../shared/caught.ts";
 import { repeat } from "../shared/repeat.ts";
 import { stateFolder } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
@@ -63,7 +64,7 @@ async function readLock(path: string): Promise<LockFile | undefined> {
   try {
     return LockFile.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw new Error(`${path} is not a lock file of imagemill: remove it if no producer runs`, {
       cause: error,
     });
@@ -78,7 +79,7 @@ async function createWhole(path: string, lock: LockFile): Promise<boolean> {
     await link(temporary, path);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    if (hasCode(error, "EEXIST")) return false;
     throw error;
   } finally {
     await rm(temporary, { force: true });
@@ -106,7 +107,7 @@ async function isAlive(path: string, holder: LockFile): Promise<boolean> {
     try {
       process.kill(holder.pid, 0);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+      if (hasCode(error, "ESRCH")) return false;
     }
     return holder.started === null || startTime(holder.pid) === holder.started;
   }

@@ -6,12 +6,9 @@ const root = join(import.meta.dirname, "..");
 const out = join(root, "runs", "demo");
 const dataset = join(root, "examples", "prompts.jsonl");
 
-process.exitCode = await main([
-  "run",
-  dataset,
-  ...["--id-column", "id", "--provider", "simulator", "--model", "imagemill-sim-1", "--num-generations", "3"],
-  ...["--out", out],
-]);
+const options =
+  "--id-column id --provider simulator --model imagemill-sim-1 --num-generations 3".split(" ");
+process.exitCode = await main(["run", dataset, ...options, "--out", out]);
 
 if (process.exitCode === 0) {
   const page = relative(process.cwd(), join(out, "index.html"));

@@ -50,7 +50,10 @@ export const failureActions: Record<FailureKind, FailureAction> = {
 };
 
 /** How many tries a kind may have in all, where that is less than the run's `attempts`. */
-export const attemptLimits: Partial<Record<FailureKind, number>> = { bad_response: 3, content_policy: 2 };
+export const attemptLimits: Partial<Record<FailureKind, number>> = {
+  bad_response: 3,
+  content_policy: 2,
+};
 
 /** What a provider tells of a refused or broken call. */
 export interface ProviderErrorDetails {

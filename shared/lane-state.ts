@@ -6,7 +6,10 @@ import type { RedisClient } from "./redis.ts";
 import { Registration } from "./registration.ts";
 
 /** Why a lane is paused. */
-export const LanePause = z.object({ kind: z.union([FailureKind, z.literal("person")]), reason: z.string() });
+export const LanePause = z.object({
+  kind: z.union([FailureKind, z.literal("person")]),
+  reason: z.string(),
+});
 export type LanePause = z.infer<typeof LanePause>;
 
 /** What a worker looks at before it starts a call. */
@@ -16,6 +19,9 @@ export interface LaneState {
   holdMs: number;
   runs: Map<string, Registration>;
 }
+
+const Fields = z.record(z.string(), z.string());
+const LaneReply = z.tuple([Fields, z.number(), Fields]);
 
 /** Rejects with the first error of a pipeline, else gives its values. */
 export function pipelineValues(replies: [Error | null, unknown][] | null): unknown[] {
@@ -28,9 +34,13 @@ export function pipelineValues(replies: [Error | null, unknown][] | null): unkno
 
 /** Reads pause, hold and runs of a lane in one round trip. */
 export async function readLaneState(redis: RedisClient, keys: LaneKeys): Promise<LaneState> {
-  const [pause, holdMs, runs] = pipelineValues(
-    await redis.pipeline().hgetall(keys.pause).pttl(keys.hold).hgetall(keys.runs).exec(),
-  ) as [Record<string, string>, number, Record<string, string>];
+  const replies = await redis
+    .pipeline()
+    .hgetall(keys.pause)
+    .pttl(keys.hold)
+    .hgetall(keys.runs)
+    .exec();
+  const [pause, holdMs, runs] = LaneReply.parse(pipelineValues(replies));
   const parsed = LanePause.safeParse(pause);
   return {
     pause: parsed.success ? parsed.data : undefined,
@@ -45,13 +55,22 @@ export async function readLaneState(redis: RedisClient, keys: LaneKeys): Promise
 }
 
 /** Lets no call of the lane start for `ms`, by Redis' clock; a longer hold that is set already stays. */
-export async function holdLane(redis: RedisClient, keys: LaneKeys, ms: number, reason: string): Promise<void> {
+export async function holdLane(
+  redis: RedisClient,
+  keys: LaneKeys,
+  ms: number,
+  reason: string,
+): Promise<void> {
   const script =
     "if redis.call('pttl', KEYS[1]) < tonumber(ARGV[2]) then redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2]) end";
   await redis.eval(script, 1, keys.hold, reason, Math.max(1, Math.ceil(ms)));
 }
 
-export async function pauseLane(redis: RedisClient, keys: LaneKeys, pause: LanePause): Promise<void> {
+export async function pauseLane(
+  redis: RedisClient,
+  keys: LaneKeys,
+  pause: LanePause,
+): Promise<void> {
   await redis.hset(keys.pause, pause);
 }
 
@@ -65,7 +84,7 @@ export async function readHeartbeats(redis: RedisClient, keys: LaneKeys): Promis
   if (ids.length === 0) return [];
   const pipeline = redis.pipeline();
   for (const id of ids) pipeline.get(keys.heartbeat(id));
-  const texts = pipelineValues(await pipeline.exec()) as (string | null)[];
+  const texts = z.array(z.string().nullable()).parse(pipelineValues(await pipeline.exec()));
   const dead = ids.filter((_, i) => texts[i] === null);
   if (dead.length > 0) await redis.srem(keys.workers, ...dead);
   return texts.flatMap((text) => {

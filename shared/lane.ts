@@ -7,6 +7,7 @@ import type { ProfileIdentity } from "./profile.ts";
  */
 export function laneName(profile: ProfileIdentity, model: string): string {
   const plain = model.replaceAll(/[^A-Za-z0-9._-]+/g, "-").slice(0, 60);
-  const mark = plain === model ? "" : `-${createHash("sha256").update(model).digest("hex").slice(0, 6)}`;
+  const mark =
+    plain === model ? "" : `-${createHash("sha256").update(model).digest("hex").slice(0, 6)}`;
   return `{${profile.name}-${profile.hash}-${plain}${mark}}`;
 }

@@ -1,19 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { link, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { hasCode, messageOf } from "./caught.ts";
 import { stateFolder } from "./run-file.ts";
 import { StorageError, type ImageStorage } from "./storage.ts";
-
-function isCode(error: unknown, code: string): boolean {
-  return (error as NodeJS.ErrnoException).code === code;
-}
 
 /** Says which file and why, and turns the error of the system into a {@link StorageError}. */
 async function storing<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw new StorageError(`${path}: ${(error as Error).message}`, { cause: error });
+    throw new StorageError(`${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -21,7 +18,7 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (isCode(error, "ENOENT")) return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }
@@ -40,6 +37,33 @@ async function writeNew(path: string, bytes: Uint8Array, durable: boolean): Prom
   }
 }
 
+/** Links the temporary file into place, or finds the valid image that is there already. */
+async function commit(
+  from: string,
+  to: string,
+  isValid: (bytes: Uint8Array) => boolean,
+): Promise<Uint8Array | undefined> {
+  try {
+    await link(from, to);
+    return undefined;
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) throw error;
+  }
+  const standing = await readIfThere(to);
+  if (standing && isValid(standing)) return standing;
+  await rename(from, to);
+  return undefined;
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.datasync();
+  } finally {
+    await folder.close();
+  }
+}
+
 /** Images in a local folder. `durable`: an image counts as stored once the disk has it (default: the system). */
 export function localStorage(directory: string, { durable = false } = {}): ImageStorage {
   const temporary = join(directory, stateFolder, "tmp");
@@ -49,25 +73,6 @@ export function localStorage(directory: string, { durable = false } = {}): Image
     if (made.has(path)) return;
     await mkdir(path, { recursive: true });
     made.add(path);
-  }
-
-  /** Links the temporary file into place, or finds the valid image that is there already. */
-  async function commit(from: string, to: string, isValid: (bytes: Uint8Array) => boolean) {
-    try {
-      await link(from, to);
-      return undefined;
-    } catch (error) {
-      if (!isCode(error, "EEXIST")) throw error;
-    }
-    const standing = await readIfThere(to);
-    if (standing && isValid(standing)) return standing;
-    await rename(from, to);
-    return undefined;
-  }
-
-  async function syncFolder(path: string): Promise<void> {
-    const folder = await open(path, "r");
-    await folder.datasync().finally(() => folder.close());
   }
 
   return {
@@ -87,7 +92,7 @@ export function localStorage(directory: string, { durable = false } = {}): Image
           throw error;
         } finally {
           await unlink(from).catch((error: unknown) => {
-            if (!isCode(error, "ENOENT")) throw error;
+            if (!hasCode(error, "ENOENT")) throw error;
           });
         }
       });

@@ -27,7 +27,8 @@ export interface ProfileIdentity {
 
 /** The public part of a profile: its name, kind and a short hash of its effective base URL. */
 export function profileIdentity(profile: Profile): ProfileIdentity {
-  const effective = profile.identity ?? (profile.baseUrl ?? `public:${profile.kind}`).replace(/\/+$/, "");
+  const effective =
+    profile.identity ?? (profile.baseUrl ?? `public:${profile.kind}`).replace(/\/+$/, "");
   const hash = createHash("sha256").update(effective).digest("hex").slice(0, 8);
   return { name: profile.name, kind: profile.kind, hash };
 }

@@ -84,10 +84,13 @@ export function countCalls(attempts: readonly AttemptRecord[]): number {
   return attempts.filter((attempt) => attempt.sent).length;
 }
 
+function sum(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0);
+}
+
 /** Adds two usages field by field. */
 export function addUsage(a: Usage | undefined, b: Usage | undefined): Usage | undefined {
   if (!a || !b) return a ?? b;
-  const sum = (x?: number, y?: number) => (x === undefined && y === undefined ? undefined : (x ?? 0) + (y ?? 0));
   const inputTokens = sum(a.inputTokens, b.inputTokens);
   const outputTokens = sum(a.outputTokens, b.outputTokens);
   const totalTokens = sum(a.totalTokens, b.totalTokens);

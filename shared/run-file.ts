@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { hasCode } from "./caught.ts";
 import { ProviderKind } from "./profile.ts";
 import { Usage } from "./result.ts";
 
@@ -105,12 +106,14 @@ export async function readRunFile(directory: string): Promise<RunFile | undefine
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
   try {
     return RunFile.parse(JSON.parse(text));
   } catch (error) {
-    throw new Error(`${path} is not a run file that this version of imagemill can read`, { cause: error });
+    throw new Error(`${path} is not a run file that this version of imagemill can read`, {
+      cause: error,
+    });
   }
 }

@@ -10,7 +10,11 @@ export interface ImageStorage {
    * Stores an image under `file` (relative to the run's location) as a whole or not at all, never overwriting a valid
    * one: then the bytes that stand there are given back instead of undefined.
    */
-  put(file: string, bytes: Uint8Array, isValid: (bytes: Uint8Array) => boolean): Promise<Uint8Array | undefined>;
+  put(
+    file: string,
+    bytes: Uint8Array,
+    isValid: (bytes: Uint8Array) => boolean,
+  ): Promise<Uint8Array | undefined>;
   /** The bytes of a file, or undefined where there is none. */
   get(file: string): Promise<Uint8Array | undefined>;
 }

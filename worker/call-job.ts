@@ -9,7 +9,9 @@ export async function runCallJob(work: Work<CallJob>): Promise<CallOutcome> {
   const { job, data, run, lane, outcome } = work;
   if (mayHaveBeenTried(work)) {
     if (wasInterrupted(work)) await lane.livingCallsEnded(job.id!);
-    addOutcome(outcome, { images: await findStored(run, data.index, missingOf(data.generations, outcome)) });
+    addOutcome(outcome, {
+      images: await findStored(run, data.index, missingOf(data.generations, outcome)),
+    });
   }
   for (;;) {
     const missing = missingOf(data.generations, outcome);

@@ -47,25 +47,33 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
   const redis = connectRedis(options.redis, { role: "worker", name: `imagemill-worker-${id}` });
   const errors = new EventEmitter();
   const onError = (error: Error) => errors.emit("error", error);
-  const stopListening = limitErrors(errors, (message, count) => log.warn({ count }, `Redis: ${message}`));
+  const stopListening = limitErrors(errors, (message, count) =>
+    log.warn({ count }, `Redis: ${message}`),
+  );
   redis.on("error", onError);
   const services = new Map<string, LaneService>();
-  const lanesServed = () => discover({ ...options, prefix, log, id, redis, services, onError, profiles, concurrency });
+  const lanesServed = () =>
+    discover({ ...options, prefix, log, id, redis, services, onError, profiles, concurrency });
   await lanesServed();
   const closing = new AbortController();
   const discovery = repeat(discoveryMs, closing.signal, lanesServed, onError);
 
-  const close = async (graceMs: number): Promise<number> => {
+  const end = async (graceMs: number): Promise<number> => {
     closing.abort();
     await discovery;
-    const abandoned = await Promise.all(Array.from(services.values(), (service) => service.close(graceMs)));
+    const abandoned = await Promise.all(
+      Array.from(services.values(), (service) => service.close(graceMs)),
+    );
     stopListening();
     redis.disconnect();
     return abandoned.reduce((sum, calls) => sum + calls, 0);
   };
+  let ended: Promise<number> | undefined;
+  const close = (graceMs: number) => (ended ??= end(graceMs));
   return {
     id,
-    callsInFlight: () => Array.from(services.values(), ({ calls }) => calls.size).reduce((sum, n) => sum + n, 0),
+    callsInFlight: () =>
+      Array.from(services.values(), ({ calls }) => calls.size).reduce((sum, n) => sum + n, 0),
     close,
     [Symbol.asyncDispose]: async () => {
       await close(0);
@@ -95,7 +103,8 @@ async function discover(worker: Discovery): Promise<void> {
   for (const [lane, text] of Object.entries(lanes)) {
     if (services.has(lane)) continue;
     const card = LaneCard.safeParse(JSON.parse(text));
-    const profile = card.success && worker.profiles.find((candidate) => isSame(candidate, card.data));
+    const profile =
+      card.success && worker.profiles.find((candidate) => isSame(candidate, card.data));
     if (!profile) continue;
     const service = new LaneService({
       worker: worker.id,

@@ -30,7 +30,8 @@ export class Gate {
   update(state: LaneState): void {
     this.#runs = state.runs;
     this.#pause = state.pause;
-    this.#heldUntil = state.holdMs > 0 ? Math.max(this.#heldUntil, this.#now() + state.holdMs) : this.#heldUntil;
+    this.#heldUntil =
+      state.holdMs > 0 ? Math.max(this.#heldUntil, this.#now() + state.holdMs) : this.#heldUntil;
     this.wake();
   }
 
@@ -88,7 +89,7 @@ export class Gate {
 
   /** Lets everybody who waits look again. */
   wake(): void {
-    for (const waiter of [...this.#waiters]) waiter();
+    for (const waiter of Array.from(this.#waiters)) waiter();
   }
 
   #verdict(run: string): Verdict {

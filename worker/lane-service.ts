@@ -78,7 +78,8 @@ export class LaneService implements LaneContext {
       maxStalledCount: 1_000_000,
       runRetryDelay: 1_000,
       settings: {
-        backoffStrategy: (_made, _type, error) => (error instanceof RetryLater ? error.delayMs : 1_000),
+        backoffStrategy: (_made, _type, error) =>
+          error instanceof RetryLater ? error.delayMs : 1_000,
       },
     });
   }
@@ -113,7 +114,9 @@ export class LaneService implements LaneContext {
   async close(graceMs: number): Promise<number> {
     this.gate.close("the worker closes");
     const closing = this.#bull.close();
-    const late = delay(graceMs, "late", { signal: this.#background.signal, ref: false }).catch(() => "closed");
+    const late = delay(graceMs, "late", { signal: this.#background.signal, ref: false }).catch(
+      () => "closed",
+    );
     let abandonedCalls = 0;
     if ((await Promise.race([closing, late])) === "late") {
       abandonedCalls = this.calls.size;
@@ -145,7 +148,10 @@ export class LaneService implements LaneContext {
     this.gate.close(`the provider refused the key of worker ${this.worker}`);
     await this.#bull.pause(true);
     await this.#beat();
-    this.log.error({ kind: failure.kind, status: failure.status }, `left the lane: ${failure.message}`);
+    this.log.error(
+      { kind: failure.kind, status: failure.status },
+      `left the lane: ${failure.message}`,
+    );
     const others = await readHeartbeats(this.#options.redis, this.#keys);
     if (!others.some((heartbeat) => heartbeat.fit)) await this.#pauseLane(failure);
   }
@@ -170,7 +176,8 @@ export class LaneService implements LaneContext {
       await delay(evidenceMs);
       away = health.away;
     }
-    if (away && !before) this.log.warn({}, "the provider is away: one call at a time probes it, no attempt is burned");
+    if (away && !before)
+      this.log.warn({}, "the provider is away: one call at a time probes it, no attempt is burned");
     this.gate.wake();
     return away;
   }
@@ -192,12 +199,19 @@ export class LaneService implements LaneContext {
   }
 
   async addResult(result: PromptResult): Promise<void> {
-    await this.#options.redis.xadd(this.#keys.results(result.run), "*", "result", JSON.stringify(result));
+    await this.#options.redis.xadd(
+      this.#keys.results(result.run),
+      "*",
+      "result",
+      JSON.stringify(result),
+    );
   }
 
   readonly #reconnected = (): void => {
     this.#connectedAt = Date.now();
-    this.#beat().catch((error: unknown) => this.log.warn({ error }, "heartbeat failed after reconnecting"));
+    this.#beat().catch((error: unknown) =>
+      this.log.warn({ error }, "heartbeat failed after reconnecting"),
+    );
   };
 
   async #pauseLane({ kind, message }: ProviderError): Promise<void> {
@@ -214,7 +228,7 @@ export class LaneService implements LaneContext {
     await this.runs.retain(state.runs);
     const rests = state.pause !== undefined || !this.#fit;
     if (rests && !this.#bull.isPaused()) await this.#bull.pause(true);
-    if (!rests && this.#bull.isPaused()) this.#bull.resume();
+    if (!rests && this.#bull.isPaused()) await this.#bull.resume();
   }
 
   async #beat(): Promise<void> {
@@ -232,7 +246,12 @@ export class LaneService implements LaneContext {
       rssBytes: process.memoryUsage.rss(),
       ...(waiting !== undefined && { waiting }),
     };
-    await redis.set(this.#keys.heartbeat(this.worker), JSON.stringify(heartbeat), "PX", heartbeatTtlMs);
+    await redis.set(
+      this.#keys.heartbeat(this.worker),
+      JSON.stringify(heartbeat),
+      "PX",
+      heartbeatTtlMs,
+    );
     await redis.sadd(this.#keys.workers, this.worker);
   }
 

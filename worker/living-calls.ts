@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+import { hasCode } from "../shared/caught.ts";
 import { heartbeatIntervalMs, type Heartbeat } from "../shared/heartbeat.ts";
 
 /** How often a waiting job looks whether the call of the living worker has ended. */
@@ -18,7 +19,7 @@ function isAlive({ host, pid }: Heartbeat): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+    return !hasCode(error, "ESRCH");
   }
 }
 
@@ -36,7 +37,11 @@ export interface CallSources {
  * Resolves when no living worker has a call of the job in flight. After an outage everyone's heartbeats are missing at
  * first, so nobody is believed dead before all had the time to beat.
  */
-export async function livingCallsEnded(jobId: string, sources: CallSources, signal: AbortSignal): Promise<void> {
+export async function livingCallsEnded(
+  jobId: string,
+  sources: CallSources,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
     const settleMs = sources.connectedAt() + 1.5 * heartbeatIntervalMs - Date.now();
     if (settleMs > 0 && !names(sources.own, jobId)) {
@@ -44,7 +49,9 @@ export async function livingCallsEnded(jobId: string, sources: CallSources, sign
       continue;
     }
     const others = (await sources.heartbeats()).filter(({ worker }) => worker !== sources.worker);
-    const elsewhere = others.some((heartbeat) => names(heartbeat.calls, jobId) && isAlive(heartbeat));
+    const elsewhere = others.some(
+      (heartbeat) => names(heartbeat.calls, jobId) && isAlive(heartbeat),
+    );
     if (!elsewhere && !names(sources.own, jobId)) return;
     await delay(lookAgainMs, undefined, { signal });
   }

@@ -1,5 +1,5 @@
 import { attemptLimits, failureActions, ProviderError } from "../shared/failure.ts";
-import type { CallJob, CallOutcome, PromptJob } from "../shared/job.ts";
+import type { CallOutcome } from "../shared/job.ts";
 import type { AttemptRecord } from "../shared/result.ts";
 import { StorageError } from "../shared/storage.ts";
 import { backoffMs } from "./backoff.ts";
@@ -7,12 +7,11 @@ import { HandBack, RetryLater } from "./job-moves.ts";
 import type { GenerateOptions } from "./providers/image-model.ts";
 import { imageSeed } from "./seeds.ts";
 import { storeImages } from "./store-images.ts";
-import type { Work } from "./work.ts";
+import type { AnyWork } from "./work.ts";
 
 /** What a call came to; its attempts go straight to the work's outcome. */
 export type CallEnd = Omit<CallOutcome, "attempts">;
 
-type AnyWork = Work<PromptJob | CallJob>;
 type Attempt = Pick<AttemptRecord, "outcome" | "burned" | "sent"> & Partial<AttemptRecord>;
 
 /** How long to wait for evidence whether the provider is away, before an attempt counts as burned. */
@@ -46,8 +45,20 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
       const answer = await run.model.agenerate(data.prompt, requestOptions(work, generations));
       lane.providerAnswered();
       const onTrouble = (trouble: string | undefined) => lane.storageTrouble(data.run, trouble);
-      const images = await storeImages(run, data.index, generations, answer, onTrouble, lane.abandoned);
-      record({ outcome: "ok", burned: true, sent: true, ...(answer.requestId && { requestId: answer.requestId }) });
+      const images = await storeImages(
+        run,
+        data.index,
+        generations,
+        answer,
+        onTrouble,
+        lane.abandoned,
+      );
+      record({
+        outcome: "ok",
+        burned: true,
+        sent: true,
+        ...(answer.requestId && { requestId: answer.requestId }),
+      });
       return { images, failures: [], ...(answer.usage && { usage: answer.usage }) };
     } catch (error) {
       if (lane.abandoned.aborted) {
@@ -56,18 +67,32 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
       }
       const failure = asProviderError(error);
       const burned = await countsAsAttempt(failure, work);
-      record({ outcome: failure.kind, burned, sent: failure.sent, message: failure.message, ...detailsOf(failure) });
+      record({
+        outcome: failure.kind,
+        burned,
+        sent: failure.sent,
+        message: failure.message,
+        ...detailsOf(failure),
+      });
       const end = await act(failure, burned, work, generations);
       if (end) return end;
     }
   }
 }
 
-function requestOptions({ run, lane, data }: AnyWork, generations: readonly number[]): GenerateOptions {
+function requestOptions(
+  { run, lane, data }: AnyWork,
+  generations: readonly number[],
+): GenerateOptions {
   const { seed: given, ...parameters } = { ...run.file.parameters, ...data.parameters };
   const first = generations[0]!;
   const derive = run.card.takesSeed && generations.length === 1;
-  const seed = typeof given === "number" ? given + first : derive ? imageSeed(run.file.seed, data.index, first) : null;
+  const seed =
+    typeof given === "number"
+      ? given + first
+      : derive
+        ? imageSeed(run.file.seed, data.index, first)
+        : null;
   return {
     numGenerations: generations.length,
     parameters,
@@ -78,7 +103,8 @@ function requestOptions({ run, lane, data }: AnyWork, generations: readonly numb
 
 function asProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
-  if (error instanceof StorageError) return new ProviderError("storage", error.message, { cause: error });
+  if (error instanceof StorageError)
+    return new ProviderError("storage", error.message, { cause: error });
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new ProviderError("internal", text, { cause: error });
 }
@@ -112,7 +138,10 @@ async function act(
   switch (failureActions[failure.kind]) {
     case "split":
       if (generations.length > 1) {
-        run.maxPerCall = Math.max(1, Math.min(generations.length - 1, failure.imagesLimit ?? run.maxPerCall));
+        run.maxPerCall = Math.max(
+          1,
+          Math.min(generations.length - 1, failure.imagesLimit ?? run.maxPerCall),
+        );
         return { images: [], failures: [] };
       }
       await lane.hold(failure.retryAfterMs ?? blindHoldMs, failure.message);
@@ -129,11 +158,12 @@ async function act(
       return givenUp(failure, generations);
     case "leave":
       await lane.leave(failure);
-      throw new HandBack(failure.message);
+      break;
     case "stop":
       await lane.stop(failure);
-      throw new HandBack(failure.message);
+      break;
   }
+  throw new HandBack(failure.message);
 }
 
 function throttledBackoffMs({ outcome }: AnyWork): number {
@@ -141,12 +171,22 @@ function throttledBackoffMs({ outcome }: AnyWork): number {
   return Math.max(blindHoldMs, backoffMs(throttled));
 }
 
-function retryOrGiveUp(failure: ProviderError, { run, outcome }: AnyWork, generations: readonly number[]): CallEnd {
-  const burned = outcome.attempts.filter((attempt) => attempt.burned && attempt.generations[0] === generations[0]);
+function retryOrGiveUp(
+  failure: ProviderError,
+  { run, outcome }: AnyWork,
+  generations: readonly number[],
+): CallEnd {
+  const burned = outcome.attempts.filter(
+    (attempt) => attempt.burned && attempt.generations[0] === generations[0],
+  );
   const alike = burned.filter((attempt) => attempt.outcome === failure.kind);
   const limit = attemptLimits[failure.kind] ?? run.file.attempts;
-  if (burned.length >= run.file.attempts || alike.length >= limit) return givenUp(failure, generations);
-  throw new RetryLater(failure.message, Math.max(failure.retryAfterMs ?? 0, backoffMs(burned.length)));
+  if (burned.length >= run.file.attempts || alike.length >= limit)
+    return givenUp(failure, generations);
+  throw new RetryLater(
+    failure.message,
+    Math.max(failure.retryAfterMs ?? 0, backoffMs(burned.length)),
+  );
 }
 
 function givenUp(failure: ProviderError, generations: readonly number[]): CallEnd {

@@ -16,7 +16,10 @@ export function addOutcome(outcome: CallOutcome, more: Partial<CallOutcome>): vo
 }
 
 /** Those of the generations that are neither made nor known to have failed, in order. */
-export function missingOf(generations: readonly number[], ...outcomes: readonly CallOutcome[]): number[] {
+export function missingOf(
+  generations: readonly number[],
+  ...outcomes: readonly CallOutcome[]
+): number[] {
   const settled = new Set(
     outcomes.flatMap(({ images, failures }) => [
       ...images.map((image) => image.generation),

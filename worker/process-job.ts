@@ -1,6 +1,13 @@
 import { DelayedError, WaitingChildrenError, WaitingError, type Job } from "bullmq";
 import type { z } from "zod";
-import { CallJob, jobNames, JobVersion, JOB_VERSION, PromptJob, type CallOutcome } from "../shared/job.ts";
+import {
+  CallJob,
+  jobNames,
+  JobVersion,
+  JOB_VERSION,
+  PromptJob,
+  type CallOutcome,
+} from "../shared/job.ts";
 import type { Registration } from "../shared/registration.ts";
 import { runCallJob } from "./call-job.ts";
 import { HandBack, RetryLater, RunCancelled } from "./job-moves.ts";
@@ -8,14 +15,18 @@ import type { LaneContext } from "./lane-context.ts";
 import { missingOf, startOutcome } from "./outcome.ts";
 import { generationsOf, resultOf, runPromptJob } from "./prompt-job.ts";
 import { isQueueError } from "./queue-error.ts";
-import type { Work } from "./work.ts";
+import type { AnyWork, Work } from "./work.ts";
 
 /** How long a job stays away that this worker cannot read or whose run is not registered. */
 const unknownDelayMs = 2_000;
 
 /** Takes one BullMQ job through its pipeline; what it gives back is the return value of a sub-job. */
-export async function processJob(job: Job, token: string, lane: LaneContext): Promise<CallOutcome | null> {
-  let work: Work<PromptJob | CallJob> | undefined;
+export async function processJob(
+  job: Job,
+  token: string,
+  lane: LaneContext,
+): Promise<CallOutcome | null> {
+  let work: AnyWork | undefined;
   try {
     work = await open(job, token, lane);
     return await run(work);
@@ -32,13 +43,13 @@ export async function processJob(job: Job, token: string, lane: LaneContext): Pr
   }
 }
 
-async function run(work: Work<PromptJob | CallJob>): Promise<CallOutcome | null> {
+async function run(work: AnyWork): Promise<CallOutcome | null> {
   if (isCall(work)) return await runCallJob(work);
-  await runPromptJob(work as Work<PromptJob>);
+  await runPromptJob(work);
   return null;
 }
 
-function isCall(work: Work<PromptJob | CallJob>): work is Work<CallJob> {
+function isCall(work: AnyWork): work is Work<CallJob> {
   return "generations" in work.data;
 }
 
@@ -47,42 +58,49 @@ function isMove(error: unknown): boolean {
 }
 
 /** A bug of ours: the prompt fails with all that is known of it, and nothing is tried again. */
-async function settleBug(work: Work<PromptJob | CallJob>, error: unknown): Promise<CallOutcome | null> {
+async function settleBug(work: AnyWork, error: unknown): Promise<CallOutcome | null> {
   const { lane, outcome } = work;
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   lane.log.error({ job: work.job.id, error }, "a job failed inside imagemill");
-  const wanted = isCall(work) ? work.data.generations : generationsOf(work.data as PromptJob);
+  const wanted = isCall(work) ? work.data.generations : generationsOf(work.data);
   outcome.failures.push({ generations: missingOf(wanted, outcome), kind: "internal", message });
   if (isCall(work)) return outcome;
-  await lane.addResult(resultOf(work as Work<PromptJob>));
+  await lane.addResult(resultOf(work));
   return null;
 }
 
-async function open(job: Job, token: string, lane: LaneContext): Promise<Work<PromptJob | CallJob>> {
+async function open(job: Job, token: string, lane: LaneContext): Promise<AnyWork> {
   const data = parse(job);
   const registration = lane.registration(data.run);
-  if (!registration) throw new HandBack(`run ${data.run} is not registered in this lane`, unknownDelayMs);
+  if (!registration)
+    throw new HandBack(`run ${data.run} is not registered in this lane`, unknownDelayMs);
   refuseStale(data, registration);
   const context = await lane.runs.get(registration);
-  const have = "have" in data && data.have ? { images: data.have } : {};
-  return { job, token, data, run: context, lane, outcome: startOutcome(data.soFar ?? have) };
+  const known = { job, token, run: context, lane };
+  if ("generations" in data) return { ...known, data, outcome: startOutcome(data.soFar) };
+  const earlier = data.have ? { images: data.have } : {};
+  return { ...known, data, outcome: startOutcome(data.soFar ?? earlier) };
 }
 
 /** A job of an earlier round has nobody who waits for it. */
 function refuseStale(data: PromptJob | CallJob, registration: Registration): void {
-  if (data.round < registration.round || registration.state === "cancelled") throw new RunCancelled(data.run);
+  if (data.round < registration.round || registration.state === "cancelled")
+    throw new RunCancelled(data.run);
 }
 
 function parse(job: Job): PromptJob | CallJob {
   const { v } = JobVersion.parse(job.data);
   if (v > JOB_VERSION) {
-    throw new HandBack(`job ${job.id} has version ${v}, this worker reads ${JOB_VERSION}`, unknownDelayMs);
+    throw new HandBack(
+      `job ${job.id} has version ${v}, this worker reads ${JOB_VERSION}`,
+      unknownDelayMs,
+    );
   }
   const schema: z.ZodType<PromptJob | CallJob> = job.name === jobNames.call ? CallJob : PromptJob;
   return schema.parse(job.data);
 }
 
-function keepsMore({ data, outcome }: Work<PromptJob | CallJob>): boolean {
+function keepsMore({ data, outcome }: AnyWork): boolean {
   return outcome.attempts.length > (data.soFar?.attempts.length ?? 0);
 }
 

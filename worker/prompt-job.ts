@@ -1,5 +1,13 @@
 import { WaitingChildrenError } from "bullmq";
-import { CallOutcome, jobId, jobNames, jobOptions, JOB_VERSION, type CallJob, type PromptJob } from "../shared/job.ts";
+import {
+  CallOutcome,
+  jobId,
+  jobNames,
+  jobOptions,
+  JOB_VERSION,
+  type CallJob,
+  type PromptJob,
+} from "../shared/job.ts";
 import { RESULT_VERSION, type PromptResult } from "../shared/result.ts";
 import { HandBack } from "./job-moves.ts";
 import { makeCall } from "./make-call.ts";
@@ -37,10 +45,13 @@ export function generationsOf({ numGenerations }: PromptJob): number[] {
 async function recall(work: Work<PromptJob>, all: readonly number[]): Promise<CallOutcome> {
   const { job, data, run, lane, outcome } = work;
   const children = startOutcome();
-  for (const value of Object.values(await job.getChildrenValues())) addOutcome(children, CallOutcome.parse(value));
+  for (const value of Object.values(await job.getChildrenValues()))
+    addOutcome(children, CallOutcome.parse(value));
   if (missingOf(all, outcome, children).length === 0) return children;
   if (wasInterrupted(work)) await lane.livingCallsEnded(job.id!);
-  addOutcome(outcome, { images: await findStored(run, data.index, missingOf(all, outcome, children)) });
+  addOutcome(outcome, {
+    images: await findStored(run, data.index, missingOf(all, outcome, children)),
+  });
   return children;
 }
 
@@ -88,14 +99,17 @@ export function resultOf({ data, outcome }: Work<PromptJob>): PromptResult {
   const { run, round, index, numGenerations } = data;
   const images = outcome.images.toSorted((a, b) => a.generation - b.generation);
   const earlier = new Set(data.have?.map((image) => image.generation));
-  const costs = images.flatMap((image) => (earlier.has(image.generation) ? [] : (image.costUsd ?? [])));
+  const costs = images.flatMap((image) =>
+    earlier.has(image.generation) ? [] : (image.costUsd ?? []),
+  );
   return {
     v: RESULT_VERSION,
     run,
     round,
     index,
     numGenerations,
-    state: images.length === numGenerations ? "succeeded" : images.length > 0 ? "partial" : "failed",
+    state:
+      images.length === numGenerations ? "succeeded" : images.length > 0 ? "partial" : "failed",
     images,
     failures: outcome.failures,
     attempts: outcome.attempts,

@@ -12,8 +12,11 @@ const clientErrors = new Set([
  */
 export function isQueueError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const { code } = error as Error & { code?: unknown };
+  const code = "code" in error ? error.code : undefined;
   if (clientErrors.has(error.name) || typeof code === "number") return true;
-  if (typeof code === "string" && /^(ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|NOAUTH)/.test(code)) return true;
-  return /Connection is closed|Stream isn't writeable|Missing (lock|key) for job|lock mismatch/i.test(error.message);
+  if (typeof code === "string" && /^(ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|NOAUTH)/.test(code))
+    return true;
+  return /Connection is closed|Stream isn't writeable|Missing (lock|key) for job|lock mismatch/i.test(
+    error.message,
+  );
 }

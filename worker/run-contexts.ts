@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { messageOf } from "../shared/caught.ts";
 import { localStorage } from "../shared/local-storage.ts";
 import { findModel, type ModelCard } from "../shared/model-registry.ts";
 import type { Profile } from "../shared/profile.ts";
@@ -19,7 +20,11 @@ export interface RunContext {
 }
 
 /** Makes the model of a run; the library's users give their own. */
-export type ModelFactory = (profile: Profile, model: string, options: { timeoutMs: number }) => Promise<AsyncImageGenerationModel>;
+export type ModelFactory = (
+  profile: Profile,
+  model: string,
+  options: { timeoutMs: number },
+) => Promise<AsyncImageGenerationModel>;
 
 /** How long a job stays away whose run directory cannot be read from here. */
 const unseenDelayMs = 5_000;
@@ -52,7 +57,9 @@ export class RunContexts {
 
   /** Forgets runs that the lane no longer lists, and lets their models go. */
   async retain(registrations: ReadonlyMap<string, Registration>): Promise<void> {
-    const current = new Set(Array.from(registrations.values(), ({ run, round }) => `${run}-${round}`));
+    const current = new Set(
+      Array.from(registrations.values(), ({ run, round }) => `${run}-${round}`),
+    );
     const gone = [...this.#open].filter(([key]) => !current.has(key));
     for (const [key, context] of gone) {
       this.#open.delete(key);
@@ -66,7 +73,7 @@ export class RunContexts {
 
   async #load({ run, location, host }: Registration): Promise<RunContext> {
     const file = await readRunFile(location).catch((error: unknown) => {
-      throw new HandBack((error as Error).message, unseenDelayMs);
+      throw new HandBack(messageOf(error), unseenDelayMs);
     });
     if (file?.id !== run) {
       const found = file ? `holds run ${file.id}` : "is not there";

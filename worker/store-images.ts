@@ -23,21 +23,33 @@ function isValidImage(bytes: Uint8Array): boolean {
 
 function describe(file: string, generation: number, bytes: Uint8Array): ImageRecord {
   const { width, height } = checkImage(bytes);
-  return { generation, file, width, height, bytes: bytes.length, sha256: hash("sha256", bytes, "hex") };
+  return {
+    generation,
+    file,
+    width,
+    height,
+    bytes: bytes.length,
+    sha256: hash("sha256", bytes, "hex"),
+  };
 }
 
 /** Checks that every image of an answer is a whole image. @throws ProviderError `bad_response` */
 function checkAnswer({ images, requestId }: ImageGeneration, asked: number): void {
-  if (images.length === 0) throw new ProviderError("bad_response", "the answer holds no image", { requestId });
+  if (images.length === 0)
+    throw new ProviderError("bad_response", "the answer holds no image", { requestId });
   for (const [i, { bytes }] of images.slice(0, asked).entries()) {
     try {
       checkImage(bytes);
     } catch (error) {
       if (!(error instanceof ImageCheckError)) throw error;
-      throw new ProviderError("bad_response", `image ${i + 1} of ${images.length}: ${error.message}`, {
-        requestId,
-        cause: error,
-      });
+      throw new ProviderError(
+        "bad_response",
+        `image ${i + 1} of ${images.length}: ${error.message}`,
+        {
+          requestId,
+          cause: error,
+        },
+      );
     }
   }
 }
@@ -113,7 +125,11 @@ export async function findStored(
         const file = `${imagePath(index, generation)}.${extension}`;
         const bytes = await run.storage.get(file);
         if (bytes && isValidImage(bytes)) {
-          return { ...describe(file, generation, bytes), ...(cost !== undefined && { costUsd: cost }), recovered: true };
+          return {
+            ...describe(file, generation, bytes),
+            ...(cost !== undefined && { costUsd: cost }),
+            recovered: true,
+          };
         }
       }
       return undefined;

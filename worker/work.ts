@@ -1,5 +1,5 @@
 import type { Job } from "bullmq";
-import type { CallOutcome } from "../shared/job.ts";
+import type { CallJob, CallOutcome, PromptJob } from "../shared/job.ts";
 import type { LaneContext } from "./lane-context.ts";
 import type { RunContext } from "./run-contexts.ts";
 
@@ -14,12 +14,17 @@ export interface Work<Data> {
   outcome: CallOutcome;
 }
 
+export type AnyWork = Work<PromptJob> | Work<CallJob>;
+
 /** Whether something of the job may be in storage already. */
 export function mayHaveBeenTried({ job, data }: Work<{ mayExist?: true | undefined }>): boolean {
   return job.attemptsStarted > 1 || wasInterrupted({ job, data });
 }
 
 /** Whether an earlier call of the job may still be in flight in a living worker. */
-export function wasInterrupted({ job, data }: Pick<Work<{ mayExist?: true | undefined }>, "job" | "data">): boolean {
+export function wasInterrupted({
+  job,
+  data,
+}: Pick<Work<{ mayExist?: true | undefined }>, "job" | "data">): boolean {
   return job.stalledCounter > 0 || data.mayExist === true;
 }

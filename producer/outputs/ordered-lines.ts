@@ -8,6 +8,7 @@ const SEGMENT_PROMPTS = 4 * 1024 * 1024;
 /**
  * The lines of a journal in dataset order, for each index the last one only. Memory is bounded however long the journal
  * is: it is scanned once for each `segmentPrompts` indexes. A journal that does not exist has no lines.
+ * @throws Error naming file and place where a line is damaged
  */
 export async function* orderedLines(
   path: string,
@@ -17,10 +18,21 @@ export async function* orderedLines(
   if (segment.isEmpty && segment.next === undefined) return;
   await using reader = await BlockReader.open(path);
   for (;;) {
-    for (const { offset, length } of segment.places())
-      yield parseJournalLine(await reader.read(offset, length));
+    for (const { offset, length } of segment.places()) {
+      yield parseAt(path, offset, await reader.read(offset, length));
+    }
     if (segment.next === undefined) return;
     segment = await LinePlaces.scan(path, segment.next, segmentPrompts);
+  }
+}
+
+function parseAt(path: string, offset: number, bytes: Buffer): JournalLine {
+  try {
+    return parseJournalLine(bytes);
+  } catch (error) {
+    throw new Error(`${path} is damaged: the line at byte ${offset} is not a journal line`, {
+      cause: error,
+    });
   }
 }
 

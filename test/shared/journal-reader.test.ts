@@ -66,6 +66,10 @@ const line = fc
     state: fc.constantFrom("succeeded" as const, "partial" as const, "failed" as const),
     newImages: fc.nat(),
     calls: fc.nat(),
+    retries: fc.nat(),
+    throttled: fc.nat(),
+    numGenerations: fc.integer({ min: 1, max: 99 }),
+    settledAt: fc.nat(),
     row: fc.record({
       prompt: fc.oneof(fc.string({ unit: "grapheme" }), fc.constant('x],"costUsd":7}')),
       columns: fc.dictionary(fc.string(), fc.jsonValue()),

@@ -31,6 +31,7 @@ const codes: Record<
     words: "the headers of the answer are too large",
   },
   ERR_BUFFER_TOO_LARGE: { kind: "bad_response", words: "the answer is too large when unpacked" },
+  ERR_STRING_TOO_LONG: { kind: "bad_response", words: "the answer is too large to be read" },
   UND_ERR_INVALID_ARG: { kind: "invalid_request", words: "the request cannot be sent" },
   ERR_INVALID_URL: { kind: "invalid_request", words: "the base URL is not a URL" },
 };

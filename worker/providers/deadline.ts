@@ -2,20 +2,15 @@ import { ProviderError } from "../../shared/failure.ts";
 import type { Progress } from "./http.ts";
 
 /**
- * Runs `work` with a signal that aborts when the caller's signal does or when `timeoutMs` are over. `describeFailure`
- * turns any other error into a ProviderError.
+ * Runs `work` with a signal that aborts when the caller's signal does or when `timeoutMs` are over.
  * @throws the caller's abort reason as it is
- * @throws ProviderError `timeout`, naming the phase, when the time is over
+ * @throws ProviderError of `work` as it is; `timeout`, naming the phase, when the time is over; `internal` for anything else
  */
 export async function withDeadline<T>(
-  options: {
-    timeoutMs: number;
-    signal?: AbortSignal | undefined;
-    describeFailure: (error: unknown) => ProviderError;
-  },
+  options: { timeoutMs: number; signal?: AbortSignal | undefined },
   work: (signal: AbortSignal, progress: Progress) => Promise<T>,
 ): Promise<T> {
-  const { timeoutMs, signal, describeFailure } = options;
+  const { timeoutMs, signal } = options;
   signal?.throwIfAborted();
   const progress: Progress = { phase: "connecting" };
   const controller = new AbortController();
@@ -34,7 +29,9 @@ export async function withDeadline<T>(
       const message = `no answer within ${timeoutMs / 1000} s (${progress.phase})`;
       throw new ProviderError("timeout", message, { sent: progress.phase !== "connecting" });
     }
-    throw error instanceof ProviderError ? error : describeFailure(error);
+    if (error instanceof ProviderError) throw error;
+    const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    throw new ProviderError("internal", words, { cause: error });
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);

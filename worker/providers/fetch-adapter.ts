@@ -22,6 +22,8 @@ export function asFetch(http: HttpClient, shared?: Exchange): Fetch {
     const exchange = init.exchange ?? shared;
     if (!exchange) throw new Error("a fetch without an exchange");
     const { progress, maxBytes } = exchange;
+    progress.phase = "connecting";
+    delete exchange.answer;
     const answer = await http.send(input instanceof Request ? input.url : String(input), {
       method: init.method ?? "GET",
       headers: Object.fromEntries(new Headers(init.headers)),

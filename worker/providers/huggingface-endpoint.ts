@@ -25,14 +25,16 @@ export async function findEndpoint(
   const { http, api, apiKey, timeoutMs, secrets } = options;
   const url = `${api.replace(/\/+$/, "")}/v2/endpoint/${name.split("/").map(encodeURIComponent).join("/")}`;
   const headers = { authorization: `Bearer ${apiKey}` };
-  const describeFailure = (error: unknown) => classifyTransport(error, secrets);
-  const answer = await withDeadline({ timeoutMs, describeFailure }, (signal, progress) =>
-    http.send(url, { headers, signal, maxBytes: 1_048_576, progress }),
-  ).catch((error: ProviderError) => {
-    throw new ProviderError(error.kind, `endpoint ${name}: ${error.message}`, {
-      sent: false,
-      cause: error,
-    });
+  const answer = await withDeadline({ timeoutMs }, async (signal, progress) => {
+    try {
+      return await http.send(url, { headers, signal, maxBytes: 1_048_576, progress });
+    } catch (error) {
+      throw classifyTransport(error, secrets, progress);
+    }
+  }).catch((error: ProviderError) => {
+    // Whatever happened to the look-up: no image was asked for.
+    const message = `endpoint ${name}: ${error.message}`;
+    throw new ProviderError(error.kind, message, { sent: false, cause: error });
   });
   return readEndpoint(name, answer, secrets);
 }

@@ -1,6 +1,5 @@
 import { randomInt } from "node:crypto";
 import type { InferenceProviderOrPolicy } from "@huggingface/inference";
-import type { ProviderError } from "../../shared/failure.ts";
 import { defaultMaxImageBytes } from "../../shared/image-check.ts";
 import { didYouMean } from "../../shared/near-match.ts";
 import { UsageError } from "../../shared/usage-error.ts";
@@ -77,6 +76,7 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
   readonly #maxImageBytes: number;
   readonly #secrets: Secrets;
   readonly #http: HttpClient;
+  #ready: Promise<void> | undefined;
   #target: Target | undefined;
   #provider: InferenceProviderOrPolicy | undefined;
   #modelName: string;
@@ -117,9 +117,19 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
    * @throws ProviderError `auth` without a key, `unavailable` where the endpoint is not running
    */
   override async load(): Promise<void> {
+    this.#ready ??= this.#prepare().catch((error: unknown) => {
+      this.#ready = undefined; // so that the next call tries again
+      throw error;
+    });
+    await this.#ready;
+  }
+
+  async #prepare(): Promise<void> {
+    const { setLogger } = await import("@huggingface/inference");
+    setLogger({ ...globalThis.console, log: () => {} }); // it tells of every provider that it chooses
     const { provider } = this.#options;
-    if (provider !== undefined) this.#provider ??= await findProvider(provider);
-    this.#target ??= await this.#findTarget();
+    if (provider !== undefined) this.#provider = await findProvider(provider);
+    this.#target = await this.#findTarget();
   }
 
   override async unload(): Promise<void> {
@@ -164,8 +174,7 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
       progress: { phase: "connecting" },
       maxBytes: this.#maxImageBytes * 1.4 + 1_048_576,
     };
-    const describeFailure = (error: unknown) => this.#failure(error, exchange);
-    const limits = { timeoutMs: this.#timeoutMs, signal: options.signal, describeFailure };
+    const limits = { timeoutMs: this.#timeoutMs, signal: options.signal };
     return await withDeadline(limits, async (signal, progress) => {
       exchange.progress = progress;
       const json = await this.#request(input, { ...options.parameters, seed }, signal, exchange);
@@ -197,28 +206,27 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
     exchange: Exchange,
   ) {
     const { apiKey, billTo } = this.#options;
-    const { setLogger, textToImage } = await import("@huggingface/inference");
-    setLogger({ ...globalThis.console, log: () => {} }); // it tells of every provider that it chose
-    return await textToImage(
-      {
-        ...this.#target,
-        inputs,
-        parameters,
-        ...(apiKey !== undefined && { accessToken: apiKey }),
-        ...(this.#provider && { provider: this.#provider }),
-      },
-      {
-        outputType: "json",
-        retry_on_error: false,
-        signal,
-        fetch: asFetch(this.#http, exchange),
-        ...(billTo !== undefined && { billTo }),
-      },
-    );
-  }
-
-  #failure(error: unknown, exchange: Exchange): ProviderError {
-    return classifyHuggingfaceError(error, exchange, this.#secrets);
+    const { textToImage } = await import("@huggingface/inference");
+    try {
+      return await textToImage(
+        {
+          ...this.#target,
+          inputs,
+          parameters,
+          ...(apiKey !== undefined && { accessToken: apiKey }),
+          ...(this.#provider && { provider: this.#provider }),
+        },
+        {
+          outputType: "json",
+          retry_on_error: false,
+          signal,
+          fetch: asFetch(this.#http, exchange),
+          ...(billTo !== undefined && { billTo }),
+        },
+      );
+    } catch (error) {
+      throw classifyHuggingfaceError(error, exchange, this.#secrets);
+    }
   }
 }
 

@@ -113,8 +113,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
   override async agenerate(input: string, options: GenerateOptions = {}): Promise<ImageGeneration> {
     const asked = this.countGenerations(options);
     await this.load();
-    const describeFailure = (error: unknown) => classifyTransport(error, this.#secrets);
-    const limits = { timeoutMs: this.#timeoutMs, signal: options.signal, describeFailure };
+    const limits = { timeoutMs: this.#timeoutMs, signal: options.signal };
     return await withDeadline(limits, async (signal, progress) => {
       const { body, lifted, exchange } = await this.#request(
         this.#body(input, options),
@@ -133,10 +132,11 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
         secrets: this.#secrets,
         requestId: answer.requestId,
       });
-      const seed = asked === 1 && this.#card.takesSeed ? options.seed : undefined;
+      const seed = asked === 1 && this.#sendsSeed ? options.seed : undefined;
       const warnings = [...this.#warnings(options), ...taken.warnings];
-      if (answer.images.length > asked)
+      if (answer.images.length > asked) {
         warnings.push(`${answer.images.length} images came, ${asked} were asked for`);
+      }
       return {
         images: taken.images.map((image) => ({ ...(seed !== undefined && { seed }), ...image })),
         ...(answer.usage && { usage: answer.usage }),
@@ -148,17 +148,24 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
 
   /** Only what was given, but for the form of the answer where the model would send URLs by default. */
   #body(prompt: string, { numGenerations, seed, parameters = {} }: GenerateOptions): RequestBody {
-    const { id, known, answers, takesSeed } = this.#card;
+    const { id, known, answers } = this.#card;
     const body: RequestBody = { model: id, prompt };
-    for (const [name, value] of Object.entries(parameters)) if (!(name in body)) body[name] = value;
+    for (const [name, value] of Object.entries(parameters)) {
+      if (name !== "model" && name !== "prompt") body[name] = value;
+    }
     if (numGenerations !== undefined) body["n"] = numGenerations;
     if (known && answers === "either") body["response_format"] ??= "b64_json";
-    if (seed !== undefined && takesSeed) body["seed"] = seed;
+    if (seed !== undefined && this.#sendsSeed) body["seed"] = seed;
     return body;
   }
 
+  /** A server of one's own may take a seed whatever its model is called; the public one refuses what it does not know. */
+  get #sendsSeed(): boolean {
+    return this.#card.takesSeed || this.#options.baseUrl !== undefined;
+  }
+
   #warnings({ seed }: GenerateOptions): string[] {
-    return seed === undefined || this.#card.takesSeed
+    return seed === undefined || this.#sendsSeed
       ? []
       : [`${this.modelName} takes no seed: it was not sent`];
   }
@@ -182,7 +189,6 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
       const answer: unknown = await this.#client.images.generate(body, own);
       return { body: answer, lifted, exchange };
     } catch (error) {
-      signal.throwIfAborted();
       throw this.#failure(error, exchange);
     }
   }
@@ -209,7 +215,7 @@ function createClient(
 ): OpenAI {
   const { apiKey, defaultHeaders } = options;
   return new OpenAI({
-    apiKey: apiKey ?? "none",
+    apiKey: apiKey || "none",
     adminAPIKey: null,
     organization: null,
     project: null,

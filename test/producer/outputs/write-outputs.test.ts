@@ -98,17 +98,24 @@ describe("the files of a run", () => {
     expect(readdirSync(join(directory, ".imagemill"))).toEqual(["journal.jsonl"]);
   });
 
-  test("stay as they were where the journal is damaged", async () => {
+  test("stay as they were where the journal is damaged, which is told with its place", async () => {
     const directory = runDirectory(mixed);
     await writeOutputs(directory, runFile());
     const before = text(directory, "results.jsonl");
-    writeFileSync(
-      join(directory, ".imagemill", "journal.jsonl"),
-      `oops\n${JSON.stringify(promptLine(0, []))}\n`,
-    );
-    await expect(writeOutputs(directory, runFile())).rejects.toThrow("is damaged: line 1");
-    expect(text(directory, "results.jsonl")).toBe(before);
-    expect(readdirSync(join(directory, ".imagemill"))).toEqual(["journal.jsonl"]);
+    const journal = join(directory, ".imagemill", "journal.jsonl");
+    const lines = [0, 1].map((index) => JSON.stringify(promptLine(index, [0, 1])));
+    // Whole at both ends, so that it shows only when the line itself is read.
+    const broken = lines[0]!.replace('"prompt":"prompt 0"', '"prompt":prompt 0');
+    const damages = [
+      ["oops", "is damaged: line 2 "],
+      [broken, `is damaged: the line at byte ${lines[1]!.length + 1} `],
+    ] as const;
+    for (const [damage, problem] of damages) {
+      writeFileSync(journal, `${lines[1]}\n${damage}\n${lines[1]}\n`);
+      await expect(writeOutputs(directory, runFile())).rejects.toThrow(`${journal} ${problem}`);
+      expect(text(directory, "results.jsonl")).toBe(before);
+      expect(readdirSync(join(directory, ".imagemill"))).toEqual(["journal.jsonl"]);
+    }
   });
 
   test("are all there, empty, for a journal without lines", async () => {

@@ -115,8 +115,7 @@ test("a named endpoint is looked up once with the key, and called at its URL", a
   };
   await using model = new InferenceEndpointsImageGeneration(endpoint);
   expect(model.modelName).toBe("cats");
-  await model.agenerate("a cat");
-  await model.agenerate("a cat");
+  await Promise.all([model.agenerate("a cat"), model.agenerate("a cat")]);
   expect(model.modelName).toBe("org/m");
   expect(server.received.map(({ method, url }) => `${method} ${url}`)).toEqual([
     "GET /v2/endpoint/me/cats",

@@ -1,0 +1,57 @@
+import { PromptResult } from "../shared/result.ts";
+import type { RunFile } from "../shared/run-file.ts";
+import type { Collector } from "./collector.ts";
+import { readDataset } from "./dataset/read-dataset.ts";
+import type { LaneClient } from "./lane-client.ts";
+import { promptOf } from "./prompt-rows.ts";
+import type { Settled } from "./settled.ts";
+import type { Window } from "./window.ts";
+
+/** What settling leftovers works on. */
+export interface LeftoverParts {
+  run: RunFile;
+  lane: LaneClient;
+  settled: Settled;
+  window: Window;
+  collector: Collector;
+}
+
+/**
+ * Settles the results that an earlier life of the producer left in the stream, before anything is fed. This life has not
+ * read their rows yet: they are looked up in the dataset.
+ */
+export async function settleLeftovers({
+  run,
+  lane,
+  settled,
+  window,
+  collector,
+}: LeftoverParts): Promise<void> {
+  const wanted = await unsettledIndexes(lane, run, settled);
+  const last = Math.max(-1, ...wanted);
+  if (last >= 0) {
+    for await (const row of readDataset(run.source)) {
+      if (row.ok && wanted.has(row.index)) window.add(promptOf(row, run, { mayExist: true }));
+      if (row.index >= last) break;
+    }
+  }
+  await collector.drain();
+  for (const index of wanted) window.delete(index);
+}
+
+async function unsettledIndexes(
+  lane: LaneClient,
+  run: RunFile,
+  settled: Settled,
+): Promise<Set<number>> {
+  const wanted = new Set<number>();
+  for (let after = "0"; ;) {
+    const entries = await lane.results(after);
+    if (entries.length === 0) return wanted;
+    for (const { text } of entries) {
+      const { index, round } = PromptResult.parse(JSON.parse(text));
+      if (round === run.round && !settled.has(index)) wanted.add(index);
+    }
+    after = entries.at(-1)!.id;
+  }
+}

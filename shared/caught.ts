@@ -1,0 +1,14 @@
+/** What was thrown, as an Error: JavaScript lets anything be thrown. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** The message of what was thrown. */
+export function messageOf(thrown: unknown): string {
+  return asError(thrown).message;
+}
+
+/** Whether the system's error has this code, such as `ENOENT`. */
+export function hasCode(thrown: unknown, code: string): boolean {
+  return thrown instanceof Error && "code" in thrown && thrown.code === code;
+}
