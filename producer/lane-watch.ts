@@ -10,6 +10,7 @@ export class LaneWatch {
   #runs = 1;
   #answeredAt = Date.now();
   #blockedSince: number | undefined;
+  #uncollectedSince: number | undefined;
 
   /** `giveUpAfterMs`: how long Redis or storage may be away before the run stops. */
   constructor(lane: LaneClient, giveUpAfterMs: number) {
@@ -48,6 +49,19 @@ export class LaneWatch {
       state: "stopped",
       text: `queue: ${error.message} (bring Redis back, then run the same command again)`,
     };
+  }
+
+  /** Results were collected, or there were none. */
+  collected(): void {
+    this.#uncollectedSince = undefined;
+  }
+
+  /** They could not be: Redis is away, or the journal's disk is full. Gives the reason to stop after too long. */
+  notCollected(error: Error): StopReason | undefined {
+    this.#uncollectedSince ??= Date.now();
+    if (Date.now() - this.#uncollectedSince < this.#giveUpAfterMs) return undefined;
+    const text = `results cannot be written down: ${error.message} (mend it, then run the same command again)`;
+    return { state: "stopped", text };
   }
 
   /** Whether no worker could store images for too long. */

@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
+import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { defaultPrefix } from "../shared/keys.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { silentLog, type Log } from "../shared/log.ts";
@@ -17,6 +18,7 @@ import {
   datasetStat,
   openRunFile,
   prepareDirectory,
+  removeTemporary,
   statePaths,
   writeRunFile,
 } from "./run-directory.ts";
@@ -110,6 +112,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
       : [];
     const hashes = stack.use(await RowHashes.open(paths.rows));
     const changed = await checkDataset(run, hashes);
+    if (isNew) await readFirstRow(run);
     if (isNew || changed || options.retry) await writeRunFile(directory, run);
     const journal = stack.use(await Journal.open(paths.journal, validBytes, lock));
     const journalFile = await open(paths.journal, "r");
@@ -146,6 +149,11 @@ async function checkDataset(run: RunFile, hashes: RowHashes): Promise<boolean> {
   await hashes.verify(readDataset(run.source), run.source.path);
   run.dataset = { size, mtimeMs, rows: null };
   return true;
+}
+
+/** A dataset that cannot be read at all, or lacks a column, is refused before the run exists. @throws UsageError */
+async function readFirstRow(run: RunFile): Promise<void> {
+  for await (const row of readDataset(run.source)) if (row.index >= 0) return;
 }
 
 async function runAndClose(life: RunLife, resources: AsyncDisposableStack): Promise<RunSummary> {
@@ -217,16 +225,22 @@ class RunLife {
     if (isUnchanged && run.summary) return run.summary;
     if (end.ended && end.rows !== undefined) run.dataset.rows = end.rows;
     run.summary = summary;
-    run.outputsAt = null;
-    await writeOutputs(directory, run);
     run.outputsAt = journal.bytes;
-    await writeRunFile(directory, run);
-    return summary;
+    try {
+      await writeOutputs(directory, run);
+      await writeRunFile(directory, run);
+      return summary;
+    } catch (error) {
+      if (!isDiskTrouble(error)) throw error;
+      const reason = `the output files cannot be written: ${messageOf(error)} (mend it, then run the same command again)`;
+      return { ...summary, state: "stopped", reason };
+    }
   }
 
   async #work(): Promise<EngineEnd> {
     const { run, directory, prefix = defaultPrefix, log = silentLog, ...parts } = this.#parts;
     const queue = await this.#parts.queue(run);
+    if (queue.isPrivate) await removeTemporary(directory);
     await using stack = new AsyncDisposableStack();
     const errors = new EventEmitter();
     const onError = (error: Error) => void errors.emit("error", error);

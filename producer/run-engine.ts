@@ -103,8 +103,7 @@ export class RunEngine {
   }
 
   async run(): Promise<EngineEnd> {
-    await this.#open();
-    await this.#parts.onOpened();
+    if (!(await this.#open())) return { stop: this.#stop, rows: undefined, ended: false };
     const { signal } = this.#done;
     const onError = (error: Error) => this.#onError(error);
     const background = [
@@ -127,10 +126,13 @@ export class RunEngine {
     }
   }
 
-  /** Makes the run known and settles what an earlier life left in the stream, before anything is fed. */
-  async #open(): Promise<void> {
+  /**
+   * Makes the run known and settles what an earlier life left in the stream, before anything is fed. False where the run
+   * was stopped before Redis could be reached.
+   */
+  async #open(): Promise<boolean> {
     const { run, lane, settled, privateRedis } = this.#parts;
-    await this.#insist(async () => {
+    const isOpen = await this.#insist(async () => {
       const { pause } = await lane.state();
       if (pause && pause.kind !== "person") await lane.unpause();
       await settleLeftovers({
@@ -145,6 +147,9 @@ export class RunEngine {
       await this.#register("running");
       await this.#look();
     });
+    if (isOpen) await this.#parts.onOpened();
+    else await lane.close();
+    return isOpen;
   }
 
   async #register(state: "running" | "paused", reason?: string): Promise<void> {
@@ -195,22 +200,20 @@ export class RunEngine {
   }
 
   async #send(prompts: readonly InFlight[]): Promise<void> {
-    await this.#insist(async () => {
-      await this.#parts.lane.add(prompts);
-    });
+    if (!(await this.#insist(() => this.#parts.lane.add(prompts)))) return;
     for (const prompt of prompts) prompt.addedAt = Date.now();
   }
 
-  /** Does something in Redis until it works or the run stops: a queue that is away or full burns nothing. */
-  async #insist(work: () => Promise<void>): Promise<void> {
+  /** Does something in Redis until it works (true) or the run stops: a queue that is away or full burns nothing. */
+  async #insist(work: () => Promise<void>): Promise<boolean> {
     for (;;) {
       try {
         await work();
         this.#watch.answered();
-        return;
+        return true;
       } catch (error) {
-        if (this.#stop) throw error;
         this.#onError(asError(error));
+        if (this.#stop) return false;
         if (messageOf(error).startsWith("OOM ")) await this.#giveRoom();
         await new Promise((resolve) => setTimeout(resolve, retryMs));
       }
@@ -225,8 +228,14 @@ export class RunEngine {
   }
 
   async #collect(): Promise<void> {
-    await this.#collector.collect(blockMs);
-    this.#watch.answered();
+    try {
+      await this.#collector.collect(blockMs);
+      this.#watch.collected();
+    } catch (error) {
+      const stop = this.#watch.notCollected(asError(error));
+      if (stop) this.stop(stop);
+      throw error;
+    }
   }
 
   async #reconcile(): Promise<void> {

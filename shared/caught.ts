@@ -12,3 +12,10 @@ export function messageOf(thrown: unknown): string {
 export function hasCode(thrown: unknown, code: string): boolean {
   return thrown instanceof Error && "code" in thrown && thrown.code === code;
 }
+
+const diskCodes = ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "ENOTDIR"];
+
+/** Whether the system's error says that a disk is full, broken or not to be written to. */
+export function isDiskTrouble(thrown: unknown): boolean {
+  return diskCodes.some((code) => hasCode(thrown, code));
+}

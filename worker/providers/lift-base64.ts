@@ -29,7 +29,7 @@ export function liftBase64(bytes: Buffer): LiftedJson {
     if (!image) continue;
     parts.push(bytes.toString("utf8", done, start), `lifted:${images.length}`);
     images.push(image);
-    done = end + 1;
+    done = end;
     at = end;
   }
   parts.push(bytes.toString("utf8", done));
