@@ -19,7 +19,8 @@ export class Journal implements AsyncDisposable {
   /** Opens the journal to append after `validBytes`; what is torn behind them is cut off. */
   static async open(path: string, validBytes: number, lock: RunLock): Promise<Journal> {
     const file = await open(path, "a");
-    await file.truncate(validBytes);
+    // A journal that is whole is not touched, not even in its time.
+    if ((await file.stat()).size !== validBytes) await file.truncate(validBytes);
     return new Journal(file, lock, validBytes);
   }
 

@@ -21,8 +21,8 @@ export class RowHashes implements AsyncDisposable {
     const file = await open(path, "a+");
     const { size } = await file.stat();
     const count = Math.floor(size / hashBytes);
-    // A torn last record is written anew.
-    await file.truncate(count * hashBytes);
+    // A torn last record is written anew. A file that is whole is not touched, not even in its time.
+    if (size !== count * hashBytes) await file.truncate(count * hashBytes);
     return new RowHashes(file, count);
   }
 

@@ -6,7 +6,7 @@ import { type DatasetRow, formatOf, readDataset } from "../../../producer/datase
 import type { DatasetSource } from "../../../shared/run-file.ts";
 import { UsageError } from "../../../shared/usage-error.ts";
 import { collect } from "../collect.ts";
-import { temporaryFolder } from "../temporary-folder.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 async function rowsOf(
   name: string,

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { readDelimited } from "../../../producer/dataset/read-delimited.ts";
 import { collect } from "../collect.ts";
-import { inChunks } from "../temporary-folder.ts";
+import { inChunks } from "../../helpers/temporary-folder.ts";
 
 async function read(text: string, delimiter: "," | "\t", chunkSize = 5, maxBytes?: number) {
   const records = readDelimited(inChunks(Buffer.from(text), chunkSize), delimiter, maxBytes);

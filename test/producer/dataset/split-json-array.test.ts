@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { splitJsonArray } from "../../../producer/dataset/split-json-array.ts";
 import { collect } from "../collect.ts";
-import { inChunks } from "../temporary-folder.ts";
+import { inChunks } from "../../helpers/temporary-folder.ts";
 
 async function split(text: string, chunkSize = 7, maxBytes?: number) {
   const records = splitJsonArray(inChunks(Buffer.from(text), chunkSize), "a.json", maxBytes);

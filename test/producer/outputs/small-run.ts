@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { JournalLine } from "../../../shared/journal-line.ts";
 import type { ImageRecord } from "../../../shared/result.ts";
 import type { RunFile } from "../../../shared/run-file.ts";
-import { temporaryFolder } from "../temporary-folder.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 /** A run of two images for each prompt by a model that makes one in a call. */
 export function runFile(changes: Partial<RunFile> = {}): RunFile {

@@ -1,0 +1,85 @@
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { describe, expect, test } from "vitest";
+import { localStorage } from "../../shared/local-storage.ts";
+import { imagePath, StorageError } from "../../shared/storage.ts";
+import { withFileSizeLimit } from "../helpers/file-size-limit.ts";
+import { anImage, isImage, storageConformance, type StorageStage } from "../helpers/storage-conformance.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
+
+async function filesOf(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => !entry.isDirectory()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+}
+
+function openFolder(durable: boolean): () => Promise<StorageStage> {
+  return async () => {
+    const folder = temporaryFolder();
+    return {
+      storage: localStorage(folder, { durable }),
+      other: localStorage(folder, { durable }),
+      list: () => filesOf(folder),
+      plant: async (file, bytes) => {
+        await mkdir(dirname(join(folder, file)), { recursive: true });
+        await writeFile(join(folder, file), bytes);
+      },
+      // Nobody, not even root, can make a folder where a file is.
+      whileBroken: async (work) => {
+        await writeFile(join(folder, "images"), "");
+        await work();
+        await rm(join(folder, "images"));
+      },
+    };
+  };
+}
+
+storageConformance("a folder", openFolder(false));
+storageConformance("a folder, durably,", openFolder(true));
+
+const file = `${imagePath(3, 0)}.png`;
+
+describe.runIf(process.platform === "linux")("a disk that is full", () => {
+  test("gives a StorageError with the path and leaves no half of an image, neither temporary nor in place", async () => {
+    const folder = temporaryFolder();
+    const storage = localStorage(folder);
+    const put = withFileSizeLimit(100, () => storage.put(file, anImage, isImage));
+    await expect(put).rejects.toThrow(StorageError);
+    await expect(put).rejects.toThrow(join(folder, file));
+    expect(await filesOf(folder)).toEqual([]);
+    expect(await storage.put(file, anImage, isImage)).toBeUndefined();
+  });
+});
+
+describe("a folder whose parent is a file", () => {
+  test("gives a StorageError that names the path, for put and for get", async () => {
+    const parent = join(temporaryFolder(), "file");
+    await writeFile(parent, "");
+    const storage = localStorage(join(parent, "run"));
+    const path = join(parent, "run", file);
+    await expect(storage.put(file, anImage, isImage)).rejects.toThrow(path);
+    await expect(storage.put(file, anImage, isImage)).rejects.toThrow(StorageError);
+    await expect(storage.get(file)).rejects.toThrow(path);
+    await expect(storage.get(file)).rejects.toThrow(StorageError);
+  });
+});
+
+describe("a folder that is removed while its storage is open", () => {
+  test("is made again", async () => {
+    const folder = temporaryFolder();
+    const storage = localStorage(folder);
+    await storage.put(file, anImage, isImage);
+    await rm(folder, { recursive: true });
+    await storage.put(file, anImage, isImage).catch(() => undefined);
+    await storage.put(file, anImage, isImage);
+    expect(await filesOf(folder)).toEqual([file]);
+  });
+});
+
+describe("imagePath", () => {
+  test("is made from numbers only, in shards of a thousand", () => {
+    expect(imagePath(0, 0)).toBe("images/00000/00000000-0");
+    expect(imagePath(999, 3)).toBe("images/00000/00000999-3");
+    expect(imagePath(1000, 0)).toBe("images/00001/00001000-0");
+    expect(imagePath(12_345_678, 12)).toBe("images/12345/12345678-12");
+  });
+});
