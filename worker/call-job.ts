@@ -10,7 +10,7 @@ export async function runCallJob(work: Work<CallJob>): Promise<CallOutcome> {
   if (mayHaveBeenTried(work)) {
     if (wasInterrupted(work)) await lane.livingCallsEnded(job.id!);
     addOutcome(outcome, {
-      images: await findStored(run, data.index, missingOf(data.generations, outcome)),
+      images: await findStored(work, missingOf(data.generations, outcome)),
     });
   }
   for (;;) {

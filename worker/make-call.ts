@@ -7,7 +7,7 @@ import { HandBack, RetryLater } from "./job-moves.ts";
 import type { GenerateOptions } from "./providers/image-model.ts";
 import { imageSeed } from "./seeds.ts";
 import { storeImages } from "./store-images.ts";
-import type { AnyWork } from "./work.ts";
+import { parametersOf, type AnyWork } from "./work.ts";
 
 /** What a call came to; its attempts go straight to the work's outcome. */
 export type CallEnd = Omit<CallOutcome, "attempts">;
@@ -44,15 +44,8 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
     try {
       const answer = await run.model.agenerate(data.prompt, requestOptions(work, generations));
       lane.providerAnswered();
-      const onTrouble = (trouble: string | undefined) => lane.storageTrouble(data.run, trouble);
-      const images = await storeImages(
-        run,
-        data.index,
-        generations,
-        answer,
-        onTrouble,
-        lane.abandoned,
-      );
+      for (const warning of answer.warnings ?? []) lane.log.warn({ job: work.job.id }, warning);
+      const images = await storeImages(work, generations, answer);
       record({
         outcome: "ok",
         burned: true,
@@ -80,25 +73,27 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
   }
 }
 
-function requestOptions(
-  { run, lane, data }: AnyWork,
-  generations: readonly number[],
-): GenerateOptions {
-  const { seed: given, ...parameters } = { ...run.file.parameters, ...data.parameters };
-  const first = generations[0]!;
-  const derive = run.card.takesSeed && generations.length === 1;
-  const seed =
-    typeof given === "number"
-      ? given + first
-      : derive
-        ? imageSeed(run.file.seed, data.index, first)
-        : null;
+function requestOptions(work: AnyWork, generations: readonly number[]): GenerateOptions {
+  const { seed: given, ...parameters } = parametersOf(work);
+  const seed = seedOf(work, given, generations);
   return {
     numGenerations: generations.length,
     parameters,
-    signal: lane.abandoned,
-    ...(seed !== null && { seed }),
+    signal: work.lane.abandoned,
+    ...(seed !== undefined && { seed }),
   };
+}
+
+/** A seed that was given counts up with the generation; else a call for one image gets one of its own. */
+function seedOf(
+  { run, data }: AnyWork,
+  given: unknown,
+  generations: readonly number[],
+): number | undefined {
+  const first = generations[0]!;
+  if (typeof given === "number") return given + first;
+  const derives = run.card.takesSeed && generations.length === 1;
+  return derives ? imageSeed(run.file.seed, data.index, first) : undefined;
 }
 
 function asProviderError(error: unknown): ProviderError {
@@ -138,10 +133,8 @@ async function act(
   switch (failureActions[failure.kind]) {
     case "split":
       if (generations.length > 1) {
-        run.maxPerCall = Math.max(
-          1,
-          Math.min(generations.length - 1, failure.imagesLimit ?? run.maxPerCall),
-        );
+        const half = Math.floor(generations.length / 2);
+        run.maxPerCall = Math.max(1, Math.min(generations.length - 1, failure.imagesLimit ?? half));
         return { images: [], failures: [] };
       }
       await lane.hold(failure.retryAfterMs ?? blindHoldMs, failure.message);

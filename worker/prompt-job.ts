@@ -43,14 +43,14 @@ export function generationsOf({ numGenerations }: PromptJob): number[] {
 
 /** Learns what became of the job so far: from its sub-jobs, and what they do not know from storage. */
 async function recall(work: Work<PromptJob>, all: readonly number[]): Promise<CallOutcome> {
-  const { job, data, run, lane, outcome } = work;
+  const { job, lane, outcome } = work;
   const children = startOutcome();
   for (const value of Object.values(await job.getChildrenValues()))
     addOutcome(children, CallOutcome.parse(value));
   if (missingOf(all, outcome, children).length === 0) return children;
   if (wasInterrupted(work)) await lane.livingCallsEnded(job.id!);
   addOutcome(outcome, {
-    images: await findStored(run, data.index, missingOf(all, outcome, children)),
+    images: await findStored(work, missingOf(all, outcome, children)),
   });
   return children;
 }

@@ -4,105 +4,91 @@ import { ProviderError } from "../shared/failure.ts";
 import { checkImage, ImageCheckError } from "../shared/image-check.ts";
 import { estimateCost } from "../shared/model-registry.ts";
 import type { ImageRecord } from "../shared/result.ts";
-import { imageExtensions, imagePath, StorageError, type ImageStorage } from "../shared/storage.ts";
+import { imageExtensions, imagePath, StorageError } from "../shared/storage.ts";
 import type { GeneratedImage, ImageGeneration } from "./providers/image-model.ts";
-import type { RunContext } from "./run-contexts.ts";
+import { parametersOf, type AnyWork } from "./work.ts";
 
 /** Time between two tries to store an image that the storage refused. */
 const storageRetryMs = 1_000;
 
-function isValidImage(bytes: Uint8Array): boolean {
+/** Why the bytes are no whole image; undefined where they are one. */
+function flawOf(bytes: Uint8Array): ImageCheckError | undefined {
   try {
     checkImage(bytes);
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof ImageCheckError) return false;
+    if (error instanceof ImageCheckError) return error;
     throw error;
   }
 }
 
-function describe(file: string, generation: number, bytes: Uint8Array): ImageRecord {
-  const { width, height } = checkImage(bytes);
-  return {
-    generation,
-    file,
-    width,
-    height,
-    bytes: bytes.length,
-    sha256: hash("sha256", bytes, "hex"),
-  };
+function isWhole(bytes: Uint8Array): boolean {
+  return flawOf(bytes) === undefined;
 }
 
-/** Checks that every image of an answer is a whole image. @throws ProviderError `bad_response` */
-function checkAnswer({ images, requestId }: ImageGeneration, asked: number): void {
-  if (images.length === 0)
-    throw new ProviderError("bad_response", "the answer holds no image", { requestId });
-  for (const [i, { bytes }] of images.slice(0, asked).entries()) {
-    try {
-      checkImage(bytes);
-    } catch (error) {
-      if (!(error instanceof ImageCheckError)) throw error;
-      throw new ProviderError(
-        "bad_response",
-        `image ${i + 1} of ${images.length}: ${error.message}`,
-        {
-          requestId,
-          cause: error,
-        },
-      );
-    }
-  }
+function describe(file: string, generation: number, bytes: Uint8Array): ImageRecord {
+  const { width, height } = checkImage(bytes);
+  const sha256 = hash("sha256", bytes, "hex");
+  return { generation, file, width, height, bytes: bytes.length, sha256 };
+}
+
+/** The whole images of an answer; one bad image must not cost its good siblings. @throws ProviderError `bad_response` */
+function wholeImages({ images, requestId }: ImageGeneration): GeneratedImage[] {
+  const whole = images.filter((image) => isWhole(image.bytes));
+  if (whole.length > 0) return whole;
+  const flaw = images[0] && flawOf(images[0].bytes);
+  const reason = flaw
+    ? `no image of ${images.length} is whole: ${flaw.message}`
+    : "the answer holds no image";
+  throw new ProviderError("bad_response", reason, { requestId, cause: flaw });
 }
 
 /**
- * Stores an image. While the storage is in trouble it is kept in memory and tried again, since it has been paid for;
- * `onTrouble` is told the reason, and undefined when it is over.
- * @throws the signal's reason when the worker gives up
+ * Stores an image and gives the bytes that stand in its place. While the storage is in trouble the image is kept in
+ * memory and tried again, since it has been paid for.
+ * @throws the reason of `lane.abandoned` when the worker gives up
  */
 async function storeOne(
-  storage: ImageStorage,
+  { run, lane, data }: AnyWork,
   file: string,
   bytes: Uint8Array,
-  onTrouble: (trouble: string | undefined) => void,
-  signal: AbortSignal,
 ): Promise<Uint8Array> {
-  for (let failed = false; ; failed = true) {
+  for (let hasFailed = false; ; hasFailed = true) {
     try {
-      const standing = await storage.put(file, bytes, isValidImage);
-      if (failed) onTrouble(undefined);
+      const standing = await run.storage.put(file, bytes, isWhole);
+      if (hasFailed) lane.storageTrouble(data.run, undefined);
       return standing ?? bytes;
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      onTrouble(error.message);
-      await delay(storageRetryMs, undefined, { signal });
+      lane.storageTrouble(data.run, error.message);
+      await delay(storageRetryMs, undefined, { signal: lane.abandoned });
     }
   }
 }
 
-function detailsOf(image: GeneratedImage): Partial<ImageRecord> {
+function detailsOf({ seed, revisedPrompt }: GeneratedImage): Partial<ImageRecord> {
   return {
-    ...(image.seed !== undefined && { seed: image.seed }),
-    ...(image.revisedPrompt !== undefined && { revisedPrompt: image.revisedPrompt }),
+    ...(seed !== undefined && { seed }),
+    ...(revisedPrompt !== undefined && { revisedPrompt }),
   };
 }
 
-/** Checks an answer's images and stores them under `generations`, in order; more images than asked for are dropped. */
+/**
+ * Stores an answer's images under `generations`, in order; more images than asked for are dropped.
+ * @throws ProviderError `bad_response` where it holds no whole image
+ */
 export async function storeImages(
-  run: RunContext,
-  index: number,
+  work: AnyWork,
   generations: readonly number[],
   answer: ImageGeneration,
-  onTrouble: (trouble: string | undefined) => void,
-  signal: AbortSignal,
 ): Promise<ImageRecord[]> {
-  checkAnswer(answer, generations.length);
-  const images = answer.images.slice(0, generations.length);
-  const total = estimateCost(run.card, images.length, answer.usage);
+  const images = wholeImages(answer).slice(0, generations.length);
+  const total = estimateCost(work.run.card, images.length, answer.usage, parametersOf(work));
   return await Promise.all(
     images.map(async (image, i) => {
       const generation = generations[i]!;
-      const file = `${imagePath(index, generation)}.${checkImage(image.bytes).extension}`;
-      const standing = await storeOne(run.storage, file, image.bytes, onTrouble, signal);
+      const file = `${imagePath(work.data.index, generation)}.${checkImage(image.bytes).extension}`;
+      const standing = await storeOne(work, file, image.bytes);
       return {
         ...describe(file, generation, standing),
         ...detailsOf(image),
@@ -112,28 +98,26 @@ export async function storeImages(
   );
 }
 
-/** Those of the generations whose image is in storage already: after a crash nobody knows more of them than the bytes. */
+/** Those of the generations whose image is in storage: after a crash nobody knows more of them than the bytes. */
 export async function findStored(
-  run: RunContext,
-  index: number,
+  work: AnyWork,
   generations: readonly number[],
 ): Promise<ImageRecord[]> {
-  const cost = estimateCost(run.card, 1);
-  const found = await Promise.all(
-    generations.map(async (generation): Promise<ImageRecord | undefined> => {
-      for (const extension of imageExtensions) {
-        const file = `${imagePath(index, generation)}.${extension}`;
-        const bytes = await run.storage.get(file);
-        if (bytes && isValidImage(bytes)) {
-          return {
-            ...describe(file, generation, bytes),
-            ...(cost !== undefined && { costUsd: cost }),
-            recovered: true,
-          };
-        }
-      }
-      return undefined;
-    }),
-  );
-  return found.filter((record) => record !== undefined);
+  const costUsd = estimateCost(work.run.card, 1, undefined, parametersOf(work));
+  const found = await Promise.all(generations.map((generation) => findOne(work, generation)));
+  return found
+    .filter((record) => record !== undefined)
+    .map((record) => ({ ...record, ...(costUsd !== undefined && { costUsd }), recovered: true }));
+}
+
+async function findOne(
+  { run, data }: AnyWork,
+  generation: number,
+): Promise<ImageRecord | undefined> {
+  for (const extension of imageExtensions) {
+    const file = `${imagePath(data.index, generation)}.${extension}`;
+    const bytes = await run.storage.get(file);
+    if (bytes && isWhole(bytes)) return describe(file, generation, bytes);
+  }
+  return undefined;
 }

@@ -16,6 +16,11 @@ export interface Work<Data> {
 
 export type AnyWork = Work<PromptJob> | Work<CallJob>;
 
+/** The parameters of a job's calls: the run's, and the row's own on top. */
+export function parametersOf({ run, data }: AnyWork): Record<string, unknown> {
+  return { ...run.file.parameters, ...data.parameters };
+}
+
 /** Whether something of the job may be in storage already. */
 export function mayHaveBeenTried({ job, data }: Work<{ mayExist?: true | undefined }>): boolean {
   return job.attemptsStarted > 1 || wasInterrupted({ job, data });
