@@ -3,8 +3,11 @@ import { doctorCommand } from "./cli/doctor-command.ts";
 import { failuresCommand } from "./cli/failures-command.ts";
 import { exitCodes, type Io } from "./cli/io.ts";
 import { resumeCommand, retryCommand } from "./cli/resume-command.ts";
-import { runCommand } from "./cli/run-command.ts";
+import { enqueueCommand, runCommand } from "./cli/run-command.ts";
 import { simulateCommand } from "./cli/simulate-command.ts";
+import { statusCommand } from "./cli/status-command.ts";
+import { cancelCommand, pauseCommand, unpauseCommand } from "./cli/steer-commands.ts";
+import { workCommand } from "./cli/work-command.ts";
 import { UsageError } from "./shared/usage-error.ts";
 import { version } from "./shared/version.ts";
 
@@ -27,9 +30,15 @@ export async function main(argv: readonly string[]): Promise<number> {
 function program(io: Io): Command {
   const commands = [
     runCommand,
+    enqueueCommand,
+    workCommand,
     resumeCommand,
-    retryCommand,
+    statusCommand,
     failuresCommand,
+    retryCommand,
+    pauseCommand,
+    unpauseCommand,
+    cancelCommand,
     simulateCommand,
     doctorCommand,
   ];

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { openRun, type Run } from "../producer/open-run.ts";
+import { openRun } from "../producer/open-run.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
+import { messageOf } from "../shared/caught.ts";
 import type { Profile } from "../shared/profile.ts";
 import type { RunSummary } from "../shared/run-file.ts";
 import { createWorker, type ImageWorker } from "../worker/create-worker.ts";
@@ -10,9 +10,11 @@ import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { createLog } from "./logger.ts";
+import { sharedRedis } from "./queue-access.ts";
 import { readRedisTarget } from "./redis-environment.ts";
 import { showProgress } from "./progress-view.ts";
 import type { DriveOptions } from "./run-options.ts";
+import { listenToSignals } from "./signals.ts";
 import { printSummary } from "./summary-view.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -22,6 +24,8 @@ export interface Drive {
   settings: RunSettings;
   profile: Profile;
   options: DriveOptions;
+  /** Makes the images here; else workers elsewhere do, over the Redis of `REDIS_URL`. */
+  workHere: boolean;
   retry?: { kinds: string[] | null };
   /** Lines for people before the run starts. */
   notes: readonly string[];
@@ -30,7 +34,7 @@ export interface Drive {
 /** Makes a run on this machine: its own Redis unless `REDIS_URL` is set, workers, producer, progress and outputs. */
 export async function drive(
   io: Io,
-  { out, settings, profile, options, retry, notes }: Drive,
+  { out, settings, profile, options, workHere, retry, notes }: Drive,
 ): Promise<RunSummary> {
   const terminal = new Terminal(io.stderr);
   const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "warn");
@@ -47,11 +51,12 @@ export async function drive(
     giveUpAfterMs: options.giveUpAfter,
     log,
     queue: async () => {
-      const shared = await readRedisTarget(io.env);
+      const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);
       const redis = shared ?? (await embeddedRedis(out, io, stack));
       return { redis, isPrivate: shared === undefined };
     },
     onOpened: async ({ redis }) => {
+      if (!workHere) return;
       const reachable = await withSimulator(profile, stack, terminal);
       worker = await createWorker({
         redis,
@@ -65,18 +70,26 @@ export async function drive(
   for (const line of run.repaired) terminal.write(`repaired: ${line}`);
   const how = run.isComplete ? "is complete, no call is made" : run.resumed ? "goes on" : "starts";
   terminal.write(`run ${run.id} ${how}: ${settings.model} by ${profile.name}, ${out}`);
-  const signals = listen(io, run, () => worker, terminal, settings.timeoutMs);
+  const callsInFlight = () => worker?.callsInFlight() ?? 0;
+  using signals = listenToSignals(terminal, callsInFlight, (signal) => {
+    terminal.write(
+      `${signal}: finishing ${callsInFlight()} calls in flight (again to stop at once); the same command resumes`,
+    );
+    run.stop({ state: "interrupted", text: `interrupted by ${signal}: the same command resumes` });
+    worker
+      ?.close(settings.timeoutMs)
+      .catch((error: unknown) => terminal.write(`closing the worker failed: ${messageOf(error)}`));
+  });
   const hide = showProgress(run, terminal);
   try {
     const summary = await run.finished;
     hide();
     printSummary(io, summary, options.json === true);
     io.exitCode =
-      signals.code() ?? exitCodeOf(summary, run.progress().totals.failures, options.allowFailures);
+      signals.code ?? exitCodeOf(summary, run.progress().totals.failures, options.allowFailures);
     return summary;
   } finally {
     hide();
-    signals.end();
   }
 }
 
@@ -104,50 +117,4 @@ async function withSimulator(
     "images are simulated: a built-in server draws them, nothing is sent anywhere and nothing costs",
   );
   return { ...profile, baseUrl: `${simulator.url}/v1` };
-}
-
-const signalCodes = { SIGINT: 130, SIGTERM: 143 } as const;
-
-/** Supervisors signal a whole group: the same signal again within this time is the same wish. */
-const sameSignalMs = 300;
-
-/** The first signal ends the run gracefully, the second at once. */
-function listen(
-  io: Io,
-  run: Run,
-  worker: () => ImageWorker | undefined,
-  terminal: Terminal,
-  graceMs: number,
-): { code: () => number | undefined; end: () => void } {
-  let code: number | undefined;
-  let signalledAt = 0;
-  const onSignal = (signal: "SIGINT" | "SIGTERM") => {
-    const calls = worker()?.callsInFlight() ?? 0;
-    if (Date.now() - signalledAt < sameSignalMs) return;
-    signalledAt = Date.now();
-    if (code !== undefined) {
-      terminal.write(
-        `stopped at once: ${calls} calls in flight were given up and may be charged a second time`,
-      );
-      void delay(0).then(() => process.exit(code));
-      return;
-    }
-    code = signalCodes[signal];
-    terminal.write(
-      `${signal}: finishing ${calls} calls in flight (again to stop at once); the same command resumes`,
-    );
-    run.stop({ state: "interrupted", text: `interrupted by ${signal}: the same command resumes` });
-    worker()
-      ?.close(graceMs)
-      .catch((error: unknown) => io.stderr.write(`${String(error)}\n`));
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
-  return {
-    code: () => code,
-    end: () => {
-      process.off("SIGINT", onSignal);
-      process.off("SIGTERM", onSignal);
-    },
-  };
 }

@@ -78,8 +78,19 @@ export async function startEmbeddedRedis(
 
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= endGuarded(guard).then(() => forget(directory, place.socket)));
-  const url = `redis+unix://${place.socket.split("/").map(encodeURIComponent).join("/")}`;
-  return { url, pid, close, [Symbol.asyncDispose]: close };
+  return { url: socketUrl(place.socket), pid, close, [Symbol.asyncDispose]: close };
+}
+
+/** The URL of the server that serves a run at this moment; undefined where none does. */
+export async function livingEmbeddedRedis(stateDirectory: string): Promise<string | undefined> {
+  const directory = resolve(stateDirectory, "redis");
+  const record = parseRecord(await readFile(join(directory, "redis.json"), "utf8").catch(() => ""));
+  if (record?.directory !== directory || !(await isListening(record.socket))) return undefined;
+  return socketUrl(record.socket);
+}
+
+function socketUrl(socket: string): string {
+  return `redis+unix://${socket.split("/").map(encodeURIComponent).join("/")}`;
 }
 
 /** The first Redis or Valkey server on this PATH. */

@@ -30,7 +30,7 @@ export function progressLine(
   imagesPerSecond: number,
   promptsPerSecond: number,
 ): string {
-  const { totals, settled, total, calls, waiting } = progress;
+  const { totals, settled, total, calls, workers, waiting } = progress;
   const failed = totals.prompts.failed + totals.prompts.partial;
   const left = total === undefined ? undefined : Math.max(0, total - settled);
   const eta = left === undefined || promptsPerSecond === 0 ? undefined : left / promptsPerSecond;
@@ -45,6 +45,7 @@ export function progressLine(
     totals.throttled > 0 ? `${count(totals.throttled)} throttled` : "",
     failed > 0 ? `${count(failed)} failed` : "",
     totals.prompts.rejected > 0 ? `${count(totals.prompts.rejected)} rejected` : "",
+    workers === 0 ? "no living worker serves the lane: start `imagemill work`" : "",
     waiting === undefined ? "" : `waiting: ${waiting}`,
   ]
     .filter((part) => part !== "")

@@ -30,7 +30,7 @@ export function resumeCommand(io: Io): Command {
     const { directory, run } = await findRun(text);
     const profile = profileOfRun(io, run, options.baseUrl);
     const { drive } = await import("./drive.ts");
-    await drive(io, { out: directory, settings: run, profile, options, notes: [] });
+    await drive(io, { out: directory, settings: run, profile, options, workHere: true, notes: [] });
   });
   return withEnvironment(command);
 }
@@ -58,6 +58,7 @@ export function retryCommand(io: Io): Command {
         profile,
         options,
         retry: { kinds },
+        workHere: true,
         notes: [],
       });
     },

@@ -32,6 +32,8 @@ export interface FeederParts {
   /** Adds prompts to the queue; resolves when they are there. */
   send: (prompts: readonly InFlight[]) => Promise<void>;
   onRejected: (lines: readonly JournalLine[]) => void;
+  /** Feeding ends with an error at the next row. */
+  stopping: AbortSignal;
 }
 
 /** Streams rows into the window: settled ones are skipped, impossible ones rejected, the rest sent in chunks. */
@@ -53,6 +55,7 @@ export class Feeder {
     let count = 0;
     let ended = true;
     for await (const row of rows) {
+      this.#parts.stopping.throwIfAborted();
       if (run.limit !== null && row.index >= run.limit) {
         ended = false;
         break;

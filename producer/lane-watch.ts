@@ -4,16 +4,19 @@ import { stopOfPause, type StopReason } from "./stop.ts";
 
 /** A run's view of its lane: who works there, and since when nothing can go on. */
 export class LaneWatch {
+  readonly #run: string;
   readonly #lane: LaneClient;
   readonly #giveUpAfterMs: number;
   #heartbeats: readonly Heartbeat[] = [];
   #runs = 1;
+  #isPaused = false;
   #answeredAt = Date.now();
   #blockedSince: number | undefined;
   #uncollectedSince: number | undefined;
 
   /** `giveUpAfterMs`: how long Redis or storage may be away before the run stops. */
-  constructor(lane: LaneClient, giveUpAfterMs: number) {
+  constructor(run: string, lane: LaneClient, giveUpAfterMs: number) {
+    this.#run = run;
     this.#lane = lane;
     this.#giveUpAfterMs = giveUpAfterMs;
   }
@@ -21,6 +24,11 @@ export class LaneWatch {
   /** Living workers, as last seen. */
   get heartbeats(): readonly Heartbeat[] {
     return this.#heartbeats;
+  }
+
+  /** Whether somebody paused the run. */
+  get isPaused(): boolean {
+    return this.#isPaused;
   }
 
   /** Running runs that share the lane, as last seen. */
@@ -33,7 +41,10 @@ export class LaneWatch {
     const state = await this.#lane.state();
     this.#heartbeats = await this.#lane.heartbeats();
     this.#runs = [...state.runs.values()].filter((run) => run.state === "running").length;
+    const own = state.runs.get(this.#run);
+    this.#isPaused = own?.state === "paused";
     this.answered();
+    if (own?.state === "cancelled") return { state: "cancelled", text: own.reason ?? "cancelled" };
     return stopOfPause(state) ?? this.#blocked();
   }
 

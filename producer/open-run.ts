@@ -71,6 +71,8 @@ export interface RunProgress {
   total: number | undefined;
   /** Calls in flight at the lane's workers, as they last told. */
   calls: number;
+  /** Living workers of the lane that the provider has not refused; undefined before the run is under way. */
+  workers: number | undefined;
   /** Why workers wait, where they do. */
   waiting: string | undefined;
 }
@@ -201,6 +203,7 @@ class RunLife {
       inFlight: this.#engine?.window.size ?? 0,
       total: rows === null ? (run.limit ?? undefined) : Math.min(rows, run.limit ?? rows),
       calls: beats.reduce((sum, beat) => sum + beat.calls.length, 0),
+      workers: this.#engine && beats.filter((beat) => beat.fit).length,
       waiting: beats.find((beat) => beat.waiting !== undefined)?.waiting,
     };
   }

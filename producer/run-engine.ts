@@ -4,6 +4,7 @@ import { asError, messageOf } from "../shared/caught.ts";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import type { Log } from "../shared/log.ts";
+import type { Registration } from "../shared/registration.ts";
 import { repeat } from "../shared/repeat.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { maxWindowBytes, windowSize } from "./capacity.ts";
@@ -69,7 +70,7 @@ export class RunEngine {
   readonly #failures: FailureWatch;
   readonly #watch: LaneWatch;
   readonly #done = new AbortController();
-  readonly #stopped = Promise.withResolvers<StopReason>();
+  readonly #stopping = new AbortController();
   #stop: StopReason | undefined;
   #changed = Promise.withResolvers<void>();
 
@@ -77,7 +78,7 @@ export class RunEngine {
     this.#parts = parts;
     const { run, lane, journal, settled } = parts;
     this.#failures = new FailureWatch(parts.maxFailures, settled.totals.prompts.succeeded > 0);
-    this.#watch = new LaneWatch(lane, parts.giveUpAfterMs);
+    this.#watch = new LaneWatch(run.id, lane, parts.giveUpAfterMs);
     this.#collector = new Collector({
       run: run.id,
       round: run.round,
@@ -98,7 +99,7 @@ export class RunEngine {
   stop(reason: StopReason): void {
     if (this.#stop) return;
     this.#stop = reason;
-    this.#stopped.resolve(reason);
+    this.#stopping.abort();
     this.#wake();
   }
 
@@ -112,10 +113,8 @@ export class RunEngine {
       repeat(reconcileMs, signal, () => this.#reconcile(), onError),
     ];
     try {
-      const feeding = this.#feed();
-      const fed = await Promise.race([feeding, this.#stopped.promise.then(() => undefined)]);
+      const fed = await this.#feed();
       if (fed) await this.#emptied();
-      else feeding.catch(() => undefined);
       if (this.#stop) await this.#withdraw();
       return { stop: this.#stop, rows: fed?.rows, ended: fed?.ended ?? false };
     } finally {
@@ -152,7 +151,7 @@ export class RunEngine {
     return isOpen;
   }
 
-  async #register(state: "running" | "paused", reason?: string): Promise<void> {
+  async #register(state: Registration["state"], reason?: string): Promise<void> {
     const { run, location, lane } = this.#parts;
     const { id, round } = run;
     await lane.register({
@@ -166,7 +165,8 @@ export class RunEngine {
     });
   }
 
-  #feed(): Promise<{ rows: number; ended: boolean }> {
+  /** Feeds to the dataset's end or the limit; undefined where the run was stopped before. */
+  async #feed(): Promise<{ rows: number; ended: boolean } | undefined> {
     const { run, settled, hashes, journal, journalFile, passThrough } = this.#parts;
     const feeder = new Feeder({
       run,
@@ -180,21 +180,28 @@ export class RunEngine {
       room: () => this.#room(),
       send: (prompts) => this.#send(prompts),
       onRejected: (lines) => this.#onSettled(lines),
+      stopping: this.#stopping.signal,
     });
-    return feeder.run();
+    try {
+      return await feeder.run();
+    } catch (error) {
+      if (this.#stop) return undefined;
+      throw error;
+    }
   }
 
   async #room(): Promise<number> {
     for (;;) {
-      if (this.#stop) throw new Error("the run stops");
+      this.#stopping.signal.throwIfAborted();
       const size = windowSize({
         heartbeats: this.#watch.heartbeats,
         runs: this.#watch.runs,
         ceiling: this.#parts.windowCeiling,
         proven: this.#failures.proven,
       });
-      const room = size - this.window.size;
-      if (room > 0 && (this.window.bytes < maxWindowBytes || this.window.size === 0)) return room;
+      const room = Math.min(size, this.#failures.trialLeft) - this.window.size;
+      const isFull = this.window.bytes >= maxWindowBytes && this.window.size > 0;
+      if (room > 0 && !isFull && !this.#watch.isPaused) return room;
       await this.#changed.promise;
     }
   }
@@ -241,7 +248,8 @@ export class RunEngine {
   async #reconcile(): Promise<void> {
     const { lane, settled, run, log } = this.#parts;
     if (this.#stop) return;
-    if (!(await lane.isRegistered(run.id))) await this.#register("running");
+    if (!(await lane.isRegistered(run.id)))
+      await this.#register(this.#watch.isPaused ? "paused" : "running");
     const again = await reconcile({
       lane,
       window: this.window,
@@ -285,7 +293,8 @@ export class RunEngine {
   async #withdraw(): Promise<void> {
     const { lane, graceMs } = this.#parts;
     try {
-      await this.#register("paused", this.#stop?.text);
+      const state = this.#stop?.state === "cancelled" ? "cancelled" : "paused";
+      await this.#register(state, this.#stop?.text);
       await withdraw({ lane, window: this.window, collector: this.#collector, graceMs });
     } catch (error) {
       this.#onError(asError(error));

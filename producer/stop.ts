@@ -43,6 +43,11 @@ export class FailureWatch {
     return this.#first === undefined;
   }
 
+  /** Most prompts that may be in flight as long as the first ones may all come to be refused alike. */
+  get trialLeft(): number {
+    return this.proven || this.#seen >= canaryPrompts ? Infinity : canaryPrompts - this.#seen;
+  }
+
   /** Takes settled prompts; gives the reason to stop, if there is one now. */
   see(lines: readonly JournalLine[]): StopReason | undefined {
     for (const { state, failures } of lines) {

@@ -23,7 +23,7 @@ export async function withdraw({ lane, window, collector, graceMs }: WithdrawPar
   while (window.size > 0 && Date.now() < end) {
     const removed: number[] = [];
     for (const prompt of window.values()) {
-      if (prompt.addedAt === 0 || (await lane.remove(prompt))) removed.push(prompt.job.index);
+      if (await lane.remove(prompt)) removed.push(prompt.job.index);
     }
     // One that was gone already may have left its result.
     await collector.drain();

@@ -19,6 +19,10 @@ export interface WorkerOptions {
   profiles: readonly Profile[];
   /** Calls in flight at once, per lane. */
   concurrency: number;
+  /** Only lanes whose name holds one of these; default: all of its profiles. */
+  lanes?: readonly string[] | undefined;
+  /** Folder where run directories are found under their own names, if not at the producer's path. */
+  storageRoot?: string | undefined;
   /** Default `imagemill`. */
   prefix?: string | undefined;
   /** Makes models; default: the built-in providers. */
@@ -102,6 +106,7 @@ async function discover(worker: Discovery): Promise<void> {
   const lanes = await redis.hgetall(lanesKey(prefix));
   for (const [lane, text] of Object.entries(lanes)) {
     if (services.has(lane)) continue;
+    if (worker.lanes && !worker.lanes.some((name) => lane.includes(name))) continue;
     const card = LaneCard.safeParse(JSON.parse(text));
     const profile =
       card.success && worker.profiles.find((candidate) => isSame(candidate, card.data));
@@ -113,6 +118,7 @@ async function discover(worker: Discovery): Promise<void> {
       profile,
       concurrency: worker.concurrency,
       redis,
+      storageRoot: worker.storageRoot,
       createModel: worker.createModel ?? builtInModel,
       log: worker.log,
     });

@@ -16,7 +16,7 @@ import { version } from "../shared/version.ts";
 import { Gate } from "./gate.ts";
 import { RetryLater } from "./job-moves.ts";
 import type { LaneContext } from "./lane-context.ts";
-import { livingCallsEnded } from "./living-calls.ts";
+import { livingCallsEnded, names } from "./living-calls.ts";
 import { processJob } from "./process-job.ts";
 import { RunContexts, type ModelFactory } from "./run-contexts.ts";
 
@@ -37,6 +37,7 @@ export interface LaneServiceOptions {
   /** Made for workers; stays the caller's. BullMQ makes a second one like it for its blocking reads. */
   redis: RedisClient;
   createModel: ModelFactory;
+  storageRoot?: string | undefined;
   log: Log;
 }
 
@@ -64,7 +65,7 @@ export class LaneService implements LaneContext {
     this.worker = options.worker;
     this.log = options.log;
     this.#keys = laneKeys(options.prefix, options.lane);
-    this.runs = new RunContexts(options.profile, options.createModel);
+    this.runs = new RunContexts(options);
     this.queue = openLaneQueue(options.lane, this.#keys, options.redis);
     this.#bull = new Worker(options.lane, (job, token) => processJob(job, token!, this), {
       connection: options.redis,
@@ -225,7 +226,7 @@ export class LaneService implements LaneContext {
     const state = await readLaneState(this.#options.redis, this.#keys);
     this.#registrations = state.runs;
     this.gate.update(state);
-    await this.runs.retain(state.runs);
+    await this.runs.retain(state.runs, (run) => names(this.calls, run));
     const rests = state.pause !== undefined || !this.#fit;
     if (rests && !this.#bull.isPaused()) await this.#bull.pause(true);
     if (!rests && this.#bull.isPaused()) await this.#bull.resume();

@@ -1,5 +1,7 @@
 import { hostname } from "node:os";
+import { basename, join } from "node:path";
 import { messageOf } from "../shared/caught.ts";
+import type { Log } from "../shared/log.ts";
 import { localStorage } from "../shared/local-storage.ts";
 import { findModel, type ModelCard } from "../shared/model-registry.ts";
 import type { Profile } from "../shared/profile.ts";
@@ -29,23 +31,32 @@ export type ModelFactory = (
 /** How long a job stays away whose run directory cannot be read from here. */
 const unseenDelayMs = 5_000;
 
+/** What run contexts are made with. */
+export interface RunContextOptions {
+  profile: Profile;
+  createModel: ModelFactory;
+  /** Folder where run directories are found under their own names, if not at the producer's path. */
+  storageRoot?: string | undefined;
+  log: Log;
+}
+
 /**
  * Run contexts by run id. A run is opened at its first job: `run.json` at its location must be there and hold its id,
  * so that no image is ever written to a disk where the run is not.
  */
 export class RunContexts {
-  readonly #profile: Profile;
-  readonly #createModel: ModelFactory;
+  readonly #options: RunContextOptions;
   readonly #open = new Map<string, Promise<RunContext>>();
+  /** Runs that cannot be seen from here and of which that was told. */
+  readonly #told = new Set<string>();
 
-  constructor(profile: Profile, createModel: ModelFactory) {
-    this.#profile = profile;
-    this.#createModel = createModel;
+  constructor(options: RunContextOptions) {
+    this.#options = options;
   }
 
   /** @throws HandBack where this worker cannot see the run directory, naming both hosts */
   get(registration: Registration): Promise<RunContext> {
-    const key = `${registration.run}-${registration.round}`;
+    const key = keyOf(registration);
     let context = this.#open.get(key);
     if (!context) {
       context = this.#load(registration);
@@ -55,35 +66,28 @@ export class RunContexts {
     return context;
   }
 
-  /** Forgets runs that the lane no longer lists, and lets their models go. */
-  async retain(registrations: ReadonlyMap<string, Registration>): Promise<void> {
-    const current = new Set(
-      Array.from(registrations.values(), ({ run, round }) => `${run}-${round}`),
-    );
-    const gone = [...this.#open].filter(([key]) => !current.has(key));
-    for (const [key, context] of gone) {
+  /** Forgets runs that the lane no longer lists, and lets their models go; those with calls in flight stay. */
+  async retain(
+    registrations: ReadonlyMap<string, Registration>,
+    isBusy: (run: string) => boolean,
+  ): Promise<void> {
+    const current = new Set(Array.from(registrations.values(), keyOf));
+    for (const [key, opening] of this.#open) {
+      const context = current.has(key) ? undefined : await opening;
+      if (!context || isBusy(context.file.id)) continue;
       this.#open.delete(key);
-      await (await context).model.unload();
+      await context.model.unload();
     }
   }
 
   async close(): Promise<void> {
-    await this.retain(new Map());
+    await this.retain(new Map(), () => false);
   }
 
-  async #load({ run, location, host }: Registration): Promise<RunContext> {
-    const file = await readRunFile(location).catch((error: unknown) => {
-      throw new HandBack(messageOf(error), unseenDelayMs);
-    });
-    if (file?.id !== run) {
-      const found = file ? `holds run ${file.id}` : "is not there";
-      throw new HandBack(
-        `run ${run} is at ${location} on ${host}, but on ${hostname()} that directory ${found}: ` +
-          "mount the same directory there or start the worker with --storage-root",
-        unseenDelayMs,
-      );
-    }
-    const model = await this.#createModel(this.#profile, file.model, { timeoutMs: file.timeoutMs });
+  async #load(registration: Registration): Promise<RunContext> {
+    const { profile, createModel } = this.#options;
+    const { location, file } = await this.#find(registration);
+    const model = await createModel(profile, file.model, { timeoutMs: file.timeoutMs });
     await model.load();
     return {
       file,
@@ -93,4 +97,36 @@ export class RunContexts {
       maxPerCall: file.maxGenerationsPerCall,
     };
   }
+
+  /** Where the run directory is on this host. */
+  async #find(registration: Registration): Promise<{ location: string; file: RunFile }> {
+    const { storageRoot } = this.#options;
+    const { run, location, host } = registration;
+    const mounted = storageRoot === undefined ? [] : [join(storageRoot, basename(location))];
+    const candidates = [location, ...mounted];
+    let found = "is not there";
+    for (const candidate of candidates) {
+      const file = await readRunFile(candidate).catch((error: unknown) => {
+        found = `cannot be read (${messageOf(error)})`;
+        return undefined;
+      });
+      if (file?.id === run) return { location: candidate, file };
+      if (file) found = `holds run ${file.id}`;
+    }
+    const message =
+      `run ${run} is at ${location} on ${host}, but on ${hostname()} ${candidates.join(" or ")} ${found}: ` +
+      "mount the run directory there, or start the worker with --storage-root";
+    this.#tell(run, message);
+    throw new HandBack(message, unseenDelayMs);
+  }
+
+  #tell(run: string, message: string): void {
+    if (this.#told.has(run)) return;
+    this.#told.add(run);
+    this.#options.log.error({ run }, message);
+  }
+}
+
+function keyOf({ run, round }: Registration): string {
+  return `${run}-${round}`;
 }

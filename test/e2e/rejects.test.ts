@@ -51,8 +51,7 @@ describe("rows that are no prompts", () => {
     });
     expect(end.code).toBe(3);
 
-    const path = join(stage.out, "rejects.jsonl");
-    const rejects = readRecords<{ row: number; reason: string; raw: string }>(path);
+    const rejects = readRecords(stage.out, "rejects.jsonl");
     expect(rejects.map(({ row }) => row)).toEqual(bad.map((_, i) => 2 * i + 2));
     for (const [i, { reason }] of bad.entries()) expect(rejects[i]!.reason).toMatch(reason);
     const made = readResults(stage.out).filter(({ state }) => state === "succeeded");

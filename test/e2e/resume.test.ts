@@ -71,12 +71,20 @@ describe.concurrent("a run that is started again", () => {
     const rows = promptRows(10);
     const dataset = stage.dataset(rows.slice(0, 7));
     await stage.run(dataset, ...model);
-    appendFileSync(dataset, rows.slice(7).map((row) => `${JSON.stringify(row)}\n`).join(""));
+    appendFileSync(
+      dataset,
+      rows
+        .slice(7)
+        .map((row) => `${JSON.stringify(row)}\n`)
+        .join(""),
+    );
     const end = await stage.run(dataset, ...model);
     expect(end.code).toBe(0);
     expect(end.summary).toMatchObject({ images: 10, prompts: { total: 10, succeeded: 10 } });
     expect(callsOf(stage, rows)).toEqual(Array(10).fill(1));
-    expect(readResults(stage.out).map(({ prompt }) => prompt)).toEqual(rows.map((row) => row.prompt));
+    expect(readResults(stage.out).map(({ prompt }) => prompt)).toEqual(
+      rows.map((row) => row.prompt),
+    );
   });
 
   test("with what may not change says what differs, and touches nothing", async () => {
@@ -92,8 +100,16 @@ describe.concurrent("a run that is started again", () => {
       expect(fingerprint(stage.out)).toStrictEqual(before);
     };
     const same = [...model, "-n", "2", "-p", "quality=low"];
-    await refuse(["-m", "gpt-image-1", "-n", "2", "-p", "quality=low"], "model was gpt-image-2, now gpt-image-1");
-    await refuse([...model, "-n", "1", "-p", "quality=high"], '"quality":"low"', '"quality":"high"', "images a prompt were 2, now 1");
+    await refuse(
+      ["-m", "gpt-image-1", "-n", "2", "-p", "quality=low"],
+      "model was gpt-image-2, now gpt-image-1",
+    );
+    await refuse(
+      [...model, "-n", "1", "-p", "quality=high"],
+      '"quality":"low"',
+      '"quality":"high"',
+      "images a prompt were 2, now 1",
+    );
     stage.dataset([...rows.slice(0, 2), { prompt: "another prompt" }, ...rows.slice(3)]);
     await refuse(same, `row 3 of ${dataset} has changed`);
     stage.dataset(rows.slice(0, 4));

@@ -49,7 +49,9 @@ describe.concurrent("a run that is interrupted", () => {
     const end = await life.ended;
     expect(end.code).toBe(130);
     expect(end.stderr).toContain("SIGINT: finishing 3 calls in flight");
-    expect(end.stderr).toContain("3 calls in flight were given up and may be charged a second time");
+    expect(end.stderr).toContain(
+      "3 calls in flight were given up and may be charged a second time",
+    );
 
     stage.simulator.settings.faults = {};
     const again = await stage.run(...command);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { RunSummary } from "../../shared/run-file.ts";
+import { RunSummary } from "../../shared/run-file.ts";
 
 const node = fileURLToPath(new URL("../../node_modules/.bin/node", import.meta.url));
 const launcher = fileURLToPath(new URL("../../bin/imagemill.js", import.meta.url));
@@ -74,7 +74,8 @@ export async function runCli(args: readonly string[], place: CliPlace): Promise<
 }
 
 async function endOf(child: ChildProcess, printed: { stdout: string; stderr: string }) {
-  const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+  await once(child, "close");
+  const { exitCode: code, signalCode: signal } = child;
   return {
     code,
     signal,
@@ -88,7 +89,7 @@ async function endOf(child: ChildProcess, printed: { stdout: string; stderr: str
       }
     },
     get summary(): RunSummary {
-      return this.json as RunSummary;
+      return RunSummary.parse(this.json);
     },
   };
 }

@@ -1,41 +1,43 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { JournalLine } from "../../shared/journal-line.ts";
 
 /** One record of `results.jsonl`. */
-export interface ResultRecord {
-  index: number;
-  prompt: string;
-  model_name: string;
-  state: string;
-  images: (string | null)[];
-  generations: { images: (string | null)[] }[];
-}
+export const ResultRecord = z.looseObject({
+  index: z.int(),
+  prompt: z.string().nullable(),
+  state: z.string(),
+  images: z.array(z.string().nullable()),
+  generations: z.array(z.object({ images: z.array(z.string().nullable()) })),
+});
+export type ResultRecord = z.infer<typeof ResultRecord>;
 
-/** The whole lines of a JSONL file, parsed; none where the file is not there yet. */
-export function readRecords<Shape>(path: string): Shape[] {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
+const AnyRecord = z.record(z.string(), z.unknown());
+
+/** The whole lines of a JSONL file; none where the file is not there yet. */
+function readLines(path: string): unknown[] {
+  if (!existsSync(path)) return [];
+  const text = readFileSync(path, "utf8");
   const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Shape);
+  return lines.filter((line) => line !== "").map((line): unknown => JSON.parse(line));
 }
 
-/** The journal of a run directory, checked by its schema. */
+/** The records of an output file of a run directory. */
+export function readRecords(out: string, name: string): Record<string, unknown>[] {
+  return readLines(join(out, name)).map((line) => AnyRecord.parse(line));
+}
+
+/** The journal of a run directory. */
 export function readJournalOf(out: string): JournalLine[] {
-  return readRecords(join(out, ".imagemill", "journal.jsonl")).map((line) =>
-    JournalLine.parse(line),
-  );
+  const path = join(out, ".imagemill", "journal.jsonl");
+  return readLines(path).map((line) => JournalLine.parse(line));
 }
 
 /** `results.jsonl` of a run directory. */
 export function readResults(out: string): ResultRecord[] {
-  return readRecords(join(out, "results.jsonl"));
+  return readLines(join(out, "results.jsonl")).map((line) => ResultRecord.parse(line));
 }
 
 /** The paths of all files below a folder, relative to it. */

@@ -77,7 +77,9 @@ export async function openStage(options: SimulatorOptions = {}): Promise<Stage> 
           const count = readJournalOf(out).length;
           if (count >= lines) return;
           const printed = started.at(-1)?.stderr;
-          throw new Error(`Expected ${lines} lines in the journal, got ${count}; stderr:\n${printed}`);
+          throw new Error(
+            `Expected ${lines} lines in the journal, got ${count}; stderr:\n${printed}`,
+          );
         },
         { timeout: 20_000, interval: 10 },
       ),

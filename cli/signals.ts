@@ -1,0 +1,63 @@
+import type { Terminal } from "./terminal.ts";
+
+/** Supervisors signal a whole group: the same signal again within this time is the same wish. */
+const sameWishMs = 300;
+const codes = { SIGINT: 130, SIGTERM: 143 } as const;
+type Signal = keyof typeof codes;
+
+/** What {@link listenToSignals} gives. */
+export interface SignalListener extends Disposable {
+  /** The exit code that the first signal stands for; undefined while there was none. */
+  readonly code: number | undefined;
+}
+
+/** Calls `end` at the first SIGINT or SIGTERM. The second one ends the process at once, and says what may be lost. */
+export function listenToSignals(
+  terminal: Terminal,
+  callsInFlight: () => number,
+  end: (signal: Signal) => void,
+): SignalListener {
+  let code: number | undefined;
+  let signalledAt = 0;
+  const onSignal = (signal: Signal) => {
+    if (Date.now() - signalledAt < sameWishMs) return;
+    signalledAt = Date.now();
+    if (code !== undefined) {
+      terminal.write(
+        `stopped at once: ${callsInFlight()} calls in flight were given up and may be charged a second time`,
+      );
+      process.exit(code);
+    }
+    code = codes[signal];
+    end(signal);
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return {
+    get code() {
+      return code;
+    },
+    [Symbol.dispose]: () => {
+      process.off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal);
+    },
+  };
+}
+
+/** Waits for the first signal, then for `close`. Gives the exit code: a worker that was asked to end has done its work. */
+export async function endAtSignal(
+  terminal: Terminal,
+  callsInFlight: () => number,
+  close: () => Promise<void>,
+): Promise<number> {
+  const signalled = Promise.withResolvers<void>();
+  using _ = listenToSignals(terminal, callsInFlight, (signal) => {
+    terminal.write(
+      `${signal}: finishing ${callsInFlight()} calls in flight (again to stop at once)`,
+    );
+    signalled.resolve();
+  });
+  await signalled.promise;
+  await close();
+  return 0;
+}

@@ -1,0 +1,72 @@
+import { Command } from "commander";
+import type { Profile } from "../shared/profile.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import { withEnvironment, type Io } from "./io.ts";
+import { createLog } from "./logger.ts";
+import { duration, wholeNumber } from "./numbers.ts";
+import { profileOf } from "./profiles.ts";
+import { sharedRedis } from "./queue-access.ts";
+import { endAtSignal } from "./signals.ts";
+import { Terminal } from "./terminal.ts";
+
+interface WorkFlags {
+  concurrency: number;
+  grace: number;
+  lanes?: string;
+  storageRoot?: string;
+}
+
+const help = `
+A worker serves every lane whose provider it can reach: it needs REDIS_URL, the key or base URL of the provider
+(OPENAI_API_KEY, OPENAI_BASE_URL, HF_TOKEN, HF_BASE_URL) and the run directory at the producer's path, or below
+--storage-root under the same name. Start as many as you like; SIGTERM finishes calls in flight.`;
+
+/** `imagemill work`: a worker for producers elsewhere. */
+export function workCommand(io: Io): Command {
+  const command = new Command("work")
+    .description("make images for producers on any machine, until it is stopped")
+    .option("-c, --concurrency <n>", "calls in flight at once, per lane", wholeNumber(1), 20)
+    .option(
+      "--lanes <names>",
+      "serve only lanes whose name holds one of these, separated by commas",
+    )
+    .option("--grace <time>", "how long calls in flight may go on at SIGTERM", duration, 180_000)
+    .option("--storage-root <dir>", "folder where the producers' run directories are mounted here")
+    .addHelpText("after", help)
+    .action(async (flags: WorkFlags) => {
+      const terminal = new Terminal(io.stderr);
+      const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "info");
+      const profiles = reachableProfiles(io);
+      const { createWorker } = await import("../worker/create-worker.ts");
+      const worker = await createWorker({
+        redis: await sharedRedis(io),
+        profiles,
+        concurrency: flags.concurrency,
+        lanes: flags.lanes?.split(",").map((name) => name.trim()),
+        storageRoot: flags.storageRoot,
+        log,
+      });
+      log.info({ worker: worker.id, profiles: profiles.map(({ name }) => name) }, "working");
+      io.exitCode = await endAtSignal(
+        terminal,
+        () => worker.callsInFlight(),
+        async () => {
+          const abandoned = await worker.close(flags.grace);
+          if (abandoned > 0)
+            log.warn({ calls: abandoned }, "calls given up: they may be charged a second time");
+        },
+      );
+    });
+  return withEnvironment(command);
+}
+
+/** The providers that the environment gives a key or a base URL for. @throws UsageError where there is none */
+function reachableProfiles(io: Io): Profile[] {
+  const profiles = ["openai", "huggingface"]
+    .map((name) => profileOf(name, io.env, undefined))
+    .filter((profile) => profile.apiKey !== undefined || profile.baseUrl !== undefined);
+  if (profiles.length > 0) return profiles;
+  throw new UsageError(
+    "this worker could reach no provider: set OPENAI_API_KEY, HF_TOKEN, OPENAI_BASE_URL or HF_BASE_URL",
+  );
+}

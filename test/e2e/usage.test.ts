@@ -1,0 +1,118 @@
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { openStage, promptRows } from "../helpers/stage.ts";
+
+const model = ["-m", "gpt-image-2"] as const;
+
+/** Commands that cannot be, and what is said of each. `DATASET` and `OUT` stand for paths. */
+const wrong: readonly { args: string[]; words: RegExp }[] = [
+  {
+    args: ["run", "DATASET", ...model, "--promt-column", "text"],
+    words: /unknown option.*Did you mean --prompt-column/s,
+  },
+  { args: ["rum", "DATASET"], words: /unknown command.*Did you mean run/s },
+  { args: ["run"], words: /missing required argument 'dataset'/ },
+  {
+    args: ["run", "DATASET", ...model, "-n", "0"],
+    words: /Expected a whole number from 1 up, got `0`/,
+  },
+  { args: ["run", "DATASET"], words: /expected --model or --provider/ },
+  {
+    args: ["run", "DATASET", "--provider", "opanai"],
+    words: /unknown provider `opanai`, did you mean `openai`\?/,
+  },
+  {
+    args: ["run", "DATASET", "-m", "picasso"],
+    words: /cannot tell the provider of model `picasso`/,
+  },
+  {
+    args: ["run", "DATASET", ...model, "-p", "quality=lou"],
+    words: /parameter `quality` of gpt-image-2.*did you mean `low`\?/,
+  },
+  { args: ["run", "nowhere.jsonl", ...model], words: /cannot read the dataset .*nowhere\.jsonl/ },
+  {
+    args: ["run", "DATASET", ...model, "--prompt-column", "promt"],
+    words: /Expected a column `promt`.*did you mean `prompt`\?/,
+  },
+  {
+    args: ["failures", "nowhere"],
+    words: /nowhere is neither a run directory nor the id of a run/,
+  },
+  { args: ["retry", "nowhere"], words: /nowhere is neither a run directory nor the id of a run/ },
+];
+
+describe("a command that cannot be", () => {
+  test.concurrent("ends with 2, says why on stderr, and leaves no call and no run behind", async () => {
+    await using stage = await openStage();
+    const dataset = stage.dataset(promptRows(2));
+    for (const { args, words } of wrong) {
+      const out = args[0] === "run" && args.length > 1 ? ["--out", stage.out] : [];
+      const end = await stage.cli(
+        ...args.map((arg) => (arg === "DATASET" ? dataset : arg)),
+        ...out,
+      );
+      expect(end.stderr).toMatch(words);
+      expect({ args, ...end }).toMatchObject({ args, code: 2, stdout: "" });
+    }
+    expect(stage.simulator.ledger.calls).toBe(0);
+    // None of these is in the way of the right one.
+    const right = await stage.run(dataset, ...model);
+    expect(right.code).toBe(0);
+  });
+
+  test.concurrent("for a parameter that OpenAI does not know names the one that was meant", async () => {
+    await using stage = await openStage();
+    // The public host: no call is made, since the parameter is refused before.
+    delete stage.env["OPENAI_BASE_URL"];
+    const dataset = stage.dataset(promptRows(2));
+    const keyless = await stage.run(dataset, ...model, "-p", "qualty=low");
+    expect(keyless).toMatchObject({ code: 2, stdout: "" });
+    expect(keyless.stderr).toMatch(/needs a key: set OPENAI_API_KEY/);
+    stage.env["OPENAI_API_KEY"] = "sk-not-a-key";
+    const end = await stage.run(dataset, ...model, "-p", "qualty=low");
+    expect(end).toMatchObject({ code: 2, stdout: "" });
+    expect(end.stderr).toContain("unknown parameter `qualty`, did you mean `quality`?");
+  });
+
+  test.concurrent("on a folder that holds something else leaves it as it is", async () => {
+    await using stage = await openStage();
+    mkdirSync(stage.out);
+    writeFileSync(join(stage.out, "thesis.txt"), "do not touch");
+    const end = await stage.run(stage.dataset(promptRows(2)), ...model);
+    expect(end).toMatchObject({ code: 2, stdout: "" });
+    expect(end.stderr).toContain(
+      `${stage.out} is not empty and no run directory: give another --out`,
+    );
+    expect(readdirSync(stage.out)).toEqual(["thesis.txt"]);
+  });
+
+  test.concurrent("on a run directory in use names the process that holds it, which goes on", async () => {
+    await using stage = await openStage({ latencyMs: 150 });
+    const command = [stage.dataset(promptRows(40)), ...model, "-c", "4"] as const;
+    const first = stage.start(...command);
+    await stage.settled(1);
+    const second = await stage.run(...command);
+    expect(first.alive).toBe(true);
+    expect(second).toMatchObject({ code: 2, stdout: "" });
+    expect(second.stderr).toContain(`${stage.out} is in use by process ${first.pid}`);
+    const end = await first.ended;
+    expect(end.code).toBe(0);
+    expect(stage.simulator.ledger.calls).toBe(40);
+  });
+
+  test.concurrent("is told from a question for help, which ends with 0", async () => {
+    await using stage = await openStage();
+    const help = await stage.cli("--help");
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    for (const name of ["run", "resume", "retry", "failures", "simulate", "doctor"]) {
+      expect(help.stdout).toMatch(new RegExp(`^  ${name}\\b`, "m"));
+    }
+    const runHelp = await stage.cli("run", "--help");
+    expect(runHelp).toMatchObject({ code: 0, stderr: "" });
+    for (const flag of ["--num-generations", "--prompt-column", "--allow-failures", "--json"]) {
+      expect(runHelp.stdout).toContain(flag);
+    }
+    expect(await stage.cli("--version")).toMatchObject({ code: 0, stderr: "" });
+  });
+});

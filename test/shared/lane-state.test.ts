@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { Heartbeat } from "../../shared/heartbeat.ts";
+import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
+import {
+  holdLane,
+  pauseLane,
+  pipelineValues,
+  readHeartbeats,
+  readLaneState,
+  unpauseLane,
+} from "../../shared/lane-state.ts";
+import { connectRedis, type RedisClient } from "../../shared/redis.ts";
+import { parseRedisTarget } from "../../shared/redis-target.ts";
+import type { Registration } from "../../shared/registration.ts";
+import { startTestRedis, type TestRedis, uniquePrefix } from "../helpers/redis.ts";
+
+let server: TestRedis;
+let redis: RedisClient;
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = connectRedis(parseRedisTarget(server.url), { role: "producer" });
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.close();
+});
+
+const newLane = (): LaneKeys => laneKeys(uniquePrefix(), "{lane}");
+
+function beatOf(worker: string): Heartbeat {
+  return {
+    v: 1,
+    worker,
+    host: "host",
+    pid: 1,
+    version: "0.1.0",
+    concurrency: 4,
+    fit: true,
+    calls: [],
+    rssBytes: 1,
+  };
+}
+
+describe("a lane's state", () => {
+  test("of a lane that nobody touched: no pause, no hold, no runs", async () => {
+    expect(await readLaneState(redis, newLane())).toEqual({ pause: undefined, holdMs: 0, runs: new Map() });
+  });
+
+  test("lists the runs that can be read; one of another version is left out", async () => {
+    const keys = newLane();
+    const run: Registration = { v: 1, run: "a", round: 0, location: "/out", host: "h", state: "running" };
+    await redis.hset(keys.runs, { a: JSON.stringify(run), b: JSON.stringify({ ...run, v: 2 }) });
+    const { runs } = await readLaneState(redis, keys);
+    expect([...runs]).toEqual([["a", run]]);
+  });
+
+  test("tells pause and reason until it is unpaused, which ends a hold as well", async () => {
+    const keys = newLane();
+    await pauseLane(redis, keys, { kind: "quota", reason: "no money" });
+    await holdLane(redis, keys, 60_000, "429");
+    expect(await readLaneState(redis, keys)).toMatchObject({ pause: { kind: "quota", reason: "no money" } });
+    await unpauseLane(redis, keys);
+    expect(await readLaneState(redis, keys)).toMatchObject({ pause: undefined, holdMs: 0 });
+  });
+});
+
+describe("holdLane", () => {
+  test("holds for the time, by Redis' clock", async () => {
+    const keys = newLane();
+    await holdLane(redis, keys, 5_000, "429");
+    const { holdMs } = await readLaneState(redis, keys);
+    expect(holdMs).toBeGreaterThan(4_000);
+    expect(holdMs).toBeLessThanOrEqual(5_000);
+    expect(await redis.get(keys.hold)).toBe("429");
+  });
+
+  test("keeps the longer hold, and lengthens a shorter one", async () => {
+    const keys = newLane();
+    await holdLane(redis, keys, 50_000, "long");
+    await holdLane(redis, keys, 5_000, "short");
+    expect((await readLaneState(redis, keys)).holdMs).toBeGreaterThan(40_000);
+    await holdLane(redis, keys, 90_000, "longer");
+    expect((await readLaneState(redis, keys)).holdMs).toBeGreaterThan(80_000);
+    expect(await redis.get(keys.hold)).toBe("longer");
+  });
+
+  test("ends by itself; no time and parts of a millisecond are a millisecond", async () => {
+    const keys = newLane();
+    await holdLane(redis, keys, 0, "0");
+    await vi.waitFor(async () => expect(await redis.exists(keys.hold)).toBe(0));
+    await holdLane(redis, keys, 0.3, "less");
+    await vi.waitFor(async () => expect((await readLaneState(redis, keys)).holdMs).toBe(0));
+  });
+});
+
+describe("readHeartbeats", () => {
+  test("gives the living workers and forgets the ids of those whose heartbeat ran out", async () => {
+    const keys = newLane();
+    await redis.sadd(keys.workers, "living", "dead");
+    await redis.set(keys.heartbeat("living"), JSON.stringify(beatOf("living")), "PX", 60_000);
+    await redis.set(keys.heartbeat("dead"), JSON.stringify(beatOf("dead")), "PX", 1);
+    await vi.waitFor(async () => expect(await redis.exists(keys.heartbeat("dead"))).toBe(0));
+    expect(await readHeartbeats(redis, keys)).toEqual([beatOf("living")]);
+    expect(await redis.smembers(keys.workers)).toEqual(["living"]);
+  });
+
+  test("leaves out a worker of another version, but does not forget it", async () => {
+    const keys = newLane();
+    await redis.sadd(keys.workers, "newer");
+    await redis.set(keys.heartbeat("newer"), JSON.stringify({ ...beatOf("newer"), v: 2 }));
+    expect(await readHeartbeats(redis, keys)).toEqual([]);
+    expect(await redis.smembers(keys.workers)).toEqual(["newer"]);
+  });
+
+  test("of a lane without workers are none", async () => {
+    expect(await readHeartbeats(redis, newLane())).toEqual([]);
+  });
+});
+
+describe("pipelineValues", () => {
+  test("rejects with the first error, or where there is no answer at all", async () => {
+    const keys = newLane();
+    await redis.set(keys.runs, "no hash");
+    const replies = await redis.pipeline().get(keys.runs).hgetall(keys.runs).exec();
+    expect(() => pipelineValues(replies)).toThrow("WRONGTYPE");
+    expect(() => pipelineValues(null)).toThrow("no answer");
+    await expect(readLaneState(redis, keys)).rejects.toThrow("WRONGTYPE");
+  });
+});

@@ -1,0 +1,118 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { hostname } from "node:os";
+import { describe, expect, test, vi } from "vitest";
+import type { Heartbeat } from "../../shared/heartbeat.ts";
+import { type CallSources, livingCallsEnded, names } from "../../worker/living-calls.ts";
+
+function beatOf(calls: string[], changes: Partial<Heartbeat> = {}): Heartbeat {
+  return {
+    v: 1,
+    worker: "other",
+    host: "elsewhere",
+    pid: 1,
+    version: "0.1.0",
+    concurrency: 1,
+    fit: true,
+    calls,
+    rssBytes: 1,
+    ...changes,
+  };
+}
+
+interface Scene extends CallSources {
+  own: Set<string>;
+  beats: Heartbeat[];
+  looks: number;
+}
+
+function scene(beats: Heartbeat[] = [], connectedMsAgo = 60_000): Scene {
+  const connectedAt = Date.now() - connectedMsAgo;
+  const sources: Scene = {
+    own: new Set(),
+    worker: "me",
+    beats,
+    looks: 0,
+    heartbeats: async () => {
+      sources.looks += 1;
+      return sources.beats;
+    },
+    connectedAt: () => connectedAt,
+  };
+  return sources;
+}
+
+/** Whether waiting for the job has ended by now. */
+function wait(job: string, sources: CallSources, signal = new AbortController().signal) {
+  const state = { ended: false, error: undefined as unknown };
+  livingCallsEnded(job, sources, signal).then(
+    () => (state.ended = true),
+    (error: unknown) => (state.error = error),
+  );
+  return state;
+}
+
+describe("names", () => {
+  test("is true for the job itself and for its sub-jobs, not for one whose number begins alike", () => {
+    expect(names(["run-0-1"], "run-0-1")).toBe(true);
+    expect(names(["run-0-2", "run-0-1-3"], "run-0-1")).toBe(true);
+    expect(names(["run-0-10", "run-0-11-0", "run-1-1"], "run-0-1")).toBe(false);
+    expect(names(["run-0-1"], "run-0-1-0")).toBe(false);
+    expect(names([], "run-0-1")).toBe(false);
+  });
+});
+
+describe("livingCallsEnded", () => {
+  test("is at once where nobody has such a call in flight", async () => {
+    await livingCallsEnded("r-0-1", scene([beatOf(["r-0-2"]), beatOf([])]), new AbortController().signal);
+  });
+
+  test("waits for the call of another worker, and sees its end", async () => {
+    const sources = scene([beatOf(["r-0-1-2"])]);
+    const state = wait("r-0-1", sources);
+    await vi.waitFor(() => expect(sources.looks).toBeGreaterThan(1), { timeout: 5_000 });
+    expect(state.ended).toBe(false);
+    sources.beats = [beatOf([])];
+    await vi.waitFor(() => expect(state.ended).toBe(true), { timeout: 5_000 });
+  });
+
+  test("waits for a call of this worker, whatever its own heartbeat says", async () => {
+    const sources = scene([beatOf(["r-0-1"], { worker: "me" })]);
+    await livingCallsEnded("r-0-1", sources, new AbortController().signal);
+    sources.own.add("r-0-1");
+    sources.looks = 0;
+    const state = wait("r-0-1", sources);
+    await vi.waitFor(() => expect(sources.looks).toBeGreaterThan(1), { timeout: 5_000 });
+    expect(state.ended).toBe(false);
+    sources.own.clear();
+    await vi.waitFor(() => expect(state.ended).toBe(true), { timeout: 5_000 });
+  });
+
+  test("does not wait for a worker of this host whose process is gone, though it still seems to beat", async () => {
+    const child = spawn(process.execPath, ["--version"], { stdio: "ignore" });
+    const { pid } = child;
+    await once(child, "exit");
+    const dead = beatOf(["r-0-1"], { host: hostname(), pid: pid! });
+    await livingCallsEnded("r-0-1", scene([dead]), new AbortController().signal);
+    const living = scene([beatOf(["r-0-1"], { host: hostname(), pid: process.pid })]);
+    const state = wait("r-0-1", living);
+    await vi.waitFor(() => expect(living.looks).toBeGreaterThan(1), { timeout: 5_000 });
+    expect(state.ended).toBe(false);
+  });
+
+  test("after an outage believes nobody dead before everybody had the time to beat", async () => {
+    const sources = scene([], 0);
+    const started = Date.now();
+    await livingCallsEnded("r-0-1", sources, new AbortController().signal);
+    expect(sources.looks).toBe(1);
+    expect(Date.now() - started).toBeGreaterThanOrEqual(2_900);
+  });
+
+  test("rejects with the signal's reason when the worker gives up", async () => {
+    const controller = new AbortController();
+    const state = wait("r-0-1", scene([beatOf(["r-0-1"])]), controller.signal);
+    controller.abort(new Error("the grace time is over"));
+    await vi.waitFor(() => expect(state.error).toBeInstanceOf(Error));
+    expect(state.ended).toBe(false);
+  });
+});
