@@ -55,13 +55,14 @@ export async function drive(
       const redis = shared ?? (await embeddedRedis(out, io, stack));
       return { redis, isPrivate: shared === undefined };
     },
-    onOpened: async ({ redis }) => {
+    onOpened: async ({ redis, isPrivate }) => {
       if (!workHere) return;
       const reachable = await withSimulator(profile, stack, terminal);
       worker = await createWorker({
         redis,
         profiles: [reachable],
         concurrency: options.concurrency,
+        isOnlyWorker: isPrivate,
         log,
       });
       stack.defer(() => worker!.close(settings.timeoutMs).then(() => undefined));

@@ -49,6 +49,8 @@ export class Settled {
   };
   /** Lines of prompts to be done again: their images are kept. */
   readonly redo = new Map<number, LinePlace>();
+  /** Kinds of failure of the settled prompts that have any. */
+  readonly #failures = new Map<number, readonly FailureKind[]>();
   #codes = new Uint8Array(4096);
   #count = 0;
 
@@ -80,8 +82,7 @@ export class Settled {
       return;
     }
     this.redo.delete(line.index);
-    for (const { kind } of line.failures ?? [])
-      totals.failures[kind] = (totals.failures[kind] ?? 0) + 1;
+    this.#addFailures(line);
     this.#set(line.index, codes[line.state]);
     totals.prompts[line.state] += 1;
     this.#count += 1;
@@ -93,6 +94,16 @@ export class Settled {
     this.totals.prompts[states[code - 1]!] -= 1;
     this.#codes[index] = 0;
     this.#count -= 1;
+    for (const kind of this.#failures.get(index) ?? []) this.totals.failures[kind]! -= 1;
+    this.#failures.delete(index);
+  }
+
+  #addFailures({ index, failures = [] }: SettledLine): void {
+    if (failures.length === 0) return;
+    const kinds = failures.map(({ kind }) => kind);
+    this.#failures.set(index, kinds);
+    const { failures: counts } = this.totals;
+    for (const kind of kinds) counts[kind] = (counts[kind] ?? 0) + 1;
   }
 
   #asksMore(line: SettledLine): boolean {

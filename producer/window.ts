@@ -33,7 +33,9 @@ export class Window {
     return this.#prompts.values();
   }
 
+  /** Adds a prompt; one of the same index is replaced. */
   add(prompt: InFlight): void {
+    this.delete(prompt.job.index);
     this.#prompts.set(prompt.job.index, prompt);
     this.#bytes += prompt.bytes;
   }

@@ -72,6 +72,7 @@ const rules: readonly [string, ModelRules][] = [
   ["gpt-image-2", gptImage2],
   ["gpt-image-1", gptImage],
   ["chatgpt-image-latest", gptImage],
+  ["imagemill-sim-10", other],
   ["imagemill-sim-1", { ...other, maxImages: 1 }],
 ];
 
@@ -90,6 +91,7 @@ export const listedModels: readonly string[] = [
   "gpt-image-2.6-flare",
   "imagemill-sim",
   "imagemill-sim-1",
+  "imagemill-sim-10",
 ];
 
 /** The rules of a model. One that is not known is as free as an OpenAI-compatible server. */

@@ -23,6 +23,8 @@ export interface WorkerOptions {
   lanes?: readonly string[] | undefined;
   /** Folder where run directories are found under their own names, if not at the producer's path. */
   storageRoot?: string | undefined;
+  /** No other worker knows this Redis, so nothing can be in flight elsewhere. */
+  isOnlyWorker?: boolean | undefined;
   /** Default `imagemill`. */
   prefix?: string | undefined;
   /** Makes models; default: the built-in providers. */
@@ -119,6 +121,7 @@ async function discover(worker: Discovery): Promise<void> {
       concurrency: worker.concurrency,
       redis,
       storageRoot: worker.storageRoot,
+      isOnlyWorker: worker.isOnlyWorker === true,
       createModel: worker.createModel ?? builtInModel,
       log: worker.log,
     });

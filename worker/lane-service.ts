@@ -38,6 +38,8 @@ export interface LaneServiceOptions {
   redis: RedisClient;
   createModel: ModelFactory;
   storageRoot?: string | undefined;
+  /** Nothing can be in flight in another worker. */
+  isOnlyWorker: boolean;
   log: Log;
 }
 
@@ -56,7 +58,7 @@ export class LaneService implements LaneContext {
   readonly #background = new AbortController();
   #registrations: ReadonlyMap<string, Registration> = new Map();
   #fit = true;
-  #connectedAt = Date.now();
+  #connectedAt = -Infinity;
   #heartbeats: { at: number; list: Promise<Heartbeat[]> } | undefined;
   #loops: Promise<void>[] = [];
 
@@ -95,6 +97,7 @@ export class LaneService implements LaneContext {
 
   /** Learns the lane's state, beats once and starts taking jobs. */
   async start(onError: (error: Error) => void): Promise<void> {
+    this.#noteConnection();
     this.#bull.on("error", onError);
     this.queue.on("error", onError);
     this.#options.redis.on("ready", this.#reconnected);
@@ -209,11 +212,16 @@ export class LaneService implements LaneContext {
   }
 
   readonly #reconnected = (): void => {
-    this.#connectedAt = Date.now();
+    this.#noteConnection();
     this.#beat().catch((error: unknown) =>
       this.log.warn({ error }, "heartbeat failed after reconnecting"),
     );
   };
+
+  /** Others may have calls in flight that their heartbeats tell only now. */
+  #noteConnection(): void {
+    if (!this.#options.isOnlyWorker) this.#connectedAt = Date.now();
+  }
 
   async #pauseLane({ kind, message }: ProviderError): Promise<void> {
     const pause = { kind, reason: message };

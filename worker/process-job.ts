@@ -1,5 +1,6 @@
 import { DelayedError, WaitingChildrenError, WaitingError, type Job } from "bullmq";
 import type { z } from "zod";
+import { failureActions, ProviderError } from "../shared/failure.ts";
 import {
   CallJob,
   jobNames,
@@ -36,6 +37,8 @@ export async function processJob(
       await job.updateData({ ...work.data, soFar: work.outcome });
     }
     if (error instanceof HandBack) throw await handBack(job, token, error);
+    if (!work && error instanceof ProviderError)
+      throw await handBack(job, token, await refuseLane(error, lane));
     if (!work || isMove(error) || isQueueError(error)) throw error;
     return await settleBug(work, error);
   } finally {
@@ -55,6 +58,13 @@ function isCall(work: AnyWork): work is Work<CallJob> {
 
 function isMove(error: unknown): boolean {
   return error instanceof RetryLater || error instanceof WaitingChildrenError;
+}
+
+/** The model cannot even be made ready, such as without a key: no call could succeed here. */
+async function refuseLane(failure: ProviderError, lane: LaneContext): Promise<HandBack> {
+  if (failureActions[failure.kind] === "leave") await lane.leave(failure);
+  else await lane.stop(failure);
+  return new HandBack(failure.message);
 }
 
 /** A bug of ours: the prompt fails with all that is known of it, and nothing is tried again. */

@@ -21,7 +21,7 @@ async function sampleSizes(redis: Redis, largest: Map<string, number>): Promise<
 /** Bytes of a key's value; of a stream, which holds a history, those of its largest entry. */
 async function largestValue(redis: Redis, key: string): Promise<number> {
   if ((await redis.type(key)) !== "stream") {
-    return Number((await redis.memory("USAGE", key, "SAMPLES", 0)) ?? 0);
+    return (await redis.memory("USAGE", key, "SAMPLES", 0)) ?? 0;
   }
   const entries = await redis.xrange(key, "-", "+");
   return Math.max(0, ...entries.map(([, fields]) => fields.join("").length));

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readJournalOf, readRecords, readResults } from "../helpers/run-files.ts";
 import { openStage, promptRows } from "../helpers/stage.ts";

@@ -48,6 +48,7 @@ export function startCli(args: readonly string[], { cwd, env }: CliPlace): Runni
   child.stdout.setEncoding("utf8").on("data", (text: string) => (printed.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (printed.stderr += text));
   const ended = endOf(child, printed);
+  killAtExit(child);
   // Who waits for it sees the error; who does not must not crash of it.
   ended.catch(() => undefined);
   return {
@@ -65,6 +66,21 @@ export function startCli(args: readonly string[], { cwd, env }: CliPlace): Runni
       await ended.catch(() => undefined);
     },
   };
+}
+
+const running = new Set<ChildProcess>();
+
+/** A test that runs out of time disposes of nothing. */
+function killAtExit(child: ChildProcess): void {
+  if (process.listeners("exit").every((listener) => listener !== killRunning)) {
+    process.on("exit", killRunning);
+  }
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+}
+
+function killRunning(): void {
+  for (const child of running) child.kill("SIGKILL");
 }
 
 /** Runs the real command line to its end. */

@@ -29,6 +29,7 @@ class WatchedModel extends AsyncImageGenerationModel {
 
   override async agenerate(input: string, options: GenerateOptions = {}): Promise<ImageGeneration> {
     const gaveUp = Promise.withResolvers<never>();
+    gaveUp.promise.catch(() => undefined);
     options.signal?.addEventListener("abort", () => gaveUp.reject(options.signal!.reason));
     await this.#watch.before?.(input, options);
     const answer = await this.#inner.agenerate(input, options);

@@ -1,0 +1,73 @@
+import { mkdir, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { lanesKey } from "../../shared/keys.ts";
+import { parseRedisTarget } from "../../shared/redis-target.ts";
+import { createWorker, type ImageWorker, type WorkerOptions } from "../../worker/create-worker.ts";
+import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
+import { openTestLane, type TestLane, until } from "../helpers/test-lane.ts";
+import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+afterAll(() => server.close());
+
+function start({ prefix, profile }: TestLane, options: Partial<WorkerOptions> = {}): Promise<ImageWorker> {
+  return createWorker({ redis: parseRedisTarget(server.url), prefix, profiles: [profile], concurrency: 2, ...options });
+}
+
+describe.concurrent("createWorker", () => {
+  test("serves lanes that are there and lanes that are opened later", async () => {
+    await using lane = await openTestLane(server);
+    const card = await lane.redis.hget(lanesKey(lane.prefix), lane.lane);
+    await lane.redis.del(lanesKey(lane.prefix));
+    await using worker = await start(lane);
+    await lane.add(0);
+    expect(await lane.heartbeats()).toEqual([]);
+    await lane.redis.hset(lanesKey(lane.prefix), lane.lane, card!);
+    expect(await lane.results(1)).toMatchObject([{ state: "succeeded" }]);
+    expect(await lane.heartbeats()).toMatchObject([{ worker: worker.id, concurrency: 2 }]);
+  });
+
+  test("serves only the lanes of its profiles, and of them only those that it is told", async () => {
+    await using lane = await openTestLane(server);
+    await using mine = await start(lane);
+    await using _elsewhere = await start(lane, { profiles: [{ ...lane.profile, baseUrl: "http://127.0.0.1:1/v1" }] });
+    await using _renamed = await start(lane, { profiles: [{ ...lane.profile, name: "another" }] });
+    await using _none = await start(lane, { lanes: ["gpt-image-2"] });
+    await using named = await start(lane, { lanes: ["gpt-image-2", "sim-1"] });
+    const workers = (await lane.heartbeats()).map(({ worker }) => worker);
+    expect(workers.toSorted()).toEqual([mine.id, named.id].toSorted());
+  });
+
+  test("counts its calls in flight, closes once, and leaves nothing of itself in Redis", async () => {
+    await using lane = await openTestLane(server);
+    const hold = new AnswerHold();
+    await using worker = await start(lane, { createModel: watchedModels(hold) });
+    for (const index of [0, 1, 2]) await lane.add(index);
+    await until(() => expect(worker.callsInFlight()).toBe(2));
+    const closings = [worker.close(20_000), worker.close(0)];
+    hold.release();
+    expect(await Promise.all(closings)).toEqual([0, 0]);
+    expect(worker.callsInFlight()).toBe(0);
+    expect(await lane.redis.exists(lane.keys.workers, lane.keys.heartbeat(worker.id))).toBe(0);
+    const clients = String(await lane.redis.client("LIST"));
+    expect(clients).not.toContain(worker.id);
+  });
+
+  test("finds run directories under its storage root where the producer's path is not there", async () => {
+    await using lane = await openTestLane(server);
+    const root = `${lane.directory}-mounted`;
+    await mkdir(root);
+    try {
+      await rename(lane.directory, join(root, basename(lane.directory)));
+      await using _worker = await start(lane, { storageRoot: root });
+      await lane.add(0);
+      expect(await lane.results(1)).toMatchObject([{ state: "succeeded" }]);
+    } finally {
+      await rm(root, { recursive: true });
+    }
+  });
+});

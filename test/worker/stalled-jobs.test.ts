@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { imageSeed } from "../../worker/seeds.ts";
+import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
+import { openTestLane, promptOfIndex, type TestLane, until } from "../helpers/test-lane.ts";
+import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+afterAll(() => server.close());
+
+/** Holds back the answers to the first prompt only. */
+function holdFirst(hold: AnswerHold) {
+  return watchedModels({
+    answered: (prompt) => (prompt === promptOfIndex(0) ? hold.answered() : undefined),
+  });
+}
+
+/** Takes a job's lock away, as an outage of Redis does, until another round of it has been started. */
+async function stall(lane: TestLane, id: string): Promise<void> {
+  await lane.redis.del(`${lane.keys.queuePrefix}:${lane.lane}:${id}:lock`);
+  await until(async () => expect((await lane.queue.getJob(id))?.attemptsStarted).toBe(2));
+}
+
+describe.concurrent("a job whose lock is lost while its call is in flight", () => {
+  test("waits for the call of the other worker instead of buying it again", async () => {
+    await using lane = await openTestLane(server);
+    const hold = new AnswerHold();
+    const createModel = holdFirst(hold);
+    const first = await lane.serve({ concurrency: 1, createModel });
+    const id = await lane.add(0);
+    await until(() => expect(hold.held).toBe(1));
+    const second = await lane.serve({ concurrency: 2, createModel });
+    await stall(lane, id);
+    // The second worker goes on with other prompts, so it would have had the time.
+    for (const index of [1, 2, 3]) {
+      await lane.add(index);
+      await lane.results(index);
+    }
+    expect([...first.calls]).toEqual([id]);
+    hold.release();
+    const results = await lane.results(5);
+    const [one, two] = results.filter(({ index }) => index === 0);
+    expect(one).toMatchObject({ state: "succeeded", attempts: [{ outcome: "ok", worker: first.worker }] });
+    expect(two).toMatchObject({ state: "succeeded", attempts: [], images: [{ recovered: true, sha256: one!.images[0]!.sha256 }] });
+    expect(lane.simulator.ledger.callsOf(promptOfIndex(0))).toHaveLength(1);
+    expect(second.calls.size).toBe(0);
+    await until(async () => expect(await lane.jobKeys()).toEqual([]));
+  });
+
+  test("waits for the call of its own worker as well", async () => {
+    await using lane = await openTestLane(server);
+    const hold = new AnswerHold();
+    await lane.serve({ concurrency: 3, createModel: holdFirst(hold) });
+    const id = await lane.add(0);
+    await until(() => expect(hold.held).toBe(1));
+    await stall(lane, id);
+    for (const index of [1, 2, 3]) {
+      await lane.add(index);
+      await lane.results(index);
+    }
+    hold.release();
+    await lane.results(5);
+    expect(lane.simulator.ledger.callsOf(promptOfIndex(0))).toHaveLength(1);
+    await until(async () => expect(await lane.jobKeys()).toEqual([]));
+  });
+
+  test("and is a sub-job: its prompt still comes to one whole result, each image bought once", async () => {
+    await using lane = await openTestLane(server, { run: { numGenerations: 2 } });
+    const hold = new AnswerHold();
+    const createModel = holdFirst(hold);
+    await lane.serve({ concurrency: 2, createModel });
+    const id = await lane.add(0);
+    await until(() => expect(hold.held).toBe(2));
+    await lane.serve({ concurrency: 2, createModel });
+    await stall(lane, `${id}-0`);
+    hold.release();
+    const [result] = await lane.results(1);
+    expect(result!.state).toBe("succeeded");
+    expect(result!.images.map(({ generation }) => generation)).toEqual([0, 1]);
+    const seeds = Array.from(lane.simulator.ledger.records(), ({ seed }) => seed);
+    expect(seeds.toSorted()).toEqual([0, 1].map((n) => imageSeed(lane.run.seed, 0, n)).toSorted());
+    await until(async () => expect(await lane.jobKeys()).toEqual([]));
+  });
+});
