@@ -39,7 +39,7 @@ export interface LaneServiceOptions {
   createModel: ModelFactory;
   storageRoot?: string | undefined;
   /** Nothing can be in flight in another worker. */
-  isOnlyWorker: boolean;
+  isOnlyWorker?: boolean | undefined;
   log: Log;
 }
 
