@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, type Option } from "commander";
 import { doctorCommand } from "./cli/doctor-command.ts";
 import { failuresCommand } from "./cli/failures-command.ts";
 import { exitCodes, type Io } from "./cli/io.ts";
@@ -49,9 +49,27 @@ function program(io: Io): Command {
     .version(version, "-V, --version")
     .showSuggestionAfterError()
     .showHelpAfterError("(--help shows what can be given)")
+    .configureHelp({ optionDescription: describeOption })
     .exitOverride();
   for (const create of commands) root.addCommand(create(io).copyInheritedSettings(root));
   return root;
+}
+
+/** Choices and defaults, but not the environment variable of each: the examples say how those are named. */
+function describeOption({
+  description,
+  argChoices,
+  defaultValue,
+  defaultValueDescription,
+}: Option): string {
+  const isTold =
+    defaultValue !== undefined && !(Array.isArray(defaultValue) && defaultValue.length === 0);
+  const told = defaultValueDescription ?? String(defaultValue);
+  const extra = [
+    ...(argChoices ? [argChoices.join(", ")] : []),
+    ...(isTold ? [`default: ${told}`] : []),
+  ];
+  return extra.length > 0 ? `${description} (${extra.join("; ")})` : description;
 }
 
 /** Says what went wrong and gives the exit code for it. */

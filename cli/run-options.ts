@@ -53,11 +53,10 @@ export function addDriveOptions(command: Command): Command {
       "exit 0 with up to this many prompts failed or rejected",
       allowance,
     )
-    .option(
-      "--give-up-after <time>",
-      "stop when Redis or storage are away this long",
-      duration,
-      15 * 60_000,
+    .addOption(
+      new Option("--give-up-after <time>", "stop when Redis or storage are away this long")
+        .argParser(duration)
+        .default(15 * 60_000, "15m"),
     )
     .option("--base-url <url>", "a server that speaks the provider's API; needs no key")
     .option("--json", "print the summary as one JSON object");
@@ -73,7 +72,7 @@ export function addRunOptions(command: Command): Command {
     .option("-n, --num-generations <n>", "images for each prompt", wholeNumber(1), 1)
     .option("-o, --out <dir>", "run directory (default: runs/<dataset>-<model>)")
     .addOption(
-      new Option("--format <format>", "of the dataset (default: by its extension)").choices(
+      new Option("--format <format>", "of the dataset; default: by its extension").choices(
         Formats.options,
       ),
     )
@@ -100,7 +99,9 @@ export function addRunOptions(command: Command): Command {
     .option("--max-per-call <n>", "images that one call may ask for", wholeNumber(1))
     .option("--limit <n>", "only the first n rows", wholeNumber(0))
     .option("--attempts <n>", "tries of a call before its images are given up", wholeNumber(1), 8)
-    .option("--timeout <time>", "longest call", duration, 180_000)
+    .addOption(
+      new Option("--timeout <time>", "longest call").argParser(duration).default(180_000, "3m"),
+    )
     .option("--durable", "an image counts as stored once the disk has it");
   return addDriveOptions(command);
 }

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { withEnvironment, type Io } from "./io.ts";
@@ -30,7 +30,11 @@ export function workCommand(io: Io): Command {
       "--lanes <names>",
       "serve only lanes whose name holds one of these, separated by commas",
     )
-    .option("--grace <time>", "how long calls in flight may go on at SIGTERM", duration, 180_000)
+    .addOption(
+      new Option("--grace <time>", "how long calls in flight may go on at SIGTERM")
+        .argParser(duration)
+        .default(180_000, "3m"),
+    )
     .option("--storage-root <dir>", "folder where the producers' run directories are mounted here")
     .addHelpText("after", help)
     .action(async (flags: WorkFlags) => {
