@@ -2,6 +2,7 @@ import { Command, CommanderError, type Option } from "commander";
 import { doctorCommand } from "./cli/doctor-command.ts";
 import { failuresCommand } from "./cli/failures-command.ts";
 import { exitCodes, type Io } from "./cli/io.ts";
+import { modelsCommand } from "./cli/models-command.ts";
 import { resumeCommand, retryCommand } from "./cli/resume-command.ts";
 import { enqueueCommand, runCommand } from "./cli/run-command.ts";
 import { simulateCommand } from "./cli/simulate-command.ts";
@@ -39,6 +40,7 @@ function program(io: Io): Command {
     pauseCommand,
     unpauseCommand,
     cancelCommand,
+    modelsCommand,
     simulateCommand,
     doctorCommand,
   ];

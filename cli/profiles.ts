@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../shared/caught.ts";
-import { findModel } from "../shared/model-registry.ts";
+import { findModel, inferProviderKind } from "../shared/model-registry.ts";
 import { didYouMean } from "../shared/near-match.ts";
 import type { Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
@@ -63,8 +63,8 @@ export function providerAndModel(
 
 function inferProvider(model: string): string {
   if (model.startsWith("imagemill-sim")) return "simulator";
-  if (model.includes("/")) return "huggingface";
-  if (findModel("openai", model).known) return "openai";
+  const kind = inferProviderKind(model);
+  if (kind !== undefined) return kind;
   throw new UsageError(
     `cannot tell the provider of model \`${model}\`: give --provider openai or huggingface`,
   );
