@@ -90,7 +90,7 @@ export function profileOf(
     return {
       name,
       kind: "huggingface",
-      baseUrl: baseUrl ?? env["HF_BASE_URL"],
+      baseUrl: baseUrl ?? (env["HF_BASE_URL"] || undefined),
       apiKey,
       keyVariable: "HF_TOKEN",
     };
@@ -99,7 +99,7 @@ export function profileOf(
   return {
     name,
     kind: "openai",
-    baseUrl: baseUrl ?? env["OPENAI_BASE_URL"],
+    baseUrl: baseUrl ?? (env["OPENAI_BASE_URL"] || undefined),
     apiKey,
     keyVariable: "OPENAI_API_KEY",
   };

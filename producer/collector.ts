@@ -1,3 +1,5 @@
+import type { Log } from "../shared/log.ts";
+import { parseJson } from "../shared/parse-json.ts";
 import { PromptResult } from "../shared/result.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import type { Journal } from "./journal.ts";
@@ -14,6 +16,7 @@ export interface CollectorParts {
   journal: Journal;
   settled: Settled;
   window: Window;
+  log: Log;
   /** Told of each batch once it is durable. */
   onSettled: (lines: readonly JournalLine[]) => void;
 }
@@ -56,7 +59,12 @@ export class Collector {
     const { run, round, journal, settled, window, onSettled } = this.#parts;
     const lines = new Map<number, JournalLine>();
     for (const { text } of entries) {
-      const result = PromptResult.parse(JSON.parse(text));
+      const result = parseJson(PromptResult, text);
+      if (!result) {
+        // From another version: the reconciler sees that the job is gone, and the prompt is sent again.
+        this.#parts.log.error({ run, start: text.slice(0, 200) }, "a result cannot be read");
+        continue;
+      }
       const prompt = window.get(result.index);
       const isOurs = result.run === run && result.round === round && prompt !== undefined;
       if (!isOurs || settled.has(result.index) || lines.has(result.index)) continue;

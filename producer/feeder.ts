@@ -1,12 +1,12 @@
 import type { FileHandle } from "node:fs/promises";
 import type { JournalLine } from "../shared/journal-line.ts";
-import { readJournalLineAt } from "../shared/journal-reader.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { maxWindowBytes } from "./capacity.ts";
 import type { DatasetRow } from "./dataset/build-row.ts";
 import type { Journal } from "./journal.ts";
 import { lineOfRejected } from "./journal-lines.ts";
 import { promptOf, refusal } from "./prompt-rows.ts";
+import { earlierImages } from "./replay.ts";
 import type { RowHashes } from "./row-hashes.ts";
 import type { Settled } from "./settled.ts";
 import type { InFlight, Window } from "./window.ts";
@@ -31,6 +31,8 @@ export interface FeederParts {
   room: () => Promise<number>;
   /** Adds prompts to the queue; resolves when they are there. */
   send: (prompts: readonly InFlight[]) => Promise<void>;
+  /** Writes to the run directory until it works; rejects when the run stops. */
+  writing: (write: () => Promise<void>) => Promise<void>;
   onRejected: (lines: readonly JournalLine[]) => void;
   /** Feeding ends with an error at the next row. */
   stopping: AbortSignal;
@@ -66,7 +68,7 @@ export class Feeder {
     }
     await this.#flushChunk();
     await this.#flushRejected();
-    await hashes.flush();
+    await this.#parts.writing(() => hashes.flush());
     return { rows: count, ended };
   }
 
@@ -81,11 +83,9 @@ export class Feeder {
       if (this.#rejected.length >= rejectedBatch) await this.#flushRejected();
       return;
     }
-    const place = settled.redo.get(row.index);
-    const line =
-      place && (await readJournalLineAt(this.#parts.journalFile, place.offset, place.length));
+    const have = await earlierImages(settled, this.#parts.journalFile, row.index);
     const mayExist = row.index < this.#readBefore;
-    await this.#send(promptOf(row, run, { have: line?.images, mayExist }));
+    await this.#send(promptOf(row, run, { have, mayExist }));
   }
 
   async #send(prompt: InFlight): Promise<void> {
@@ -102,7 +102,7 @@ export class Feeder {
 
   async #flushChunk(): Promise<void> {
     if (this.#chunk.length === 0) return;
-    await this.#parts.hashes.flush();
+    await this.#parts.writing(() => this.#parts.hashes.flush());
     const chunk = this.#chunk;
     this.#chunk = [];
     await this.#parts.send(chunk);
@@ -112,7 +112,7 @@ export class Feeder {
     if (this.#rejected.length === 0) return;
     const lines = this.#rejected;
     this.#rejected = [];
-    await this.#parts.journal.append(lines);
+    await this.#parts.writing(() => this.#parts.journal.append(lines));
     for (const line of lines) this.#parts.settled.add(line);
     this.#parts.onRejected(lines);
   }

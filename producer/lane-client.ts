@@ -16,6 +16,9 @@ import type { RedisClient } from "../shared/redis.ts";
 import type { Registration } from "../shared/registration.ts";
 import type { InFlight } from "./window.ts";
 
+/** How long a producer counts that has gone silent. */
+const producerTtlMs = 10_000;
+
 /** Results in one read of the stream. */
 const readCount = 512;
 
@@ -66,7 +69,7 @@ export class LaneClient {
 
   async unregister(run: string): Promise<void> {
     await this.#redis.hdel(this.#keys.runs, run);
-    await this.#redis.del(this.#results);
+    await this.#redis.del(this.#results, this.#keys.producer(run));
   }
 
   async isRegistered(run: string): Promise<boolean> {
@@ -75,6 +78,16 @@ export class LaneClient {
 
   state(): Promise<LaneState> {
     return readLaneState(this.#redis, this.#keys);
+  }
+
+  /** Tells that the run has a living producer, and how many of the lane's running runs have one. */
+  async beat(run: string, { runs }: LaneState): Promise<number> {
+    const running = [...runs.values()].filter(({ state }) => state === "running");
+    const pipeline = this.#redis.pipeline();
+    pipeline.set(this.#keys.producer(run), "1", "PX", producerTtlMs);
+    for (const other of running) pipeline.exists(this.#keys.producer(other.run));
+    const [, ...alive] = pipelineValues(await pipeline.exec());
+    return alive.filter((exists) => exists === 1).length;
   }
 
   heartbeats(): Promise<Heartbeat[]> {

@@ -2,6 +2,9 @@ import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { LaneClient } from "./lane-client.ts";
 import { stopOfPause, type StopReason } from "./stop.ts";
 
+/** Longer than the heartbeat of a worker that died counts. */
+const refusedMs = 10_000;
+
 /** A run's view of its lane: who works there, and since when nothing can go on. */
 export class LaneWatch {
   readonly #run: string;
@@ -12,7 +15,8 @@ export class LaneWatch {
   #isPaused = false;
   #answeredAt = Date.now();
   #blockedSince: number | undefined;
-  #uncollectedSince: number | undefined;
+  #refusedSince: number | undefined;
+  #unwrittenSince: number | undefined;
 
   /** `giveUpAfterMs`: how long Redis or storage may be away before the run stops. */
   constructor(run: string, lane: LaneClient, giveUpAfterMs: number) {
@@ -40,12 +44,12 @@ export class LaneWatch {
   async look(): Promise<StopReason | undefined> {
     const state = await this.#lane.state();
     this.#heartbeats = await this.#lane.heartbeats();
-    this.#runs = [...state.runs.values()].filter((run) => run.state === "running").length;
+    this.#runs = await this.#lane.beat(this.#run, state);
     const own = state.runs.get(this.#run);
     this.#isPaused = own?.state === "paused";
     this.answered();
     if (own?.state === "cancelled") return { state: "cancelled", text: own.reason ?? "cancelled" };
-    return stopOfPause(state) ?? this.#blocked();
+    return stopOfPause(state) ?? this.#blocked() ?? this.#refused();
   }
 
   /** Redis did what it was asked for. */
@@ -62,16 +66,28 @@ export class LaneWatch {
     };
   }
 
-  /** Results were collected, or there were none. */
-  collected(): void {
-    this.#uncollectedSince = undefined;
+  /** The run directory could be written to. */
+  written(): void {
+    this.#unwrittenSince = undefined;
   }
 
-  /** They could not be: Redis is away, or the journal's disk is full. Gives the reason to stop after too long. */
-  notCollected(error: Error): StopReason | undefined {
-    this.#uncollectedSince ??= Date.now();
-    if (Date.now() - this.#uncollectedSince < this.#giveUpAfterMs) return undefined;
-    const text = `results cannot be written down: ${error.message} (mend it, then run the same command again)`;
+  /** It could not. Gives the reason to stop once that has lasted too long. */
+  notWritten(error: Error): StopReason | undefined {
+    this.#unwrittenSince ??= Date.now();
+    if (Date.now() - this.#unwrittenSince < this.#giveUpAfterMs) return undefined;
+    const text = `storage: ${error.message} (mend it, then run the same command again)`;
+    return { state: "stopped", text };
+  }
+
+  /** Whether the provider has refused the keys of all workers for a while. */
+  #refused(): StopReason | undefined {
+    const isRefused = this.#heartbeats.length > 0 && this.#heartbeats.every((beat) => !beat.fit);
+    if (!isRefused) this.#refusedSince = undefined;
+    else this.#refusedSince ??= Date.now();
+    if (this.#refusedSince === undefined || Date.now() - this.#refusedSince < refusedMs)
+      return undefined;
+    const text =
+      "auth: the provider refused the keys of all workers (give them another, then run the same command again)";
     return { state: "stopped", text };
   }
 

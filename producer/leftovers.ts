@@ -1,8 +1,11 @@
+import type { FileHandle } from "node:fs/promises";
+import { parseJson } from "../shared/parse-json.ts";
 import { PromptResult } from "../shared/result.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import type { Collector } from "./collector.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import type { LaneClient } from "./lane-client.ts";
+import { earlierImages } from "./replay.ts";
 import { promptOf } from "./prompt-rows.ts";
 import type { Settled } from "./settled.ts";
 import type { Window } from "./window.ts";
@@ -14,6 +17,8 @@ export interface LeftoverParts {
   settled: Settled;
   window: Window;
   collector: Collector;
+  /** The journal, for reading. */
+  journalFile: FileHandle;
 }
 
 /**
@@ -26,12 +31,16 @@ export async function settleLeftovers({
   settled,
   window,
   collector,
+  journalFile,
 }: LeftoverParts): Promise<void> {
   const wanted = await unsettledIndexes(lane, run, settled);
   const last = Math.max(-1, ...wanted);
   if (last >= 0) {
     for await (const row of readDataset(run.source)) {
-      if (row.ok && wanted.has(row.index)) window.add(promptOf(row, run, { mayExist: true }));
+      if (row.ok && wanted.has(row.index)) {
+        const have = await earlierImages(settled, journalFile, row.index);
+        window.add(promptOf(row, run, { have, mayExist: true }));
+      }
       if (row.index >= last) break;
     }
   }
@@ -49,8 +58,8 @@ async function unsettledIndexes(
     const entries = await lane.results(after);
     if (entries.length === 0) return wanted;
     for (const { text } of entries) {
-      const { index, round } = PromptResult.parse(JSON.parse(text));
-      if (round === run.round && !settled.has(index)) wanted.add(index);
+      const result = parseJson(PromptResult, text);
+      if (result?.round === run.round && !settled.has(result.index)) wanted.add(result.index);
     }
     after = entries.at(-1)!.id;
   }

@@ -22,8 +22,9 @@ import {
   statePaths,
   writeRunFile,
 } from "./run-directory.ts";
-import { RunEngine, type EngineEnd } from "./run-engine.ts";
-import { acquireRunLock } from "./run-lock.ts";
+import { RunEngine } from "./run-engine.ts";
+import type { EngineEnd } from "./engine-parts.ts";
+import { acquireRunLock, type RunLock } from "./run-lock.ts";
 import type { RunSettings } from "./run-settings.ts";
 import type { Settled } from "./settled.ts";
 import type { StopReason } from "./stop.ts";
@@ -105,7 +106,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   try {
     await prepareDirectory(directory);
     const lock = stack.use(await acquireRunLock(directory));
-    const { run, isNew } = await openRunFile(directory, options.settings);
+    const { run, isNew, isChanged } = await openRunFile(directory, options.settings);
     const paths = statePaths(directory);
     if (options.retry) startRound(run, options.retry.kinds);
     const { settled, validBytes, torn } = await replayJournal(paths.journal, run);
@@ -113,13 +114,22 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
       ? ["the journal's last line was torn and was cut off: its prompt is settled again"]
       : [];
     const hashes = stack.use(await RowHashes.open(paths.rows));
-    const changed = await checkDataset(run, hashes);
+    const hasMoved = await checkDataset(run, hashes);
     if (isNew) await readFirstRow(run);
-    if (isNew || changed || options.retry) await writeRunFile(directory, run);
+    if (isChanged || hasMoved || options.retry) await writeRunFile(directory, run);
     const journal = stack.use(await Journal.open(paths.journal, validBytes, lock));
     const journalFile = await open(paths.journal, "r");
     stack.defer(() => journalFile.close());
-    const life = new RunLife({ ...options, directory, run, settled, hashes, journal, journalFile });
+    const life = new RunLife({
+      ...options,
+      directory,
+      run,
+      settled,
+      hashes,
+      journal,
+      lock,
+      journalFile,
+    });
     const finished = runAndClose(life, stack.move());
     finished.catch(() => undefined);
     return {
@@ -137,7 +147,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   }
 }
 
-/** A new round; a round that was stopped goes on with the kinds that it had, unless others are asked for. */
+/** A new round: failures of these kinds (null: of all) are settled again. */
 function startRound(run: RunFile, kinds: string[] | null): void {
   run.round += 1;
   run.retryKinds = kinds;
@@ -172,6 +182,7 @@ interface LifeParts extends OpenRunOptions {
   settled: Settled;
   hashes: RowHashes;
   journal: Journal;
+  lock: RunLock;
   journalFile: Awaited<ReturnType<typeof open>>;
 }
 
@@ -219,7 +230,7 @@ class RunLife {
   }
 
   async run(): Promise<RunSummary> {
-    const { run, directory, journal } = this.#parts;
+    const { run, directory, journal, lock } = this.#parts;
     const end: EngineEnd = this.isComplete
       ? { stop: undefined, rows: run.dataset.rows ?? undefined, ended: true }
       : await this.#work();
@@ -230,6 +241,7 @@ class RunLife {
     run.summary = summary;
     run.outputsAt = journal.bytes;
     try {
+      await lock.check();
       await writeOutputs(directory, run);
       await writeRunFile(directory, run);
       return summary;

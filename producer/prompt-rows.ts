@@ -48,7 +48,7 @@ export function promptOf(
     id: jobId(run.id, run.round, row.index),
     row: { ...(id !== undefined && { id }), prompt, columns },
     job,
-    bytes: Buffer.byteLength(prompt) + (job.parameters ? JSON.stringify(job.parameters).length : 0),
+    bytes: Buffer.byteLength(prompt) + JSON.stringify([job.parameters, job.have, columns]).length,
     addedAt: 0,
   };
 }

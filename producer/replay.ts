@@ -1,5 +1,6 @@
-import { open } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import { readJournalHeads, readJournalLineAt } from "../shared/journal-reader.ts";
+import type { ImageRecord } from "../shared/result.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { Settled } from "./settled.ts";
 
@@ -40,4 +41,15 @@ export async function replayJournal(
     await file.close();
   }
   return { settled, ...end };
+}
+
+/** The images that a prompt to be done again has from earlier rounds; undefined where it has none. */
+export async function earlierImages(
+  settled: Settled,
+  journalFile: FileHandle,
+  index: number,
+): Promise<ImageRecord[] | undefined> {
+  const place = settled.redo.get(index);
+  if (!place) return undefined;
+  return (await readJournalLineAt(journalFile, place.offset, place.length)).images;
 }

@@ -41,9 +41,15 @@ export class RowHashes implements AsyncDisposable {
   /** Writes what was added. Must resolve before a job of these rows is sent. */
   async flush(): Promise<void> {
     if (this.#pending.length === 0) return;
-    const bytes = Buffer.concat(this.#pending);
-    this.#pending = [];
-    await this.#file.appendFile(bytes);
+    const written = (this.#count - this.#pending.length) * hashBytes;
+    try {
+      await this.#file.appendFile(Buffer.concat(this.#pending));
+      this.#pending = [];
+    } catch (error) {
+      // What was written in part is written anew the next time.
+      await this.#file.truncate(written);
+      throw error;
+    }
   }
 
   /**

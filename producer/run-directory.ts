@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../shared/caught.ts";
 import {
   newRunId,
@@ -71,9 +72,14 @@ export async function writeRunFile(directory: string, run: RunFile): Promise<voi
 export async function openRunFile(
   directory: string,
   settings: RunSettings,
-): Promise<{ run: RunFile; isNew: boolean }> {
+): Promise<{ run: RunFile; isNew: boolean; isChanged: boolean }> {
   const present = await readRunFile(directory);
-  if (present) return { run: resumedRun(present, settings, directory), isNew: false };
+  if (present) {
+    const run = resumedRun(present, settings, directory);
+    const isChanged = !isDeepStrictEqual(run, present);
+    if (isChanged) run.revision += 1;
+    return { run, isNew: false, isChanged };
+  }
   const { seed = randomInt(2 ** 31 - 1), ...asked } = settings;
   const run: RunFile = {
     v: RUN_FILE_VERSION,
@@ -83,12 +89,13 @@ export async function openRunFile(
     ...asked,
     seed,
     round: 0,
+    revision: 0,
     retryKinds: null,
     summary: null,
     outputsAt: null,
     dataset: { ...(await datasetStat(settings.source.path)), rows: null },
   };
-  return { run, isNew: true };
+  return { run, isNew: true, isChanged: true };
 }
 
 /** Removes images that a crash left half written. Only for the holder of the run's lock, while no worker writes. */

@@ -1,23 +1,19 @@
 import { hostname } from "node:os";
-import type { FileHandle } from "node:fs/promises";
-import { asError, messageOf } from "../shared/caught.ts";
+import { asError, isDiskTrouble } from "../shared/caught.ts";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
-import type { Log } from "../shared/log.ts";
 import type { Registration } from "../shared/registration.ts";
 import { repeat } from "../shared/repeat.ts";
-import type { RunFile } from "../shared/run-file.ts";
 import { maxWindowBytes, windowSize } from "./capacity.ts";
 import { Collector } from "./collector.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import { Feeder } from "./feeder.ts";
-import type { Journal } from "./journal.ts";
-import type { LaneClient } from "./lane-client.ts";
+import type { EngineEnd, EngineParts } from "./engine-parts.ts";
+import { insist } from "./insist.ts";
 import { LaneWatch } from "./lane-watch.ts";
 import { settleLeftovers } from "./leftovers.ts";
 import { reconcile } from "./reconciler.ts";
-import type { RowHashes } from "./row-hashes.ts";
-import type { Settled } from "./settled.ts";
+import { RunLostError } from "./run-lock.ts";
 import { FailureWatch, type StopReason } from "./stop.ts";
 import { Window, type InFlight } from "./window.ts";
 import { withdraw } from "./withdraw.ts";
@@ -27,40 +23,6 @@ const watchMs = 500;
 const reconcileMs = 5_000;
 /** How long one wait for results lasts. */
 const blockMs = 500;
-const retryMs = 500;
-
-/** What an engine runs on. */
-export interface EngineParts {
-  run: RunFile;
-  location: string;
-  lane: LaneClient;
-  /** No other producer and no other worker uses this Redis. */
-  privateRedis: boolean;
-  journal: Journal;
-  journalFile: FileHandle;
-  settled: Settled;
-  hashes: RowHashes;
-  passThrough: boolean;
-  windowCeiling: number | undefined;
-  maxFailures: number | undefined;
-  giveUpAfterMs: number;
-  /** How long calls in flight may go on once the run stops. */
-  graceMs: number;
-  log: Log;
-  /** Told of everything that went wrong in Redis: it is tried again. */
-  onError(error: Error): void;
-  /** Called once the run is registered, before anything is fed: the moment for workers of one's own. */
-  onOpened(): Promise<void>;
-  onSettled(lines: readonly JournalLine[]): void;
-}
-
-/** What an engine's run ended with. */
-export interface EngineEnd {
-  stop: StopReason | undefined;
-  /** Rows of the run, where the dataset's end (`ended`) or its limit was reached. */
-  rows: number | undefined;
-  ended: boolean;
-}
 
 /** One life of a producer: registers the run, feeds, collects and reconciles until everything is settled or it stops. */
 export class RunEngine {
@@ -72,6 +34,7 @@ export class RunEngine {
   readonly #done = new AbortController();
   readonly #stopping = new AbortController();
   #stop: StopReason | undefined;
+  #lost: RunLostError | undefined;
   #changed = Promise.withResolvers<void>();
 
   constructor(parts: EngineParts) {
@@ -86,6 +49,7 @@ export class RunEngine {
       journal,
       settled,
       window: this.window,
+      log: parts.log,
       onSettled: (lines) => this.#onSettled(lines),
     });
   }
@@ -115,6 +79,7 @@ export class RunEngine {
     try {
       const fed = await this.#feed();
       if (fed) await this.#emptied();
+      if (this.#lost) throw this.#lost;
       if (this.#stop) await this.#withdraw();
       return { stop: this.#stop, rows: fed?.rows, ended: fed?.ended ?? false };
     } finally {
@@ -130,8 +95,8 @@ export class RunEngine {
    * was stopped before Redis could be reached.
    */
   async #open(): Promise<boolean> {
-    const { run, lane, settled, privateRedis } = this.#parts;
-    const isOpen = await this.#insist(async () => {
+    const { run, lane, settled, privateRedis, journalFile } = this.#parts;
+    const isOpen = await this.#insistOnQueue(async () => {
       const { pause } = await lane.state();
       if (pause && pause.kind !== "person") await lane.unpause();
       await settleLeftovers({
@@ -140,6 +105,7 @@ export class RunEngine {
         settled,
         window: this.window,
         collector: this.#collector,
+        journalFile,
       });
       // Jobs of a crashed life hold locks of a worker that is no more; the journal knows better than they.
       if (privateRedis) await lane.clear();
@@ -153,11 +119,12 @@ export class RunEngine {
 
   async #register(state: Registration["state"], reason?: string): Promise<void> {
     const { run, location, lane } = this.#parts;
-    const { id, round } = run;
+    const { id, round, revision } = run;
     await lane.register({
       v: 1,
       run: id,
       round,
+      revision,
       location,
       host: hostname(),
       state,
@@ -179,12 +146,14 @@ export class RunEngine {
       passThrough,
       room: () => this.#room(),
       send: (prompts) => this.#send(prompts),
+      writing: (write) => this.#writing(write),
       onRejected: (lines) => this.#onSettled(lines),
       stopping: this.#stopping.signal,
     });
     try {
       return await feeder.run();
     } catch (error) {
+      if (error instanceof RunLostError) this.#onError(error);
       if (this.#stop) return undefined;
       throw error;
     }
@@ -207,42 +176,52 @@ export class RunEngine {
   }
 
   async #send(prompts: readonly InFlight[]): Promise<void> {
-    if (!(await this.#insist(() => this.#parts.lane.add(prompts)))) return;
+    if (!(await this.#insistOnQueue(() => this.#parts.lane.add(prompts)))) return;
     for (const prompt of prompts) prompt.addedAt = Date.now();
   }
 
-  /** Does something in Redis until it works (true) or the run stops: a queue that is away or full burns nothing. */
-  async #insist(work: () => Promise<void>): Promise<boolean> {
-    for (;;) {
-      try {
-        await work();
-        this.#watch.answered();
-        return true;
-      } catch (error) {
-        this.#onError(asError(error));
-        if (this.#stop) return false;
-        if (messageOf(error).startsWith("OOM ")) await this.#giveRoom();
-        await new Promise((resolve) => setTimeout(resolve, retryMs));
-      }
-    }
+  /** Does something in Redis until it works (true) or the run stops. */
+  async #insistOnQueue(work: () => Promise<void>): Promise<boolean> {
+    const isDone = await insist(work, {
+      stopping: this.#stopping.signal,
+      mayPass: (error) => !(error instanceof RunLostError) && !isDiskTrouble(error),
+      onFailure: async (error) => {
+        this.#onError(error);
+        if (error.message.startsWith("OOM ")) await this.#giveRoom();
+      },
+    });
+    if (isDone) this.#watch.answered();
+    return isDone;
   }
 
   /** Redis is full: takes waiting jobs of this run out of it; reconciling brings them back. */
   async #giveRoom(): Promise<void> {
     const sent = [...this.window.values()].filter(({ addedAt }) => addedAt > 0);
-    for (const prompt of sent.slice(Math.ceil(sent.length / 2)))
-      await this.#parts.lane.remove(prompt);
+    try {
+      for (const prompt of sent.slice(Math.ceil(sent.length / 2))) {
+        await this.#parts.lane.remove(prompt);
+      }
+    } catch (error) {
+      this.#onError(asError(error));
+    }
+  }
+
+  /** Writes to the run directory until it works; rejects when the run stops. */
+  async #writing(write: () => Promise<void>): Promise<void> {
+    const isDone = await insist(write, {
+      stopping: this.#stopping.signal,
+      mayPass: isDiskTrouble,
+      onFailure: (error) => this.#onDiskTrouble(error),
+    });
+    if (!isDone) this.#stopping.signal.throwIfAborted();
+    this.#watch.written();
   }
 
   async #collect(): Promise<void> {
-    try {
+    await this.#writing(async () => {
       await this.#collector.collect(blockMs);
-      this.#watch.collected();
-    } catch (error) {
-      const stop = this.#watch.notCollected(asError(error));
-      if (stop) this.stop(stop);
-      throw error;
-    }
+    });
+    this.#watch.answered();
   }
 
   async #reconcile(): Promise<void> {
@@ -275,7 +254,18 @@ export class RunEngine {
     this.#wake();
   }
 
+  #onDiskTrouble(error: Error): void {
+    this.#parts.onError(error);
+    const stop = this.#watch.notWritten(error);
+    if (stop) this.stop(stop);
+  }
+
   #onError(error: Error): void {
+    if (error instanceof RunLostError) {
+      this.#lost = error;
+      this.stop({ state: "stopped", text: error.message });
+      return;
+    }
     this.#parts.onError(error);
     const stop = this.#watch.missed(error);
     if (stop) this.stop(stop);
@@ -304,9 +294,12 @@ export class RunEngine {
   async #leave(): Promise<void> {
     const { lane, run } = this.#parts;
     try {
-      await this.#collector.drain();
-      // What is left in Redis after a stop is settled by the next life of the run.
-      if (this.window.size === 0) await lane.unregister(run.id);
+      // A lost run is another producer's now: nothing of it may be touched.
+      if (!this.#lost) {
+        await this.#collector.drain();
+        // What is left in Redis after a stop is settled by the next life of the run.
+        if (this.window.size === 0) await lane.unregister(run.id);
+      }
     } catch (error) {
       this.#onError(asError(error));
     }

@@ -6,12 +6,15 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { hasCode } from "../shared/caught.ts";
+import { hostIdentity } from "../shared/host-identity.ts";
 import { repeat } from "../shared/repeat.ts";
 import { stateFolder } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
 
 const LockFile = z.object({
   host: z.string(),
+  /** Names the table of processes that `pid` is in. */
+  machine: z.string(),
   pid: z.int(),
   /** The process' start time as the system counts it, to tell it from a later process of the same id. */
   started: z.string().nullable(),
@@ -22,13 +25,16 @@ type LockFile = z.infer<typeof LockFile>;
 
 /** A living holder elsewhere touches its lock this often. */
 const touchMs = 3_000;
-/** A holder on another host is dead after this long without a touch. */
+/** A holder on another machine is dead after this long without a touch. */
 const foreignTimeoutMs = 15_000;
+
+/** Another producer has taken the run over: this one must not write any more. */
+export class RunLostError extends UsageError {}
 
 /** The right to write a run's journal. */
 export interface RunLock extends AsyncDisposable {
   readonly epoch: number;
-  /** @throws Error where another producer has taken the run over */
+  /** @throws RunLostError where another producer has taken the run over */
   check(): Promise<void>;
 }
 
@@ -42,6 +48,7 @@ export async function acquireRunLock(directory: string): Promise<RunLock> {
     const holder = await readLock(path);
     const mine: LockFile = {
       host: hostname(),
+      machine: hostIdentity(),
       pid: process.pid,
       started: startTime(process.pid),
       epoch: (holder?.epoch ?? 0) + 1,
@@ -103,7 +110,7 @@ async function replaceDead(path: string, dead: LockFile, mine: LockFile): Promis
 }
 
 async function isAlive(path: string, holder: LockFile): Promise<boolean> {
-  if (holder.host === hostname()) {
+  if (holder.machine === hostIdentity()) {
     try {
       process.kill(holder.pid, 0);
     } catch (error) {
@@ -111,7 +118,7 @@ async function isAlive(path: string, holder: LockFile): Promise<boolean> {
     }
     return holder.started === null || startTime(holder.pid) === holder.started;
   }
-  // The other host's clock may differ from ours: watch whether the time of the file moves, not how old it is.
+  // The other machine's clock may differ from ours: watch whether the time of the file moves, not how old it is.
   const before = await touchedAt(path);
   const end = Date.now() + foreignTimeoutMs;
   while (Date.now() < end) {
@@ -138,20 +145,20 @@ function startTime(pid: number): string | null {
 
 function held(path: string, mine: LockFile): RunLock {
   const released = new AbortController();
-  const touching = repeat(
-    touchMs,
-    released.signal,
-    () => utimes(path, new Date(), new Date()),
-    () => undefined,
-  );
   const check = async () => {
     const current = await readLock(path);
     if (current?.token === mine.token) return;
     const taker = current
       ? `process ${current.pid} on ${current.host}`
       : "somebody who removed the lock";
-    throw new Error(`this producer lost its run to ${taker}: nothing more is written`);
+    throw new RunLostError(`this producer lost its run to ${taker}: it writes nothing more`);
   };
+  const touch = async () => {
+    await check();
+    await utimes(path, new Date(), new Date());
+  };
+  // A lost lock is noticed by who writes next; a lock that cannot be touched now may be later.
+  const touching = repeat(touchMs, released.signal, touch, () => undefined);
   return {
     epoch: mine.epoch,
     check,

@@ -1,5 +1,5 @@
 import type { RunFile, RunState, RunSummary } from "../shared/run-file.ts";
-import type { EngineEnd } from "./run-engine.ts";
+import type { EngineEnd } from "./engine-parts.ts";
 import type { Settled } from "./settled.ts";
 
 /** What a run came to, from the sums of its journal. Seconds add up over its lives. */

@@ -6,7 +6,7 @@ export interface InFlight {
   id: string;
   row: JournalRow;
   job: PromptJob;
-  /** Bytes of prompt and parameters, for the window. */
+  /** About what it takes in memory and in Redis. */
   bytes: number;
   /** When it was last added, in milliseconds by `Date.now`. */
   addedAt: number;

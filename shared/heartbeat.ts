@@ -10,6 +10,8 @@ export const Heartbeat = z.object({
   v: z.literal(1),
   worker: z.string(),
   host: z.string(),
+  /** Names the table of processes that `pid` is in (`hostIdentity`). */
+  machine: z.string(),
   pid: z.int(),
   version: z.string(),
   concurrency: z.int(),

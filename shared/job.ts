@@ -25,8 +25,6 @@ const base = {
   mayExist: z.literal(true).optional(),
   /** What earlier attempts of this job came to. */
   soFar: CallOutcome.optional(),
-  /** Deaths of workers while this job ran alone. */
-  loneDeaths: z.int().optional(),
 };
 
 /** A prompt job: makes all images of one prompt, itself or through sub-jobs. */

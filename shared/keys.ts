@@ -15,6 +15,8 @@ export interface LaneKeys {
   workers: string;
   /** String with a time to live: a worker's last heartbeat. */
   heartbeat(worker: string): string;
+  /** String with a time to live: the run has a living producer. */
+  producer(run: string): string;
   /** Stream of a run's results. */
   results(run: string): string;
 }
@@ -28,6 +30,7 @@ export function laneKeys(prefix: string, lane: string): LaneKeys {
     hold: `${base}:hold`,
     workers: `${base}:workers`,
     heartbeat: (worker) => `${base}:worker:${worker}`,
+    producer: (run) => `${base}:producer:${run}`,
     results: (run) => `${base}:results:${run}`,
   };
 }

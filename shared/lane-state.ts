@@ -3,6 +3,7 @@ import { FailureKind } from "./failure.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { LaneKeys } from "./keys.ts";
 import type { RedisClient } from "./redis.ts";
+import { parseJson } from "./parse-json.ts";
 import { Registration } from "./registration.ts";
 
 /** Why a lane is paused. */
@@ -47,8 +48,8 @@ export async function readLaneState(redis: RedisClient, keys: LaneKeys): Promise
     holdMs: Math.max(0, holdMs),
     runs: new Map(
       Object.entries(runs).flatMap(([run, text]) => {
-        const registration = Registration.safeParse(JSON.parse(text));
-        return registration.success ? [[run, registration.data] as const] : [];
+        const registration = parseJson(Registration, text);
+        return registration ? [[run, registration] as const] : [];
       }),
     ),
   };
@@ -88,7 +89,6 @@ export async function readHeartbeats(redis: RedisClient, keys: LaneKeys): Promis
   const dead = ids.filter((_, i) => texts[i] === null);
   if (dead.length > 0) await redis.srem(keys.workers, ...dead);
   return texts.flatMap((text) => {
-    const heartbeat = text === null ? undefined : Heartbeat.safeParse(JSON.parse(text));
-    return heartbeat?.success ? [heartbeat.data] : [];
+    return text === null ? [] : (parseJson(Heartbeat, text) ?? []);
   });
 }

@@ -5,6 +5,8 @@ export const Registration = z.object({
   v: z.literal(1),
   run: z.string(),
   round: z.int().min(0),
+  /** That of `run.json`: a worker that knows another one reads the file again. */
+  revision: z.int().min(0),
   /** Where the run directory is: an absolute path. */
   location: z.string(),
   /** The producer's host, for messages. */

@@ -76,6 +76,8 @@ export const RunFile = z.object({
   timeoutMs: z.int().min(1),
   durable: z.boolean(),
   round: z.int().min(0),
+  /** Counts the times that the run was resumed with other settings. */
+  revision: z.int().min(0),
   /** Kinds of failure that this round settles again; null in round 0. */
   retryKinds: z.array(z.string()).nullable(),
   summary: RunSummary.nullable(),

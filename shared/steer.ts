@@ -11,7 +11,7 @@ export interface RegisteredRun {
 
 /** All lanes that producers have opened on this Redis. */
 export async function listLanes(redis: RedisClient, prefix: string): Promise<string[]> {
-  return (await redis.hkeys(lanesKey(prefix))).toSorted();
+  return Object.keys(await redis.hgetall(lanesKey(prefix))).toSorted();
 }
 
 /** The run's registration, in whichever lane it is; undefined where no producer has it open or stopped it early. */

@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { defaultPrefix, lanesKey } from "../shared/keys.ts";
 import { LaneCard } from "../shared/lane-card.ts";
 import { silentLog, type Log } from "../shared/log.ts";
+import { parseJson } from "../shared/parse-json.ts";
 import { profileIdentity, type Profile } from "../shared/profile.ts";
 import { connectRedis, limitErrors, type RedisClient } from "../shared/redis.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
@@ -60,18 +61,27 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
   const services = new Map<string, LaneService>();
   const lanesServed = () =>
     discover({ ...options, prefix, log, id, redis, services, onError, profiles, concurrency });
-  await lanesServed();
   const closing = new AbortController();
+  const disconnect = () => {
+    stopListening();
+    redis.disconnect();
+  };
+  try {
+    await lanesServed();
+  } catch (error) {
+    disconnect();
+    throw error;
+  }
   const discovery = repeat(discoveryMs, closing.signal, lanesServed, onError);
 
   const end = async (graceMs: number): Promise<number> => {
     closing.abort();
-    await discovery;
     const abandoned = await Promise.all(
       Array.from(services.values(), (service) => service.close(graceMs)),
     );
-    stopListening();
-    redis.disconnect();
+    // Only now: what discovery still asks of a Redis that is away ends with the connection.
+    disconnect();
+    await discovery;
     return abandoned.reduce((sum, calls) => sum + calls, 0);
   };
   let ended: Promise<number> | undefined;
@@ -109,9 +119,8 @@ async function discover(worker: Discovery): Promise<void> {
   for (const [lane, text] of Object.entries(lanes)) {
     if (services.has(lane)) continue;
     if (worker.lanes && !worker.lanes.some((name) => lane.includes(name))) continue;
-    const card = LaneCard.safeParse(JSON.parse(text));
-    const profile =
-      card.success && worker.profiles.find((candidate) => isSame(candidate, card.data));
+    const card = parseJson(LaneCard, text);
+    const profile = card && worker.profiles.find((candidate) => isSame(candidate, card));
     if (!profile) continue;
     const service = new LaneService({
       worker: worker.id,
@@ -126,7 +135,14 @@ async function discover(worker: Discovery): Promise<void> {
       log: worker.log,
     });
     services.set(lane, service);
-    await service.start(worker.onError);
+    try {
+      await service.start(worker.onError);
+    } catch (error) {
+      // Tried again at the next look.
+      services.delete(lane);
+      await service.close(0);
+      throw error;
+    }
   }
 }
 

@@ -18,6 +18,7 @@ export class Gate {
   readonly #storageTrouble = new Map<string, string>();
   #runs: LaneState["runs"] = new Map();
   #heldUntil = 0;
+  #ownHoldUntil = 0;
   #pause: LanePause | undefined;
   #closed: string | undefined;
 
@@ -30,8 +31,7 @@ export class Gate {
   update(state: LaneState): void {
     this.#runs = state.runs;
     this.#pause = state.pause;
-    this.#heldUntil =
-      state.holdMs > 0 ? Math.max(this.#heldUntil, this.#now() + state.holdMs) : this.#heldUntil;
+    this.#heldUntil = this.#now() + state.holdMs;
     this.wake();
   }
 
@@ -41,7 +41,13 @@ export class Gate {
 
   /** Lets nothing start for `ms` in this worker; the lane's other workers learn it through Redis. */
   hold(ms: number): void {
+    this.#ownHoldUntil = Math.max(this.#ownHoldUntil, this.#now() + ms);
+  }
+
+  /** Redis knows the holds of this worker now: from here on it alone says when the lane may go on. */
+  holdIsShared(ms: number): void {
     this.#heldUntil = Math.max(this.#heldUntil, this.#now() + ms);
+    this.#ownHoldUntil = 0;
   }
 
   pauseLane(pause: LanePause): void {
@@ -55,11 +61,15 @@ export class Gate {
     this.wake();
   }
 
-  /** Calls of the run wait while its images cannot be stored; undefined: they can again. */
-  storageTrouble(run: string, trouble: string | undefined): void {
+  /**
+   * Calls of the run wait while its images cannot be stored; undefined: they can again. True where that was not known.
+   */
+  storageTrouble(run: string, trouble: string | undefined): boolean {
+    const wasTroubled = this.#storageTrouble.has(run);
     if (trouble === undefined) this.#storageTrouble.delete(run);
     else this.#storageTrouble.set(run, trouble);
     this.wake();
+    return wasTroubled !== (trouble !== undefined);
   }
 
   /** Why calls wait, for the heartbeat. */
@@ -68,7 +78,7 @@ export class Gate {
     const [trouble] = this.#storageTrouble.values();
     if (trouble !== undefined) return `storage: ${trouble}`;
     if (this.health.away) return "provider away";
-    return this.#heldUntil > this.#now() ? "rate limit" : undefined;
+    return this.#holdMs > 0 ? "rate limit" : undefined;
   }
 
   /**
@@ -92,6 +102,10 @@ export class Gate {
     for (const waiter of Array.from(this.#waiters)) waiter();
   }
 
+  get #holdMs(): number {
+    return Math.max(this.#heldUntil, this.#ownHoldUntil) - this.#now();
+  }
+
   #verdict(run: string): Verdict {
     if (this.#closed !== undefined) throw new HandBack(this.#closed);
     if (this.#pause) throw new HandBack(`lane paused: ${this.#pause.reason}`);
@@ -100,7 +114,7 @@ export class Gate {
     if (state === "paused") throw new HandBack("run paused", pausedRunDelayMs);
     const trouble = this.#storageTrouble.get(run);
     if (trouble !== undefined) return { go: false, waitMs: Infinity };
-    const waitMs = Math.max(this.#heldUntil - this.#now(), this.health.waitMs);
+    const waitMs = Math.max(this.#holdMs, this.health.waitMs);
     return waitMs > 0 ? { go: false, waitMs } : { go: true };
   }
 

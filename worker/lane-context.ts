@@ -13,9 +13,10 @@ export interface LaneContext {
   log: Log;
   gate: Gate;
   runs: RunContexts;
-  registration(run: string): Registration | undefined;
+  /** The run as the lane knows it, asked of Redis where it is not known yet. */
+  findRegistration(run: string): Promise<Registration | undefined>;
   queue: Queue;
-  /** Ids of jobs whose calls are in flight here, from the call's start until its result is safe. */
+  /** Ids of jobs that have a call in flight here, or had one whose result is not safe yet. */
   calls: Set<string>;
   /** Aborted when the grace time is over: calls in flight are given up. */
   abandoned: AbortSignal;

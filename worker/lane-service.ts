@@ -1,8 +1,7 @@
-import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker, type Queue } from "bullmq";
 import type { ProviderError } from "../shared/failure.ts";
-import { heartbeatIntervalMs, heartbeatTtlMs, type Heartbeat } from "../shared/heartbeat.ts";
+import { heartbeatIntervalMs } from "../shared/heartbeat.ts";
 import { laneKeys, type LaneKeys } from "../shared/keys.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
 import { holdLane, pauseLane, readHeartbeats, readLaneState } from "../shared/lane-state.ts";
@@ -12,11 +11,11 @@ import type { Registration } from "../shared/registration.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import type { PromptResult } from "../shared/result.ts";
 import { repeat } from "../shared/repeat.ts";
-import { version } from "../shared/version.ts";
 import { Gate } from "./gate.ts";
+import { Heart } from "./heart.ts";
 import { RetryLater } from "./job-moves.ts";
 import type { LaneContext } from "./lane-context.ts";
-import { livingCallsEnded, names } from "./living-calls.ts";
+import { livingCallsEnded } from "./living-calls.ts";
 import { processJob } from "./process-job.ts";
 import { RunContexts, type ModelFactory } from "./run-contexts.ts";
 
@@ -26,6 +25,8 @@ const pollMs = 400;
 const lockMs = 15_000;
 /** How often workers look for such jobs. */
 const stalledCheckMs = 5_000;
+/** How long closing waits for Redis: BullMQ's own close never ends while it is away. */
+const closeLimitMs = 2_000;
 
 /** What a lane service needs. */
 export interface LaneServiceOptions {
@@ -54,12 +55,12 @@ export class LaneService implements LaneContext {
   readonly #options: LaneServiceOptions;
   readonly #keys: LaneKeys;
   readonly #bull: Worker;
+  readonly #heart: Heart;
   readonly #abandon = new AbortController();
   readonly #background = new AbortController();
   #registrations: ReadonlyMap<string, Registration> = new Map();
   #fit = true;
   #connectedAt = -Infinity;
-  #heartbeats: { at: number; list: Promise<Heartbeat[]> } | undefined;
   #loops: Promise<void>[] = [];
 
   constructor(options: LaneServiceOptions) {
@@ -68,6 +69,7 @@ export class LaneService implements LaneContext {
     this.log = options.log;
     this.#keys = laneKeys(options.prefix, options.lane);
     this.runs = new RunContexts(options);
+    this.#heart = new Heart(options.redis, this.#keys, options.worker, options.concurrency);
     this.queue = openLaneQueue(options.lane, this.#keys, options.redis);
     this.#bull = new Worker(options.lane, (job, token) => processJob(job, token!, this), {
       connection: options.redis,
@@ -95,10 +97,11 @@ export class LaneService implements LaneContext {
     return this.#fit;
   }
 
-  /** Learns the lane's state, beats once and starts taking jobs. */
+  /** Learns the lane's state, beats once and starts taking jobs. Close it where it rejects. */
   async start(onError: (error: Error) => void): Promise<void> {
     this.#noteConnection();
     this.#bull.on("error", onError);
+    this.#bull.on("failed", (job, error) => this.#onFailed(job?.id, error));
     this.queue.on("error", onError);
     this.#options.redis.on("ready", this.#reconnected);
     await this.#poll();
@@ -113,37 +116,44 @@ export class LaneService implements LaneContext {
 
   /**
    * Stops taking jobs, hands unsent ones back and waits for the calls in flight; after `graceMs` they are given up.
-   * Returns how many were.
+   * Returns how many were. Takes little longer than that even while Redis is away.
    */
   async close(graceMs: number): Promise<number> {
     this.gate.close("the worker closes");
     const closing = this.#bull.close();
-    const late = delay(graceMs, "late", { signal: this.#background.signal, ref: false }).catch(
-      () => "closed",
-    );
     let abandonedCalls = 0;
-    if ((await Promise.race([closing, late])) === "late") {
+    if (!(await isDoneWithin(graceMs, closing))) {
       abandonedCalls = this.calls.size;
       this.#abandon.abort(new Error("the grace time is over"));
-      await Promise.race([closing, delay(2_000)]);
-      await this.#bull.close(true);
+      await isDoneWithin(closeLimitMs, closing);
     }
     this.#background.abort();
-    await Promise.all(this.#loops);
     this.#options.redis.off("ready", this.#reconnected);
-    await this.#forget();
-    await this.queue.close();
-    await this.runs.close();
+    await isDoneWithin(closeLimitMs, this.#letGo());
     return abandonedCalls;
   }
 
-  registration(run: string): Registration | undefined {
+  async #letGo(): Promise<void> {
+    await Promise.all([...this.#loops, this.runs.close()]);
+    await this.#heart.stop();
+    await this.queue.close();
+  }
+
+  /** A job whose attempt failed is tried again; one that could not even be begun needs somebody to look. */
+  #onFailed(job: string | undefined, error: Error): void {
+    if (error instanceof RetryLater) this.log.debug({ job }, `tried again: ${error.message}`);
+    else this.log.warn({ job, error }, "a job could not be worked on, it is tried again");
+  }
+
+  async findRegistration(run: string): Promise<Registration | undefined> {
+    if (!this.#registrations.has(run)) await this.#poll();
     return this.#registrations.get(run);
   }
 
   async hold(ms: number, reason: string): Promise<void> {
     this.gate.hold(ms);
     await holdLane(this.#options.redis, this.#keys, ms, reason);
+    this.gate.holdIsShared(ms);
   }
 
   async leave(failure: ProviderError): Promise<void> {
@@ -187,16 +197,17 @@ export class LaneService implements LaneContext {
   }
 
   storageTrouble(run: string, trouble: string | undefined): void {
-    this.gate.storageTrouble(run, trouble);
-    if (trouble === undefined) this.log.info({ run }, "images can be stored again");
-    else this.log.error({ run }, `cannot store an image, its run waits here: ${trouble}`);
+    const isNews = this.gate.storageTrouble(run, trouble);
+    if (!isNews) return;
+    if (trouble === undefined) this.log.info({ run }, "storage works again");
+    else this.log.error({ run }, `storage is in trouble, the run waits here: ${trouble}`);
   }
 
   async livingCallsEnded(jobId: string): Promise<void> {
     const sources = {
       own: this.calls,
       worker: this.worker,
-      heartbeats: () => this.#recentHeartbeats(),
+      heartbeats: () => this.#heart.living(),
       connectedAt: () => this.#connectedAt,
     };
     await livingCallsEnded(jobId, sources, this.abandoned);
@@ -227,6 +238,7 @@ export class LaneService implements LaneContext {
     const pause = { kind, reason: message };
     this.gate.pauseLane(pause);
     this.log.error(pause, "the lane is paused");
+    await this.#bull.pause(true);
     await pauseLane(this.#options.redis, this.#keys, pause);
   }
 
@@ -234,48 +246,34 @@ export class LaneService implements LaneContext {
     const state = await readLaneState(this.#options.redis, this.#keys);
     this.#registrations = state.runs;
     this.gate.update(state);
-    await this.runs.retain(state.runs, (run) => names(this.calls, run));
+    // Letting a model go must not keep pauses from being seen.
+    this.runs
+      .retain(state.runs)
+      .catch((error: unknown) => this.log.warn({ error }, "a model could not be unloaded"));
     const rests = state.pause !== undefined || !this.#fit;
     if (rests && !this.#bull.isPaused()) await this.#bull.pause(true);
     if (!rests && this.#bull.isPaused()) await this.#bull.resume();
   }
 
   async #beat(): Promise<void> {
-    const { redis, concurrency } = this.#options;
     const waiting = this.gate.waitingFor;
-    const heartbeat: Heartbeat = {
-      v: 1,
-      worker: this.worker,
-      host: hostname(),
-      pid: process.pid,
-      version,
-      concurrency,
+    await this.#heart.beat({
       fit: this.#fit,
       calls: [...this.calls],
-      rssBytes: process.memoryUsage.rss(),
       ...(waiting !== undefined && { waiting }),
-    };
-    await redis.set(
-      this.#keys.heartbeat(this.worker),
-      JSON.stringify(heartbeat),
-      "PX",
-      heartbeatTtlMs,
-    );
-    await redis.sadd(this.#keys.workers, this.worker);
+    });
   }
+}
 
-  async #forget(): Promise<void> {
-    const { redis } = this.#options;
-    if (redis.status !== "ready") return;
-    await redis.del(this.#keys.heartbeat(this.worker));
-    await redis.srem(this.#keys.workers, this.worker);
-  }
-
-  #recentHeartbeats(): Promise<Heartbeat[]> {
-    const now = Date.now();
-    if (!this.#heartbeats || now - this.#heartbeats.at > pollMs) {
-      this.#heartbeats = { at: now, list: readHeartbeats(this.#options.redis, this.#keys) };
-    }
-    return this.#heartbeats.list;
-  }
+/** Whether something ends within the time; it is not waited for any longer. */
+async function isDoneWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
+  const ended = new AbortController();
+  const done = work.then(
+    () => true,
+    () => true,
+  );
+  const late = delay(ms, false, { signal: ended.signal }).catch(() => true);
+  const isDone = await Promise.race([done, late]);
+  ended.abort();
+  return isDone;
 }

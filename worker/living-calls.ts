@@ -1,7 +1,7 @@
-import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { hasCode } from "../shared/caught.ts";
 import { heartbeatIntervalMs, type Heartbeat } from "../shared/heartbeat.ts";
+import { hostIdentity } from "../shared/host-identity.ts";
 
 /** How often a waiting job looks whether the call of the living worker has ended. */
 const lookAgainMs = 500;
@@ -12,9 +12,9 @@ export function names(calls: Iterable<string>, jobId: string): boolean {
   return false;
 }
 
-/** False for a worker of this host whose process is gone, though its last heartbeat still counts. */
-function isAlive({ host, pid }: Heartbeat): boolean {
-  if (host !== hostname()) return true;
+/** False for a worker of this machine whose process is gone, though its last heartbeat still counts. */
+function isAlive({ machine, pid }: Heartbeat): boolean {
+  if (machine !== hostIdentity()) return true;
   try {
     process.kill(pid, 0);
     return true;

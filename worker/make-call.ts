@@ -32,6 +32,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
   for (;;) {
     await lane.gate.enter(data.run);
     lane.calls.add(work.job.id!);
+    work.hasCalled = true;
     const startedAt = Date.now();
     const record = (attempt: Attempt) =>
       work.outcome.attempts.push({
@@ -133,12 +134,14 @@ async function act(
   switch (failureActions[failure.kind]) {
     case "split":
       if (generations.length > 1) {
+        const most = generations.length - 1;
         const half = Math.floor(generations.length / 2);
-        run.maxPerCall = Math.max(1, Math.min(generations.length - 1, failure.imagesLimit ?? half));
+        run.maxPerCall = Math.max(1, Math.min(run.maxPerCall, most, failure.imagesLimit ?? half));
         return { images: [], failures: [] };
       }
-      await lane.hold(failure.retryAfterMs ?? blindHoldMs, failure.message);
-      return undefined;
+      // Not even one image fits into the limit: nothing can be made until a person raises it.
+      await lane.stop(new ProviderError("quota", failure.message, failure));
+      break;
     case "hold":
       await lane.hold(failure.retryAfterMs ?? throttledBackoffMs(work), failure.message);
       return undefined;

@@ -32,17 +32,21 @@ export async function processJob(
     work = await open(job, token, lane);
     return await run(work);
   } catch (error) {
-    if (error instanceof RunCancelled) return null;
+    if (error instanceof RunCancelled) return work && isCall(work) ? work.outcome : null;
     if (work && keepsMore(work) && (error instanceof RetryLater || error instanceof HandBack)) {
       await job.updateData({ ...work.data, soFar: work.outcome });
     }
     if (error instanceof HandBack) throw await handBack(job, token, error);
+    if (lane.abandoned.aborted)
+      throw await handBack(job, token, new HandBack("the worker gave up"));
     if (!work && error instanceof ProviderError)
       throw await handBack(job, token, await refuseLane(error, lane));
     if (!work || isMove(error) || isQueueError(error)) throw error;
     return await settleBug(work, error);
   } finally {
-    lane.calls.delete(job.id!);
+    // Another run of the same job, after an outage, may have its call still in flight.
+    if (work?.hasCalled) lane.calls.delete(job.id!);
+    if (work) work.run.uses -= 1;
   }
 }
 
@@ -81,11 +85,12 @@ async function settleBug(work: AnyWork, error: unknown): Promise<CallOutcome | n
 
 async function open(job: Job, token: string, lane: LaneContext): Promise<AnyWork> {
   const data = parse(job);
-  const registration = lane.registration(data.run);
+  const registration = await lane.findRegistration(data.run);
   if (!registration)
     throw new HandBack(`run ${data.run} is not registered in this lane`, unknownDelayMs);
   refuseStale(data, registration);
   const context = await lane.runs.get(registration);
+  context.uses += 1;
   const known = { job, token, run: context, lane };
   if ("generations" in data) return { ...known, data, outcome: startOutcome(data.soFar) };
   const earlier = data.have ? { images: data.have } : {};

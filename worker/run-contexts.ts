@@ -19,6 +19,8 @@ export interface RunContext {
   card: ModelCard;
   /** Starts at the run's `maxGenerationsPerCall`; lowered when the provider says that a call asks for too many. */
   maxPerCall: number;
+  /** Jobs that work with it now: its model must not be let go under them. */
+  uses: number;
 }
 
 /** Makes the model of a run; the library's users give their own. */
@@ -66,22 +68,20 @@ export class RunContexts {
     return context;
   }
 
-  /** Forgets runs that the lane no longer lists, and lets their models go; those with calls in flight stay. */
-  async retain(
-    registrations: ReadonlyMap<string, Registration>,
-    isBusy: (run: string) => boolean,
-  ): Promise<void> {
+  /** Forgets runs that the lane no longer lists, and lets their models go; those that jobs work with stay. */
+  async retain(registrations: ReadonlyMap<string, Registration>): Promise<void> {
     const current = new Set(Array.from(registrations.values(), keyOf));
     for (const [key, opening] of this.#open) {
-      const context = current.has(key) ? undefined : await opening;
-      if (!context || isBusy(context.file.id)) continue;
+      if (current.has(key)) continue;
+      const context = await opening.catch(() => undefined);
+      if (context && context.uses > 0) continue;
       this.#open.delete(key);
-      await context.model.unload();
+      await context?.model.unload();
     }
   }
 
   async close(): Promise<void> {
-    await this.retain(new Map(), () => false);
+    await this.retain(new Map());
   }
 
   async #load(registration: Registration): Promise<RunContext> {
@@ -95,6 +95,7 @@ export class RunContexts {
       model,
       card: findModel(file.profile.kind, file.model),
       maxPerCall: file.maxGenerationsPerCall,
+      uses: 0,
     };
   }
 
@@ -127,6 +128,7 @@ export class RunContexts {
   }
 }
 
-function keyOf({ run, round }: Registration): string {
-  return `${run}-${round}`;
+/** Settings may change when a run is resumed: then its `run.json` is read again. */
+function keyOf({ run, round, revision }: Registration): string {
+  return `${run}-${round}-${revision}`;
 }

@@ -44,20 +44,15 @@ function wholeImages({ images, requestId }: ImageGeneration): GeneratedImage[] {
 }
 
 /**
- * Stores an image and gives the bytes that stand in its place. While the storage is in trouble the image is kept in
- * memory and tried again, since it has been paid for.
+ * Asks the storage until it works. While it is in trouble the run waits: an image that is kept meanwhile has been paid for.
  * @throws the reason of `lane.abandoned` when the worker gives up
  */
-async function storeOne(
-  { run, lane, data }: AnyWork,
-  file: string,
-  bytes: Uint8Array,
-): Promise<Uint8Array> {
+async function insist<T>({ lane, data }: AnyWork, work: () => Promise<T>): Promise<T> {
   for (let hasFailed = false; ; hasFailed = true) {
     try {
-      const standing = await run.storage.put(file, bytes, isWhole);
+      const value = await work();
       if (hasFailed) lane.storageTrouble(data.run, undefined);
-      return standing ?? bytes;
+      return value;
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       lane.storageTrouble(data.run, error.message);
@@ -88,9 +83,9 @@ export async function storeImages(
     images.map(async (image, i) => {
       const generation = generations[i]!;
       const file = `${imagePath(work.data.index, generation)}.${checkImage(image.bytes).extension}`;
-      const standing = await storeOne(work, file, image.bytes);
+      const standing = await insist(work, () => work.run.storage.put(file, image.bytes, isWhole));
       return {
-        ...describe(file, generation, standing),
+        ...describe(file, generation, standing ?? image.bytes),
         ...detailsOf(image),
         ...(total !== undefined && { costUsd: total / images.length }),
       };
@@ -110,13 +105,10 @@ export async function findStored(
     .map((record) => ({ ...record, ...(costUsd !== undefined && { costUsd }), recovered: true }));
 }
 
-async function findOne(
-  { run, data }: AnyWork,
-  generation: number,
-): Promise<ImageRecord | undefined> {
+async function findOne(work: AnyWork, generation: number): Promise<ImageRecord | undefined> {
   for (const extension of imageExtensions) {
-    const file = `${imagePath(data.index, generation)}.${extension}`;
-    const bytes = await run.storage.get(file);
+    const file = `${imagePath(work.data.index, generation)}.${extension}`;
+    const bytes = await insist(work, () => work.run.storage.get(file));
     if (bytes && isWhole(bytes)) return describe(file, generation, bytes);
   }
   return undefined;

@@ -10,6 +10,8 @@ export interface Work<Data> {
   data: Data;
   run: RunContext;
   lane: LaneContext;
+  /** Set once the job has a call in flight here, so that its end takes it off the list. */
+  hasCalled?: true;
   /** Grows with each call; kept in the job when it is put off. */
   outcome: CallOutcome;
 }

@@ -21,9 +21,13 @@ export interface ProducerProcess extends AsyncDisposable {
 
 /** Starts a producer in a process of its own. */
 export function startProducer(order: ProducerOrder): ProducerProcess {
-  const child: ChildProcess = spawn(process.execPath, [fileURLToPath(import.meta.url), JSON.stringify(order)], {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [fileURLToPath(import.meta.url), JSON.stringify(order)],
+    {
+      stdio: ["ignore", "ignore", "inherit"],
+    },
+  );
   const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill("SIGKILL");

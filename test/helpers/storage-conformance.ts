@@ -9,14 +9,15 @@ export interface StorageStage {
   /** A second storage of the same place, as another worker has it. */
   other: ImageStorage;
   /** Every object or file at the place, temporary ones included, by name. */
-  list(): Promise<string[]>;
+  readonly list: () => Promise<string[]>;
   /** Writes something past the storage. */
-  plant(file: string, bytes: Uint8Array): Promise<void>;
+  readonly plant: (file: string, bytes: Uint8Array) => Promise<void>;
   /** Runs `work` while the place takes no writes. */
-  whileBroken(work: () => Promise<void>): Promise<void>;
+  readonly whileBroken: (work: () => Promise<void>) => Promise<void>;
 }
 
-const fixture = (name: string) => readFileSync(new URL(`../fixtures/images/${name}`, import.meta.url));
+const fixture = (name: string) =>
+  readFileSync(new URL(`../fixtures/images/${name}`, import.meta.url));
 /** Two images that are valid and differ. */
 export const anImage: Uint8Array = fixture("noise.png");
 export const anotherImage: Uint8Array = fixture("baseline.jpg");
@@ -94,10 +95,12 @@ export function storageConformance(name: string, open: () => Promise<StorageStag
     test("trouble is a StorageError that names the place, leaves nothing behind and passes", async () => {
       const { storage, list, whileBroken } = await open();
       await whileBroken(async () => {
-        const error: unknown = await storage.put(file, anImage, isImage).catch((thrown: unknown) => thrown);
-        expect(error).toBeInstanceOf(StorageError);
-        expect((error as Error).message).toContain("00000007-0.png");
-        expect((error as Error).cause).toBeInstanceOf(Error);
+        const put = storage.put(file, anImage, isImage);
+        await expect(put).rejects.toThrow(StorageError);
+        await expect(put).rejects.toMatchObject({
+          message: expect.stringContaining("00000007-0.png"),
+          cause: expect.any(Error),
+        });
       });
       expect(await list()).toEqual([]);
       expect(await storage.put(file, anImage, isImage)).toBeUndefined();

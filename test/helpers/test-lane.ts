@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Queue } from "bullmq";
 import { vi } from "vitest";
 import { writeRunFile } from "../../producer/run-directory.ts";
-import { jobId, jobNames, jobOptions, PromptJob } from "../../shared/job.ts";
+import { jobId, jobNames, jobOptions, type PromptJob } from "../../shared/job.ts";
 import { laneKeys, lanesKey, type LaneKeys } from "../../shared/keys.ts";
 import type { LaneCard } from "../../shared/lane-card.ts";
 import { openLaneQueue } from "../../shared/lane-queue.ts";
@@ -74,7 +74,10 @@ export function promptOfIndex(index: number): string {
 }
 
 /** Opens a lane with a running run; use it with `await using`. */
-export async function openTestLane(server: TestRedis, options: TestLaneOptions = {}): Promise<TestLane> {
+export async function openTestLane(
+  server: TestRedis,
+  options: TestLaneOptions = {},
+): Promise<TestLane> {
   const stack = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "imagemill-lane-"));
   stack.defer(() => rm(directory, { recursive: true, force: true }));
@@ -108,6 +111,7 @@ export async function openTestLane(server: TestRedis, options: TestLaneOptions =
       v: 1,
       run: run.id,
       round: run.round,
+      revision: run.revision,
       location: directory,
       host: hostname(),
       state: "running",
@@ -136,7 +140,7 @@ export async function openTestLane(server: TestRedis, options: TestLaneOptions =
         v: 1,
         run: run.id,
         round: run.round,
-        index,
+          index,
         prompt: promptOfIndex(index),
         numGenerations: run.numGenerations,
         ...changes,
@@ -162,18 +166,17 @@ export async function openTestLane(server: TestRedis, options: TestLaneOptions =
       return service;
     },
     results: async (count) => {
-      const read = async () => {
-        const entries = await redis.xrange(keys.results(run.id), "-", "+");
-        return entries.map(([, fields]) => PromptResult.parse(JSON.parse(fields[1]!)));
-      };
       await until(async () => {
-        const found = (await read()).length;
+        const found = await redis.xlen(keys.results(run.id));
         if (found < count) throw new Error(`Expected ${count} results, got ${found}`);
       });
-      return (await read()).toSorted((a, b) => a.index - b.index);
+      const entries = await redis.xrange(keys.results(run.id), "-", "+");
+      const results = entries.map(([, fields]) => PromptResult.parse(JSON.parse(fields[1]!)));
+      return results.toSorted((a, b) => a.index - b.index);
     },
     heartbeats: () => readHeartbeats(redis, keys),
-    jobKeys: async () => (await redis.keys(`${keys.queuePrefix}:${lane}:*`)).filter((key) => key.includes(run.id)),
+    jobKeys: async () =>
+      (await redis.keys(`${keys.queuePrefix}:${lane}:*`)).filter((key) => key.includes(run.id)),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

@@ -38,7 +38,12 @@ export async function openTestMill(
   const folder = mkdtempSync(join(tmpdir(), "imagemill-mill-"));
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
   const simulator = stack.use(await startSimulator(behaviour));
-  const profile: Profile = { name: "test", kind: "openai", keyVariable: "KEY", baseUrl: `${simulator.url}/v1` };
+  const profile: Profile = {
+    name: "test",
+    kind: "openai",
+    keyVariable: "KEY",
+    baseUrl: `${simulator.url}/v1`,
+  };
   const target = parseRedisTarget(server.url);
   const redis = connectRedis(target, { role: "producer" });
   redis.on("error", () => {});
@@ -48,7 +53,12 @@ export async function openTestMill(
   const path = join(folder, "prompts.jsonl");
   const identity = profileIdentity(profile);
   const dataset = (count: number) =>
-    writeFileSync(path, promptRows(count).map((row) => `${JSON.stringify(row)}\n`).join(""));
+    writeFileSync(
+      path,
+      promptRows(count)
+        .map((row) => `${JSON.stringify(row)}\n`)
+        .join(""),
+    );
   dataset(prompts);
   const settings = (changes: Partial<RunSettings> = {}): RunSettings => ({
     source: { path, format: "jsonl", promptColumn: "prompt", paramFrom: {} },
@@ -89,7 +99,13 @@ export async function openTestMill(
       return run;
     },
     work: async (options = {}) => {
-      const worker = await createWorker({ redis: target, prefix, profiles: [profile], concurrency: 4, ...options });
+      const worker = await createWorker({
+        redis: target,
+        prefix,
+        profiles: [profile],
+        concurrency: 4,
+        ...options,
+      });
       stack.defer(() => worker.close(0).then(() => undefined));
       return worker;
     },

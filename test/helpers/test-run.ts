@@ -19,6 +19,7 @@ export function testRun(changes: Partial<RunFile> = {}): RunFile {
     timeoutMs: 30_000,
     durable: false,
     round: 0,
+    revision: 0,
     retryKinds: null,
     summary: null,
     outputsAt: null,

@@ -3,7 +3,18 @@ import { canaryPrompts, type WindowFacts, windowSize } from "../../producer/capa
 import type { Heartbeat } from "../../shared/heartbeat.ts";
 
 function worker(concurrency: number, fit = true): Heartbeat {
-  return { v: 1, worker: "w", host: "h", pid: 1, version: "0", concurrency, fit, calls: [], rssBytes: 1 };
+  return {
+    v: 1,
+    worker: "w",
+    host: "h",
+    machine: "m",
+    pid: 1,
+    version: "0",
+    concurrency,
+    fit,
+    calls: [],
+    rssBytes: 1,
+  };
 }
 
 function size(facts: Partial<WindowFacts>): number {

@@ -12,7 +12,12 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const streamLength = ({ redis, keys, run }: ProducerStage) => redis.xlen(keys.results(run.id));
-const indexesOf = async (stage: ProducerStage) => (await stage.journaled()).map(({ index }) => index);
+const indexesOf = async (stage: ProducerStage) =>
+  (await stage.journaled()).map(({ index }) => index);
+
+function image(generation: number): ImageRecord {
+  return { generation, file: "f", width: 1, height: 1, bytes: 1, sha256: "" };
+}
 
 describe("Collector", () => {
   test("makes results durable with their rows, then forgets them in Redis and in the window", async () => {
@@ -27,12 +32,15 @@ describe("Collector", () => {
       burned: true,
       sent: true,
     };
-    const image: ImageRecord = { generation: 0, file: "f", width: 1, height: 1, bytes: 1, sha256: "", costUsd: 0.5 };
     await stage.report(
       stage.result(4, {
         state: "succeeded",
-        images: [image],
-        attempts: [attempt, { ...attempt, outcome: "rate_limited", burned: false }, { ...attempt, outcome: "ok" }],
+        images: [{ ...image(0), costUsd: 0.5 }],
+        attempts: [
+          attempt,
+          { ...attempt, outcome: "rate_limited", burned: false },
+          { ...attempt, outcome: "ok" },
+        ],
         costUsd: 0.5,
         usage: { outputTokens: 3 },
       }),
@@ -51,7 +59,11 @@ describe("Collector", () => {
         usage: { outputTokens: 3 },
       },
     ]);
-    expect([stage.settled.has(4), stage.window.size, await streamLength(stage)]).toEqual([true, 0, 0]);
+    expect([stage.settled.has(4), stage.window.size, await streamLength(stage)]).toEqual([
+      true,
+      0,
+      0,
+    ]);
     expect(stage.batches).toEqual([[4]]);
   });
 
@@ -78,7 +90,6 @@ describe("Collector", () => {
 
   test("counts images of earlier rounds once", async () => {
     await using stage = await openProducerStage(server, { numGenerations: 2 });
-    const image = (generation: number): ImageRecord => ({ generation, file: "f", width: 1, height: 1, bytes: 1, sha256: "" });
     stage.prompt(0).job.have = [image(1)];
     await stage.report(stage.result(0, { state: "succeeded", images: [image(0), image(1)] }));
     await stage.collector.drain();
@@ -91,7 +102,10 @@ describe("Collector", () => {
     stage.prompt(0);
     await stage.report(stage.result(0));
     const lockPath = join(stage.directory, ".imagemill", "run.lock");
-    writeFileSync(lockPath, JSON.stringify({ host: "h", pid: 1, started: null, epoch: 9, token: "t" }));
+    writeFileSync(
+      lockPath,
+      JSON.stringify({ host: "h", machine: "m", pid: 1, started: null, epoch: 9, token: "t" }),
+    );
     await expect(stage.collector.collect()).rejects.toThrow("lost its run");
     expect([await streamLength(stage), stage.settled.count, stage.window.size]).toEqual([1, 0, 1]);
     expect(stage.batches).toEqual([]);
@@ -121,7 +135,9 @@ describe("Collector", () => {
       await Promise.all([stage.collector.collect(50), stage.collector.collect()]);
     }
     await reporting;
-    expect((await indexesOf(stage)).toSorted((a, b) => a - b)).toEqual(all.map(({ index }) => index));
+    expect((await indexesOf(stage)).toSorted((a, b) => a - b)).toEqual(
+      all.map(({ index }) => index),
+    );
     expect(await streamLength(stage)).toBe(0);
   });
 

@@ -1,5 +1,5 @@
 import { appendFileSync } from "node:fs";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { Journal } from "../../producer/journal.ts";
 import { replayJournal } from "../../producer/replay.ts";
@@ -70,11 +70,28 @@ type Step =
   | { do: "grow" };
 
 const steps: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("feed" as const), count: fc.integer({ min: 1, max: 4 }) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant("complete" as const), place: fc.nat(), failed: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("feed" as const),
+      count: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("complete" as const),
+      place: fc.nat(),
+      failed: fc.boolean(),
+    }),
+  },
   {
     weight: 3,
-    arbitrary: fc.record({ do: fc.constant("crash" as const), place: fc.nat(), written: fc.double({ min: 0, max: 0.999, noNaN: true }) }),
+    arbitrary: fc.record({
+      do: fc.constant("crash" as const),
+      place: fc.nat(),
+      written: fc.double({ min: 0, max: 0.999, noNaN: true }),
+    }),
   },
   { weight: 1, arbitrary: fc.constant({ do: "retry" as const }) },
   { weight: 1, arbitrary: fc.constant({ do: "grow" as const }) },
@@ -87,7 +104,10 @@ async function take(lives: Lives, step: Step): Promise<void> {
     case "complete":
       return await lives.complete(step.place, step.failed);
     case "crash": {
-      const whole = lives.window.size > 0 ? Buffer.from(`${JSON.stringify(lives.line(step.place, false))}\n`) : Buffer.alloc(0);
+      const whole =
+        lives.window.size > 0
+          ? Buffer.from(`${JSON.stringify(lives.line(step.place, false))}\n`)
+          : Buffer.alloc(0);
       await lives.die(whole.subarray(0, Math.floor(whole.length * step.written)));
       return await lives.live();
     }
@@ -118,7 +138,8 @@ test("through any interleaving of feeding, results, crashes and new rounds nothi
         expect(lives.settled.count).toBe(expected.settled.size);
       }
       // The last life goes on to the end.
-      for (lives.feed(prompts); lives.window.size > 0; lives.feed(prompts)) await lives.complete(0, false);
+      for (lives.feed(prompts); lives.window.size > 0; lives.feed(prompts))
+        await lives.complete(0, false);
       expect(lives.settled.count).toBe(prompts);
       const lines = (await collect(readJournal(file))).map(({ line }) => line);
       for (let index = 0; index < prompts; index++) {
@@ -126,7 +147,13 @@ test("through any interleaving of feeding, results, crashes and new rounds nothi
         expect(own.length).toBeGreaterThan(0);
         // A prompt is settled again only where the run asked more of it than the line before.
         for (const [i, line] of own.slice(1).entries()) {
-          expect(asksMore(own[i]!, { ...lives.run, round: line.round, numGenerations: line.numGenerations })).toBe(true);
+          expect(
+            asksMore(own[i]!, {
+              ...lives.run,
+              round: line.round,
+              numGenerations: line.numGenerations,
+            }),
+          ).toBe(true);
         }
       }
       await lives.die(Buffer.alloc(0));

@@ -34,7 +34,7 @@ describe("Journal", () => {
     expect(journal.bytes).toBe(readFileSync(path).length);
   });
 
-  test.each(["", "{", `{"v":1,"index":1`, `${JSON.stringify(journalLine({ index: 1 }))}`, "\0\0\0\n"])(
+  test.each(["", "{", `{"v":1,"index":1`, JSON.stringify(journalLine({ index: 1 })), "\0\0\0\n"])(
     "cuts a torn tail off and goes on behind the last whole line: %j",
     async (tail) => {
       const { directory, journal: path } = stateFolderPaths();
@@ -52,7 +52,7 @@ describe("Journal", () => {
     await using lock = await acquireRunLock(directory);
     await using journal = await open(path, lock);
     await journal.append([journalLine({ index: 0 })]);
-    const other = { host: "other", pid: 9, started: null, epoch: 2, token: "other" };
+    const other = { host: "other", machine: "other", pid: 9, started: null, epoch: 2, token: "other" };
     writeFileSync(join(state, "run.lock"), JSON.stringify(other));
     await expect(journal.append([journalLine({ index: 1 })])).rejects.toThrow("process 9 on other");
     expect(await linesOf(path)).toHaveLength(1);
@@ -91,7 +91,10 @@ describe("replayJournal", () => {
     const { journal } = stateFolderPaths();
     const whole = `${JSON.stringify(journalLine({ index: 3 }))}\n`;
     writeFileSync(journal, whole);
-    expect(await replayJournal(journal, run)).toMatchObject({ validBytes: Buffer.byteLength(whole), torn: false });
+    expect(await replayJournal(journal, run)).toMatchObject({
+      validBytes: Buffer.byteLength(whole),
+      torn: false,
+    });
     appendFileSync(journal, whole.slice(0, 40));
     const { settled, validBytes, torn } = await replayJournal(journal, run);
     expect([settled.has(3), validBytes, torn]).toEqual([true, Buffer.byteLength(whole), true]);
@@ -107,10 +110,17 @@ describe("replayJournal", () => {
     ];
     const texts = lines.map((line) => `${JSON.stringify(line)}\n`);
     writeFileSync(journal, texts.join(""));
-    const { settled } = await replayJournal(journal, { round: 1, numGenerations: 1, retryKinds: ["timeout"] });
+    const { settled } = await replayJournal(journal, {
+      round: 1,
+      numGenerations: 1,
+      retryKinds: ["timeout"],
+    });
     expect([0, 1, 2, 3].map((index) => settled.has(index))).toEqual([true, false, true, true]);
     expect(settled.totals.failures).toEqual({ content_policy: 1 });
-    const place = { offset: Buffer.byteLength(texts[0]!), length: Buffer.byteLength(texts[1]!) - 1 };
+    const place = {
+      offset: Buffer.byteLength(texts[0]!),
+      length: Buffer.byteLength(texts[1]!) - 1,
+    };
     expect([...settled.redo]).toEqual([[1, place]]);
   });
 

@@ -15,13 +15,19 @@ export function asksMore(line: JournalLine, { round, numGenerations, retryKinds 
 }
 
 /** States and sums by counting everything again, line by line. */
-export function recount(lines: readonly JournalLine[], asked: Asked): { totals: Totals; settled: Set<number> } {
+export function recount(
+  lines: readonly JournalLine[],
+  asked: Asked,
+): { totals: Totals; settled: Set<number> } {
   const last = new Map(lines.map((line) => [line.index, line]));
   const standing = [...last.values()].filter((line) => !asksMore(line, asked));
-  const sum = (of: (line: JournalLine) => number | undefined) => lines.reduce((total, line) => total + (of(line) ?? 0), 0);
-  const inState = (state: JournalLine["state"]) => standing.filter((line) => line.state === state).length;
+  const sum = (of: (line: JournalLine) => number | undefined) =>
+    lines.reduce((total, line) => total + (of(line) ?? 0), 0);
+  const inState = (state: JournalLine["state"]) =>
+    standing.filter((line) => line.state === state).length;
   const failures: Totals["failures"] = {};
-  for (const { kind } of standing.flatMap((line) => line.failures)) failures[kind] = (failures[kind] ?? 0) + 1;
+  for (const { kind } of standing.flatMap((line) => line.failures))
+    failures[kind] = (failures[kind] ?? 0) + 1;
   const totals: Totals = {
     prompts: {
       succeeded: inState("succeeded"),
@@ -33,8 +39,12 @@ export function recount(lines: readonly JournalLine[], asked: Asked): { totals: 
     calls: sum((line) => line.calls),
     retries: sum((line) => line.retries),
     throttled: sum((line) => line.throttled),
-    usage: lines.some(({ usage }) => usage) ? { outputTokens: sum(({ usage }) => usage?.outputTokens) } : {},
-    costUsd: lines.some(({ costUsd }) => costUsd !== undefined) ? sum((line) => line.costUsd) : undefined,
+    usage: lines.some(({ usage }) => usage)
+      ? { outputTokens: sum(({ usage }) => usage?.outputTokens) }
+      : {},
+    costUsd: lines.some(({ costUsd }) => costUsd !== undefined)
+      ? sum((line) => line.costUsd)
+      : undefined,
     failures,
   };
   return { totals, settled: new Set(standing.map(({ index }) => index)) };
@@ -42,6 +52,8 @@ export function recount(lines: readonly JournalLine[], asked: Asked): { totals: 
 
 /** Totals without kinds of failure that none has any more. */
 export function withoutZeros(totals: Totals): Totals {
-  const failures = Object.fromEntries(Object.entries(totals.failures).filter(([, count]) => count !== 0));
+  const failures = Object.fromEntries(
+    Object.entries(totals.failures).filter(([, count]) => count !== 0),
+  );
   return { ...totals, failures };
 }

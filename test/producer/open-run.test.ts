@@ -24,7 +24,9 @@ function expectWhole(mill: TestMill, summary: RunSummary, prompts: number, image
     images: prompts * images,
   });
   const results = readResults(mill.out);
-  expect(results.map(({ index }) => index)).toEqual(Array.from({ length: prompts }, (_, index) => index));
+  expect(results.map(({ index }) => index)).toEqual(
+    Array.from({ length: prompts }, (_, index) => index),
+  );
   for (const { images: files } of results) {
     expect(files).toHaveLength(images);
     for (const file of files) expect(existsSync(join(mill.out, file!))).toBe(true);
@@ -32,7 +34,9 @@ function expectWhole(mill: TestMill, summary: RunSummary, prompts: number, image
 }
 
 async function expectNothingInRedis({ redis, prefix, keys }: TestMill, run: string): Promise<void> {
-  await until(async () => expect((await redis.keys(`${prefix}:*`)).filter((key) => key.includes(run))).toEqual([]));
+  await until(async () =>
+    expect((await redis.keys(`${prefix}:*`)).filter((key) => key.includes(run))).toEqual([]),
+  );
   expect(await redis.hlen(keys.runs)).toBe(0);
 }
 
@@ -55,8 +59,9 @@ describe.concurrent("a run", () => {
     await mill.work();
     const first = await (await mill.open()).finished;
     const { mtimeMs } = statSync(join(mill.out, "metadata.parquet"));
-    const queue = () => Promise.reject(new Error("Redis was asked for"));
-    const again = await mill.open({ queue });
+    const again = await mill.open({
+      queue: () => Promise.reject(new Error("Redis was asked for")),
+    });
     expect([again.resumed, again.isComplete]).toEqual([true, true]);
     expect(await again.finished).toEqual(first);
     expect(statSync(join(mill.out, "metadata.parquet")).mtimeMs).toBe(mtimeMs);
@@ -66,7 +71,9 @@ describe.concurrent("a run", () => {
   test("asked for more images keeps those that it has", async () => {
     await using mill = await openTestMill(server, { prompts: 4 });
     await mill.work();
-    await (await mill.open()).finished;
+    await (
+      await mill.open()
+    ).finished;
     const before = readResults(mill.out).map(({ images }) => images[0]);
     const summary = await (await mill.open({}, { numGenerations: 3 })).finished;
     expectWhole(mill, summary, 4, 3);
@@ -79,7 +86,9 @@ describe.concurrent("a run", () => {
   test("goes on with appended rows, and refuses rows that were changed or removed", async () => {
     await using mill = await openTestMill(server, { prompts: 3 });
     await mill.work();
-    await (await mill.open()).finished;
+    await (
+      await mill.open()
+    ).finished;
     mill.dataset(5);
     expectWhole(mill, await (await mill.open()).finished, 5);
     expect(mill.simulator.ledger.calls).toBe(5);
@@ -107,11 +116,19 @@ describe.concurrent("a run", () => {
     });
     await mill.work();
     const first = await (await mill.open({}, { attempts: 1 })).finished;
-    expect(first).toMatchObject({ state: "completed_with_failures", prompts: { succeeded: 2, failed: 2 } });
+    expect(first).toMatchObject({
+      state: "completed_with_failures",
+      prompts: { succeeded: 2, failed: 2 },
+    });
     mill.simulator.settings.promptFaults = [];
     const { calls } = mill.simulator.ledger;
-    const second = await (await mill.open({ retry: { kinds: ["unavailable"] } }, { attempts: 1 })).finished;
-    expect(second).toMatchObject({ state: "completed_with_failures", prompts: { succeeded: 3, failed: 1 } });
+    const second = await (
+      await mill.open({ retry: { kinds: ["unavailable"] } }, { attempts: 1 })
+    ).finished;
+    expect(second).toMatchObject({
+      state: "completed_with_failures",
+      prompts: { succeeded: 3, failed: 1 },
+    });
     expect(mill.simulator.ledger.calls).toBe(calls + 1);
     const third = await mill.open({ retry: { kinds: null } }, { attempts: 1 });
     expectWhole(mill, await third.finished, 4);
@@ -134,7 +151,10 @@ describe.concurrent("a run", () => {
   });
 
   test("stops where the money is gone, and goes on when it is back", async () => {
-    await using mill = await openTestMill(server, { prompts: 10, simulator: { quotaAfterImages: 4 } });
+    await using mill = await openTestMill(server, {
+      prompts: 10,
+      simulator: { quotaAfterImages: 4 },
+    });
     await mill.work({ concurrency: 2 });
     const stopped = await (await mill.open()).finished;
     expect(stopped).toMatchObject({ state: "stopped", prompts: { succeeded: 4, failed: 0 } });
@@ -150,8 +170,12 @@ describe.concurrent("a run", () => {
     await expect(mill.open()).rejects.toThrow(`in use by process ${process.pid}`);
     await mill.work();
     await run.finished;
-    await expect(mill.open({}, { model: "dall-e-3" })).rejects.toThrow("model was imagemill-sim-1, now dall-e-3");
-    await expect(mill.open({ out: join(mill.out, "images") })).rejects.toThrow("not empty and no run directory");
+    await expect(mill.open({}, { model: "dall-e-3" })).rejects.toThrow(
+      "model was imagemill-sim-1, now dall-e-3",
+    );
+    await expect(mill.open({ out: join(mill.out, "images") })).rejects.toThrow(
+      "not empty and no run directory",
+    );
   });
 });
 
@@ -161,7 +185,12 @@ describe.concurrent("a producer that was killed", () => {
     const hold = new AnswerHold();
     await mill.work({ concurrency: 12, createModel: watchedModels(hold) });
     const { out, prefix } = mill;
-    await using producer = startProducer({ out, prefix, settings: mill.settings(), redisUrl: server.url });
+    await using producer = startProducer({
+      out,
+      prefix,
+      settings: mill.settings(),
+      redisUrl: server.url,
+    });
     await until(() => expect(hold.held).toBe(12));
     await producer.kill();
     hold.release();
@@ -172,7 +201,9 @@ describe.concurrent("a producer that was killed", () => {
     const summary = await next.finished;
     expectWhole(mill, summary, 12);
     expect([mill.simulator.ledger.calls, summary.calls]).toEqual([12, 12]);
-    expect(readJournalOf(mill.out).every(({ images }) => images.every(({ recovered }) => !recovered))).toBe(true);
+    expect(
+      readJournalOf(mill.out).every(({ images }) => images.every(({ recovered }) => !recovered)),
+    ).toBe(true);
     await expectNothingInRedis(mill, run);
   });
 
@@ -180,7 +211,12 @@ describe.concurrent("a producer that was killed", () => {
     await using mill = await openTestMill(server, { prompts: 24, simulator: { latencyMs: 20 } });
     await mill.work({ concurrency: 3 });
     const { out, prefix } = mill;
-    await using producer = startProducer({ out, prefix, settings: mill.settings(), redisUrl: server.url });
+    await using producer = startProducer({
+      out,
+      prefix,
+      settings: mill.settings(),
+      redisUrl: server.url,
+    });
     await until(() => expect(mill.simulator.ledger.calls).toBeGreaterThan(4));
     await producer.kill();
     expectWhole(mill, await (await mill.open()).finished, 24);
@@ -207,7 +243,9 @@ describe.concurrent("Redis", () => {
   });
 
   test("killed in mid-run and started again with its append-only file goes on", async () => {
-    await using own = await startTestRedis({ arguments: ["--appendonly", "yes", "--appendfsync", "always"] });
+    await using own = await startTestRedis({
+      arguments: ["--appendonly", "yes", "--appendfsync", "always"],
+    });
     await using mill = await openTestMill(own, { prompts, simulator: { latencyMs } });
     await mill.work();
     const run = await mill.open();

@@ -7,6 +7,7 @@ import { type InFlight, Window } from "../../producer/window.ts";
 import { jobId } from "../../shared/job.ts";
 import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
 import { readJournal } from "../../shared/journal-reader.ts";
+import { silentLog } from "../../shared/log.ts";
 import type { JournalLine } from "../../shared/journal-line.ts";
 import { connectRedis, type RedisClient } from "../../shared/redis.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
@@ -39,7 +40,10 @@ export interface ProducerStage extends AsyncDisposable {
 }
 
 /** Opens the stage; use it with `await using`. */
-export async function openProducerStage(server: TestRedis, changes: Partial<RunFile> = {}): Promise<ProducerStage> {
+export async function openProducerStage(
+  server: TestRedis,
+  changes: Partial<RunFile> = {},
+): Promise<ProducerStage> {
   const stack = new AsyncDisposableStack();
   const { directory, journal: path } = stateFolderPaths();
   const run = testRun(changes);
@@ -51,7 +55,13 @@ export async function openProducerStage(server: TestRedis, changes: Partial<RunF
   };
   const redis = connect();
   const prefix = uniquePrefix();
-  const lane = new LaneClient(redis, connect(), prefix, { profile: run.profile, model: run.model }, run.id);
+  const lane = new LaneClient(
+    redis,
+    connect(),
+    prefix,
+    { profile: run.profile, model: run.model },
+    run.id,
+  );
   lane.onError(() => {});
   stack.defer(() => lane.close());
   const keys = laneKeys(prefix, lane.lane);
@@ -60,8 +70,18 @@ export async function openProducerStage(server: TestRedis, changes: Partial<RunF
   const window = new Window();
   const settled = new Settled(run);
   const batches: number[][] = [];
-  const onSettled = (lines: readonly JournalLine[]) => void batches.push(lines.map(({ index }) => index));
-  const collector = new Collector({ run: run.id, round: run.round, lane, journal, settled, window, onSettled });
+  const onSettled = (lines: readonly JournalLine[]) =>
+    void batches.push(lines.map(({ index }) => index));
+  const collector = new Collector({
+    run: run.id,
+    round: run.round,
+    lane,
+    journal,
+    settled,
+    window,
+    log: silentLog,
+    onSettled,
+  });
   const { numGenerations, round, id } = run;
   return {
     directory,
@@ -75,9 +95,22 @@ export async function openProducerStage(server: TestRedis, changes: Partial<RunF
     collector,
     batches,
     prompt: (index) => {
-      const job = { v: 1 as const, run: id, round, index, prompt: `prompt ${index}`, numGenerations };
+      const job = {
+        v: 1 as const,
+        run: id,
+        round,
+        index,
+        prompt: `prompt ${index}`,
+        numGenerations,
+      };
       const row = { prompt: job.prompt, columns: { row: index } };
-      const prompt = { id: jobId(id, round, index), row, job, bytes: 8, addedAt: Date.now() - 60_000 };
+      const prompt = {
+        id: jobId(id, round, index),
+        row,
+        job,
+        bytes: 8,
+        addedAt: Date.now() - 60_000,
+      };
       window.add(prompt);
       return prompt;
     },
@@ -94,7 +127,8 @@ export async function openProducerStage(server: TestRedis, changes: Partial<RunF
       ...more,
     }),
     report: async (...results) => {
-      for (const result of results) await redis.xadd(keys.results(id), "*", "result", JSON.stringify(result));
+      for (const result of results)
+        await redis.xadd(keys.results(id), "*", "result", JSON.stringify(result));
     },
     journaled: async () => (await collect(readJournal(path))).map(({ line }) => line),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),

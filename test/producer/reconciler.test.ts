@@ -39,7 +39,8 @@ describe("reconcile", () => {
     await using stage = await openProducerStage(server);
     const prompts = [0, 1, 2].map((index) => stage.prompt(index));
     await stage.lane.add(prompts);
-    for (const key of await stage.redis.keys(`${stage.keys.queuePrefix}:*`)) await stage.redis.del(key);
+    for (const key of await stage.redis.keys(`${stage.keys.queuePrefix}:*`))
+      await stage.redis.del(key);
     expect(await heal(stage)).toEqual([0, 1, 2]);
     expect(await stage.lane.gone(prompts)).toEqual([]);
   });
@@ -69,7 +70,10 @@ describe("LaneClient", () => {
     expect(await stage.lane.remove(prompts[0]!)).toBe(true);
     expect(await stage.lane.gone(prompts)).toEqual([prompts[0]]);
     expect(await stage.lane.remove(prompts[0]!)).toBe(true);
-    await stage.redis.set(`${stage.keys.queuePrefix}:${stage.lane.lane}:${prompts[1]!.id}:lock`, "worker");
+    await stage.redis.set(
+      `${stage.keys.queuePrefix}:${stage.lane.lane}:${prompts[1]!.id}:lock`,
+      "worker",
+    );
     expect(await stage.lane.remove(prompts[1]!)).toBe(false);
     expect(await stage.lane.gone(prompts)).toEqual([prompts[0]]);
   });
@@ -87,9 +91,21 @@ describe("LaneClient", () => {
     await using stage = await openProducerStage(server);
     for (const id of ["5-0", "5-1", "5-18446744073709551615", "6-0"])
       await stage.redis.xadd(stage.keys.results(stage.run.id), id, "result", id);
-    expect((await stage.lane.results("0")).map(({ text }) => text)).toEqual(["5-0", "5-1", "5-18446744073709551615", "6-0"]);
-    expect((await stage.lane.results("5-1")).map(({ id }) => id)).toEqual(["5-18446744073709551615", "6-0"]);
+    expect((await stage.lane.results("0")).map(({ text }) => text)).toEqual([
+      "5-0",
+      "5-1",
+      "5-18446744073709551615",
+      "6-0",
+    ]);
+    expect((await stage.lane.results("5-1")).map(({ id }) => id)).toEqual([
+      "5-18446744073709551615",
+      "6-0",
+    ]);
     await stage.lane.trimResults("5-0");
-    expect((await stage.lane.results("0")).map(({ id }) => id)).toEqual(["5-1", "5-18446744073709551615", "6-0"]);
+    expect((await stage.lane.results("0")).map(({ id }) => id)).toEqual([
+      "5-1",
+      "5-18446744073709551615",
+      "6-0",
+    ]);
   });
 });

@@ -4,11 +4,13 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
+import { hostIdentity } from "../../shared/host-identity.ts";
 import { acquireRunLock } from "../../producer/run-lock.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { stateFolderPaths } from "./test-lines.ts";
 
 interface Holder {
+  machine?: string;
   host?: string;
   pid?: number;
   started?: string | null;
@@ -19,7 +21,15 @@ interface Holder {
 function lockedBy(holder: Holder): { directory: string; lock: string } {
   const { directory, state } = stateFolderPaths();
   const lock = join(state, "run.lock");
-  const whole = { host: hostname(), pid: process.pid, started: null, epoch: 7, token: "theirs", ...holder };
+  const whole = {
+    host: hostname(),
+    machine: hostIdentity(),
+    pid: process.pid,
+    started: null,
+    epoch: 7,
+    token: "theirs",
+    ...holder,
+  };
   writeFileSync(lock, JSON.stringify(whole));
   return { directory, lock };
 }
@@ -72,13 +82,15 @@ describe("acquireRunLock", () => {
   test.runIf(process.platform === "linux")(
     "replaces a holder whose process id is now another process, told by its start time",
     async () => {
-      await using first = await acquireRunLock(lockedBy({ pid: process.pid, started: "1" }).directory);
+      await using first = await acquireRunLock(
+        lockedBy({ pid: process.pid, started: "1" }).directory,
+      );
       expect(first.epoch).toBe(8);
     },
   );
 
   test("believes a holder of another host alive while it touches its lock", async () => {
-    const { directory, lock } = lockedBy({ host: "elsewhere.example", pid: 1 });
+    const { directory, lock } = lockedBy({ host: "elsewhere.example", machine: "elsewhere", pid: 1 });
     const touching = setInterval(() => writeFileSync(lock, readFileSync(lock)), 200);
     try {
       await expect(acquireRunLock(directory)).rejects.toThrow("process 1 on elsewhere.example");
@@ -90,7 +102,9 @@ describe("acquireRunLock", () => {
   test("of many that find the same dead holder exactly one wins; the others are refused", async () => {
     for (let round = 0; round < 10; round++) {
       const { directory, lock: path } = lockedBy({ pid: await deadPid() });
-      const takers = await Promise.allSettled(Array.from({ length: 8 }, () => acquireRunLock(directory)));
+      const takers = await Promise.allSettled(
+        Array.from({ length: 8 }, () => acquireRunLock(directory)),
+      );
       const won = takers.filter((taker) => taker.status === "fulfilled");
       const lost = takers.filter((taker) => taker.status === "rejected");
       expect(won).toHaveLength(1);
@@ -104,7 +118,9 @@ describe("acquireRunLock", () => {
 
   test("of many that find it free exactly one wins", async () => {
     const { directory } = stateFolderPaths();
-    const takers = await Promise.allSettled(Array.from({ length: 8 }, () => acquireRunLock(directory)));
+    const takers = await Promise.allSettled(
+      Array.from({ length: 8 }, () => acquireRunLock(directory)),
+    );
     const won = takers.filter((taker) => taker.status === "fulfilled");
     expect(won).toHaveLength(1);
     await won[0]!.value[Symbol.asyncDispose]();
@@ -113,9 +129,12 @@ describe("acquireRunLock", () => {
   test("goes on where a taker died between its claim and the lock", async () => {
     const dead = await deadPid();
     const { directory, lock } = lockedBy({ pid: dead });
-    writeFileSync(`${lock}.8`, JSON.stringify({ host: hostname(), pid: dead, started: null, epoch: 8, token: "x" }));
+    writeFileSync(
+      `${lock}.8`,
+      JSON.stringify({ host: hostname(), machine: hostIdentity(), pid: dead, started: null, epoch: 8, token: "x" }),
+    );
     await using taken = await acquireRunLock(directory);
-    await taken.check();
+    await expect(taken.check()).resolves.toBeUndefined();
   });
 
   test("throws at a file that is no lock, naming it", async () => {
@@ -130,7 +149,10 @@ describe("a lock that was lost", () => {
     const { directory, state } = stateFolderPaths();
     const path = join(state, "run.lock");
     const lock = await acquireRunLock(directory);
-    writeFileSync(path, JSON.stringify({ host: "other", pid: 9, started: null, epoch: 2, token: "other" }));
+    writeFileSync(
+      path,
+      JSON.stringify({ host: "other", machine: "other", pid: 9, started: null, epoch: 2, token: "other" }),
+    );
     await expect(lock.check()).rejects.toThrow("process 9 on other");
     await lock[Symbol.asyncDispose]();
     expect(read(path).token).toBe("other");
@@ -148,9 +170,13 @@ describe("a lock that was lost", () => {
 describe("a holder", () => {
   test("touches its lock, so that other hosts see it alive", async () => {
     const { directory, state } = stateFolderPaths();
-    await using _lock = await acquireRunLock(directory);
+    await using lock = await acquireRunLock(directory);
     const path = join(state, "run.lock");
     const { mtimeMs } = statSync(path);
-    await vi.waitFor(() => expect(statSync(path).mtimeMs).toBeGreaterThan(mtimeMs), { timeout: 10_000, interval: 50 });
+    await vi.waitFor(() => expect(statSync(path).mtimeMs).toBeGreaterThan(mtimeMs), {
+      timeout: 10_000,
+      interval: 50,
+    });
+    await expect(lock.check()).resolves.toBeUndefined();
   });
 });

@@ -5,10 +5,17 @@ import { journalLine } from "./test-lines.ts";
 
 function refused(index: number, status = 400): JournalLine {
   const line = journalLine({ index, state: "failed", kinds: ["invalid_request"] });
-  return { ...line, failures: [{ ...line.failures[0]!, status, message: "Unknown parameter: 'x'" }] };
+  return {
+    ...line,
+    failures: [{ ...line.failures[0]!, status, message: "Unknown parameter: 'x'" }],
+  };
 }
 
-const many = (count: number, line: (index: number) => JournalLine) => Array.from({ length: count }, (_, i) => line(i));
+const moderated = (index: number) =>
+  journalLine({ index, state: "failed", kinds: ["content_policy"] });
+const timedOut = (index: number) => journalLine({ index, state: "failed", kinds: ["timeout"] });
+const many = (count: number, line: (index: number) => JournalLine) =>
+  Array.from({ length: count }, (_, i) => line(i));
 
 describe("FailureWatch", () => {
   test("stops when the first 20 prompts are all refused alike, and quotes the refusal", () => {
@@ -16,7 +23,9 @@ describe("FailureWatch", () => {
     expect(watch.see(many(19, refused))).toBeUndefined();
     const stop = watch.see([refused(19)]);
     expect(stop).toMatchObject({ state: "stopped" });
-    expect(stop!.text).toContain("first 20 prompts were all refused alike (invalid_request 400): Unknown parameter: 'x'");
+    expect(stop!.text).toContain(
+      "first 20 prompts were all refused alike (invalid_request 400): Unknown parameter: 'x'",
+    );
   });
 
   test("goes on once one has come back right, be it in part", () => {
@@ -32,9 +41,8 @@ describe("FailureWatch", () => {
   test("goes on where they are refused differently, or for what they say", () => {
     const mixed = new FailureWatch(undefined, false);
     expect(mixed.see(many(60, (i) => refused(i, i % 2 ? 400 : 413)))).toBeUndefined();
-    const moderated = new FailureWatch(undefined, false);
-    const line = (index: number) => journalLine({ index, state: "failed", kinds: ["content_policy"] });
-    expect(moderated.see(many(60, line))).toBeUndefined();
+    const refusing = new FailureWatch(undefined, false);
+    expect(refusing.see(many(60, moderated))).toBeUndefined();
   });
 
   test("does not count rejected rows among the first 20, nor among the failed", () => {
@@ -52,12 +60,13 @@ describe("FailureWatch", () => {
 
   test("stops at one more failed prompt than allowed; a partial one counts", () => {
     const watch = new FailureWatch(2, true);
-    const failed = (index: number) => journalLine({ index, state: "failed", kinds: ["timeout"] });
-    expect(watch.see([failed(0), journalLine({ index: 1 }), failed(2)])).toBeUndefined();
-    const stop = watch.see([journalLine({ index: 3, state: "partial", images: 1, kinds: ["timeout"] })]);
+    expect(watch.see([timedOut(0), journalLine({ index: 1 }), timedOut(2)])).toBeUndefined();
+    const stop = watch.see([
+      journalLine({ index: 3, state: "partial", images: 1, kinds: ["timeout"] }),
+    ]);
     expect(stop!.text).toContain("3 prompts failed, more than --max-failures 2");
-    expect(new FailureWatch(0, true).see([failed(0)])).toBeDefined();
-    expect(new FailureWatch(undefined, true).see(many(1000, failed))).toBeUndefined();
+    expect(new FailureWatch(0, true).see([timedOut(0)])).toBeDefined();
+    expect(new FailureWatch(undefined, true).see(many(1000, timedOut))).toBeUndefined();
   });
 });
 
@@ -68,7 +77,9 @@ describe("stopOfPause", () => {
       text: "quota: no money (top up the account or raise its limit, then run the same command again)",
     });
     for (const kind of ["auth", "model_gone", "storage"] as const) {
-      expect(stopOfPause({ pause: { kind, reason: "why" } })!.text).toMatch(new RegExp(`^${kind}: why \\(.+\\)$`));
+      expect(stopOfPause({ pause: { kind, reason: "why" } })!.text).toMatch(
+        new RegExp(`^${kind}: why \\(.+\\)$`),
+      );
     }
   });
 

@@ -37,7 +37,9 @@ export function journalLine({
     retries: kinds.length,
     throttled: index % 3,
     settledAt: 1_790_000_000_000 + index,
-    ...(state === "rejected" ? { rejected } : { row: { prompt: `prompt ${index} ✓`, columns: {} } }),
+    ...(state === "rejected"
+      ? { rejected }
+      : { row: { prompt: `prompt ${index} ✓`, columns: {} } }),
     images: Array.from({ length: images }, (_, generation) => ({
       generation,
       file: `images/00000/0000000${index}-${generation}.png`,

@@ -49,7 +49,12 @@ describe("ProviderError", () => {
       sent: true,
     };
     const error = new ProviderError("rate_limited", "slow down", { ...details, cause });
-    expect(error).toMatchObject({ name: "ProviderError", kind: "rate_limited", message: "slow down", ...details });
+    expect(error).toMatchObject({
+      name: "ProviderError",
+      kind: "rate_limited",
+      message: "slow down",
+      ...details,
+    });
     expect(error.cause).toBe(cause);
     expect(error).toBeInstanceOf(Error);
   });

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CallJob, jobId, jobOptions, PromptJob } from "../../shared/job.ts";
 import { Registration } from "../../shared/registration.ts";
@@ -45,7 +45,7 @@ describe("schemas of jobs", () => {
 });
 
 describe("Registration", () => {
-  const registration = { v: 1, run: "r", round: 0, location: "/out", host: "h", state: "running" };
+  const registration = { v: 1, run: "r", round: 0, revision: 0, location: "/out", host: "h", state: "running" };
 
   test("survives JSON, with and without a reason", () => {
     for (const value of [registration, { ...registration, state: "paused", reason: "why" }]) {

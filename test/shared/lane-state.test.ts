@@ -32,6 +32,7 @@ function beatOf(worker: string): Heartbeat {
     v: 1,
     worker,
     host: "host",
+    machine: "machine",
     pid: 1,
     version: "0.1.0",
     concurrency: 4,
@@ -43,12 +44,24 @@ function beatOf(worker: string): Heartbeat {
 
 describe("a lane's state", () => {
   test("of a lane that nobody touched: no pause, no hold, no runs", async () => {
-    expect(await readLaneState(redis, newLane())).toEqual({ pause: undefined, holdMs: 0, runs: new Map() });
+    expect(await readLaneState(redis, newLane())).toEqual({
+      pause: undefined,
+      holdMs: 0,
+      runs: new Map(),
+    });
   });
 
   test("lists the runs that can be read; one of another version is left out", async () => {
     const keys = newLane();
-    const run: Registration = { v: 1, run: "a", round: 0, location: "/out", host: "h", state: "running" };
+    const run: Registration = {
+      v: 1,
+      run: "a",
+      round: 0,
+      revision: 0,
+      location: "/out",
+      host: "h",
+      state: "running",
+    };
     await redis.hset(keys.runs, { a: JSON.stringify(run), b: JSON.stringify({ ...run, v: 2 }) });
     const { runs } = await readLaneState(redis, keys);
     expect([...runs]).toEqual([["a", run]]);
@@ -58,7 +71,9 @@ describe("a lane's state", () => {
     const keys = newLane();
     await pauseLane(redis, keys, { kind: "quota", reason: "no money" });
     await holdLane(redis, keys, 60_000, "429");
-    expect(await readLaneState(redis, keys)).toMatchObject({ pause: { kind: "quota", reason: "no money" } });
+    expect(await readLaneState(redis, keys)).toMatchObject({
+      pause: { kind: "quota", reason: "no money" },
+    });
     await unpauseLane(redis, keys);
     expect(await readLaneState(redis, keys)).toMatchObject({ pause: undefined, holdMs: 0 });
   });

@@ -4,12 +4,19 @@ import { describe, expect, test } from "vitest";
 import { localStorage } from "../../shared/local-storage.ts";
 import { imagePath, StorageError } from "../../shared/storage.ts";
 import { withFileSizeLimit } from "../helpers/file-size-limit.ts";
-import { anImage, isImage, storageConformance, type StorageStage } from "../helpers/storage-conformance.ts";
+import {
+  anImage,
+  isImage,
+  storageConformance,
+  type StorageStage,
+} from "../helpers/storage-conformance.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 async function filesOf(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
 }
 
 function openFolder(durable: boolean): () => Promise<StorageStage> {

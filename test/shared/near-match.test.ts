@@ -28,7 +28,9 @@ describe("nearMatch", () => {
   });
 
   test("allows more steps in long words", () => {
-    expect(nearMatch("output_compresion_levl", ["output_compression_level"])).toBe("output_compression_level");
+    expect(nearMatch("output_compresion_levl", ["output_compression_level"])).toBe(
+      "output_compression_level",
+    );
     expect(nearMatch("abcd", ["abxyz"])).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { backoffMs } from "../../worker/backoff.ts";
 
@@ -10,13 +10,17 @@ describe("backoffMs", () => {
 
   test("is less by up to a half, by chance", () => {
     fc.assert(
-      fc.property(fc.nat({ max: 5_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (tries, chance) => {
-        const most = backoffMs(tries, () => 1);
-        const wait = backoffMs(tries, () => chance);
-        expect(wait).toBeGreaterThanOrEqual(most / 2);
-        expect(wait).toBeLessThanOrEqual(most);
-        expect(Number.isInteger(wait)).toBe(true);
-      }),
+      fc.property(
+        fc.nat({ max: 5_000 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (tries, chance) => {
+          const most = backoffMs(tries, () => 1);
+          const wait = backoffMs(tries, () => chance);
+          expect(wait).toBeGreaterThanOrEqual(most / 2);
+          expect(wait).toBeLessThanOrEqual(most);
+          expect(Number.isInteger(wait)).toBe(true);
+        },
+      ),
     );
     expect(backoffMs(3, () => 0)).toBe(2_000);
     expect(new Set(Array.from({ length: 20 }, () => backoffMs(5))).size).toBeGreaterThan(10);

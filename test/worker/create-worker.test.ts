@@ -14,8 +14,17 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-function start({ prefix, profile }: TestLane, options: Partial<WorkerOptions> = {}): Promise<ImageWorker> {
-  return createWorker({ redis: parseRedisTarget(server.url), prefix, profiles: [profile], concurrency: 2, ...options });
+function start(
+  { prefix, profile }: TestLane,
+  options: Partial<WorkerOptions> = {},
+): Promise<ImageWorker> {
+  return createWorker({
+    redis: parseRedisTarget(server.url),
+    prefix,
+    profiles: [profile],
+    concurrency: 2,
+    ...options,
+  });
 }
 
 describe.concurrent("createWorker", () => {
@@ -34,9 +43,14 @@ describe.concurrent("createWorker", () => {
   test("serves only the lanes of its profiles, and of them only those that it is told", async () => {
     await using lane = await openTestLane(server);
     await using mine = await start(lane);
-    await using _elsewhere = await start(lane, { profiles: [{ ...lane.profile, baseUrl: "http://127.0.0.1:1/v1" }] });
-    await using _renamed = await start(lane, { profiles: [{ ...lane.profile, name: "another" }] });
-    await using _none = await start(lane, { lanes: ["gpt-image-2"] });
+    await using others = new AsyncDisposableStack();
+    for (const options of [
+      { profiles: [{ ...lane.profile, baseUrl: "http://127.0.0.1:1/v1" }] },
+      { profiles: [{ ...lane.profile, name: "another" }] },
+      { lanes: ["gpt-image-2"] },
+    ]) {
+      others.use(await start(lane, options));
+    }
     await using named = await start(lane, { lanes: ["gpt-image-2", "sim-1"] });
     const workers = (await lane.heartbeats()).map(({ worker }) => worker);
     expect(workers.toSorted()).toEqual([mine.id, named.id].toSorted());
@@ -57,15 +71,40 @@ describe.concurrent("createWorker", () => {
     expect(clients).not.toContain(worker.id);
   });
 
+  test("closes in time though Redis is away, and says how many calls it gave up", async () => {
+    await using own = await startTestRedis();
+    await using lane = await openTestLane(own);
+    const hold = new AnswerHold();
+    const { prefix, profile } = lane;
+    const redis = parseRedisTarget(own.url);
+    const createModel = watchedModels(hold);
+    const worker = await createWorker({
+      redis,
+      prefix,
+      profiles: [profile],
+      concurrency: 2,
+      createModel,
+    });
+    for (const index of [0, 1]) await lane.add(index);
+    await until(() => expect(hold.held).toBe(2));
+    const idle = await createWorker({ redis, prefix, profiles: [profile], concurrency: 2 });
+    await own.kill();
+    const before = Date.now();
+    expect(await Promise.all([worker.close(100), idle.close(100)])).toEqual([2, 0]);
+    expect(Date.now() - before).toBeLessThan(10_000);
+  });
+
   test("finds run directories under its storage root where the producer's path is not there", async () => {
     await using lane = await openTestLane(server);
     const root = `${lane.directory}-mounted`;
     await mkdir(root);
     try {
       await rename(lane.directory, join(root, basename(lane.directory)));
-      await using _worker = await start(lane, { storageRoot: root });
+      await using worker = await start(lane, { storageRoot: root });
       await lane.add(0);
-      expect(await lane.results(1)).toMatchObject([{ state: "succeeded" }]);
+      expect(await lane.results(1)).toMatchObject([
+        { attempts: [{ worker: worker.id }], state: "succeeded" },
+      ]);
     } finally {
       await rm(root, { recursive: true });
     }

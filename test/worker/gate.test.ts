@@ -12,9 +12,19 @@ beforeEach(() => {
   gate = new Gate(() => now);
 });
 
-function laneState(changes: Partial<LaneState> & { state?: Registration["state"] } = {}): LaneState {
+function laneState(
+  changes: Partial<LaneState> & { state?: Registration["state"] } = {},
+): LaneState {
   const { state = "running", ...rest } = changes;
-  const registration: Registration = { v: 1, run, round: 0, location: "/out", host: "h", state };
+  const registration: Registration = {
+    v: 1,
+    run,
+    round: 0,
+    revision: 0,
+    location: "/out",
+    host: "h",
+    state,
+  };
   return { pause: undefined, holdMs: 0, runs: new Map([[run, registration]]), ...rest };
 }
 
@@ -92,9 +102,9 @@ describe("Gate", () => {
 
   test("keeps jobs of a paused run away for a while", async () => {
     gate.update(laneState({ state: "paused" }));
-    const error: unknown = await gate.enter(run).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(HandBack);
-    expect((error as HandBack).delayMs).toBeGreaterThan(0);
+    const entry = entering();
+    await settle();
+    expect(entry.error).toMatchObject({ name: "HandBack", delayMs: 3_000 });
   });
 
   test("ends jobs of a cancelled run, also those that wait already", async () => {
@@ -113,7 +123,11 @@ describe("Gate", () => {
     await settle();
     gate.close("the worker closes");
     await settle();
-    expect(waiting.error).toMatchObject({ name: "HandBack", message: "the worker closes", delayMs: 0 });
+    expect(waiting.error).toMatchObject({
+      name: "HandBack",
+      message: "the worker closes",
+      delayMs: 0,
+    });
     gate.update(laneState());
     await expect(gate.enter(run)).rejects.toThrow("the worker closes");
   });

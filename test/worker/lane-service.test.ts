@@ -21,7 +21,10 @@ async function pauseOf({ redis, keys }: TestLane): Promise<Record<string, string
 
 describe.concurrent("a key that the provider refuses", () => {
   test("makes its worker leave; the others go on, and no attempt is lost", async () => {
-    await using lane = await openTestLane(server, { run: { attempts: 1 }, simulator: { apiKey: "right" } });
+    await using lane = await openTestLane(server, {
+      run: { attempts: 1 },
+      simulator: { apiKey: "right" },
+    });
     const wrong = await lane.serve({ profile: { ...lane.profile, apiKey: "wrong" } });
     await lane.add(0);
     await until(async () => expect(await pauseOf(lane)).toMatchObject({ kind: "auth" }));
@@ -31,8 +34,16 @@ describe.concurrent("a key that the provider refuses", () => {
     await lane.serve({ profile: { ...lane.profile, apiKey: "right" } });
     for (const index of [1, 2, 3]) await lane.add(index);
     const results = await lane.results(4);
-    expect(results.map(({ state }) => state)).toEqual(["succeeded", "succeeded", "succeeded", "succeeded"]);
-    expect(results[0]!.attempts.map(({ outcome, burned }) => [outcome, burned])).toContainEqual(["auth", false]);
+    expect(results.map(({ state }) => state)).toEqual([
+      "succeeded",
+      "succeeded",
+      "succeeded",
+      "succeeded",
+    ]);
+    expect(results[0]!.attempts.map(({ outcome, burned }) => [outcome, burned])).toContainEqual([
+      "auth",
+      false,
+    ]);
     expect(lane.simulator.ledger.calls).toBe(refusals + 4);
     expect(await pauseOf(lane)).toEqual({});
   });
@@ -67,7 +78,10 @@ describe.concurrent("a key that the provider refuses", () => {
 
 describe.concurrent("money that is gone", () => {
   test("pauses the lane; after it was unpaused everything goes on with no attempt burned", async () => {
-    await using lane = await openTestLane(server, { run: { attempts: 1 }, simulator: { quotaAfterImages: 2 } });
+    await using lane = await openTestLane(server, {
+      run: { attempts: 1 },
+      simulator: { quotaAfterImages: 2 },
+    });
     await lane.serve({ concurrency: 1 });
     for (let index = 0; index < 4; index++) await lane.add(index);
     await until(async () => expect(await pauseOf(lane)).toMatchObject({ kind: "quota" }));
@@ -79,9 +93,9 @@ describe.concurrent("money that is gone", () => {
     const results = await lane.results(4);
     expect(results.every(({ state }) => state === "succeeded")).toBe(true);
     expect(lane.simulator.ledger.calls).toBe(calls + 2);
-    expect(results.flatMap(({ attempts }) => attempts).filter(({ outcome }) => outcome === "quota")).toMatchObject([
-      { burned: false, status: 429 },
-    ]);
+    expect(
+      results.flatMap(({ attempts }) => attempts).filter(({ outcome }) => outcome === "quota"),
+    ).toMatchObject([{ burned: false, status: 429 }]);
   });
 });
 
@@ -89,11 +103,16 @@ describe.concurrent("a rate limit", () => {
   test("holds all workers of the lane as long as the provider asks, and burns no attempt", async () => {
     await using lane = await openTestLane(server, {
       run: { attempts: 1 },
-      simulator: { promptFaults: [{ match: "prompt 0", fault: "rateLimited", times: 1 }], faultRetryAfterMs: 3_000 },
+      simulator: {
+        promptFaults: [{ match: "prompt 0", fault: "rateLimited", times: 1 }],
+        faultRetryAfterMs: 3_000,
+      },
     });
     const workers = [await lane.serve(), await lane.serve()];
     await lane.add(0);
-    await until(() => expect(workers.map(({ gate }) => gate.waitingFor)).toEqual(["rate limit", "rate limit"]));
+    await until(() =>
+      expect(workers.map(({ gate }) => gate.waitingFor)).toEqual(["rate limit", "rate limit"]),
+    );
     for (let index = 1; index < 9; index++) await lane.add(index);
     const results = await lane.results(9);
     expect(results.every(({ state }) => state === "succeeded")).toBe(true);
@@ -122,7 +141,11 @@ describe.concurrent("a provider that is not there", () => {
     const results = await lane.results(8);
     expect(results.every(({ state }) => state === "succeeded")).toBe(true);
     const attempts = results.flatMap((result) => result.attempts);
-    expect(attempts.filter(isFailed).every(({ outcome, burned }) => outcome === "unavailable" && !burned)).toBe(true);
+    expect(
+      attempts
+        .filter(isFailed)
+        .every(({ outcome, burned }) => outcome === "unavailable" && !burned),
+    ).toBe(true);
   });
 });
 
@@ -133,7 +156,9 @@ describe.concurrent("a job that this worker cannot do", () => {
     const job = { v: 2, something: "new", run: lane.run.id };
     await lane.queue.add("prompt", job, { jobId: "newer", attempts: 5 });
     await until(async () => expect(await lane.queue.getJobState("newer")).toBe("delayed"));
-    await until(async () => expect((await lane.queue.getJob("newer"))!.attemptsStarted).toBeGreaterThan(1));
+    await until(async () =>
+      expect((await lane.queue.getJob("newer"))!.attemptsStarted).toBeGreaterThan(1),
+    );
     const after = (await lane.queue.getJob("newer"))!;
     expect(after.data).toEqual(job);
     expect([after.attemptsMade, after.failedReason ?? null]).toEqual([0, null]);
@@ -144,10 +169,15 @@ describe.concurrent("a job that this worker cannot do", () => {
     await using lane = await openTestLane(server);
     await lane.register({ location: "/nowhere/run", host: "producer.example" });
     const lines: string[] = [];
-    const log: Log = { ...silentLog, warn: (_, text) => lines.push(text), error: (_, text) => lines.push(text) };
+    const log: Log = {
+      ...silentLog,
+      warn: (_, text) => lines.push(text),
+      error: (_, text) => lines.push(text),
+    };
     await lane.serve({ log });
     const ids = [await lane.add(0), await lane.add(1)];
-    for (const id of ids) await until(async () => expect(await lane.queue.getJobState(id)).toBe("delayed"));
+    for (const id of ids)
+      await until(async () => expect(await lane.queue.getJobState(id)).toBe("delayed"));
     const told = lines.filter((line) => line.includes("/nowhere/run"));
     expect(told).toHaveLength(1);
     expect(told[0]).toContain("producer.example");
@@ -210,7 +240,9 @@ describe.concurrent("storage in trouble", () => {
     expect(lane.simulator.ledger.calls).toBe(2);
     await rm(images);
     const results = await lane.results(4);
-    expect(results.every(({ state, attempts }) => state === "succeeded" && attempts.length === 1)).toBe(true);
+    expect(
+      results.every(({ state, attempts }) => state === "succeeded" && attempts.length === 1),
+    ).toBe(true);
     expect(lane.simulator.ledger.calls).toBe(4);
     expect(await readdir(join(lane.directory, ".imagemill", "tmp"))).toEqual([]);
     expect(service.gate.waitingFor).toBeUndefined();
@@ -245,7 +277,9 @@ describe.concurrent("close()", () => {
     expect(await lane.queue.getWaitingCount()).toBe(1);
     expect(lane.simulator.ledger.calls).toBe(0);
     await lane.serve();
-    expect(await lane.results(1)).toMatchObject([{ state: "succeeded", attempts: [{ outcome: "ok" }] }]);
+    expect(await lane.results(1)).toMatchObject([
+      { state: "succeeded", attempts: [{ outcome: "ok" }] },
+    ]);
   });
 
   test("gives calls up after the grace time, says how many, and puts their jobs back", async () => {
@@ -269,7 +303,14 @@ describe.concurrent("heartbeats", () => {
     const hold = new AnswerHold();
     const service = await lane.serve({ createModel: watchedModels(hold), concurrency: 2 });
     expect(await lane.heartbeats()).toMatchObject([
-      { worker: service.worker, host: hostname(), pid: process.pid, concurrency: 2, fit: true, calls: [] },
+      {
+        worker: service.worker,
+        host: hostname(),
+        pid: process.pid,
+        concurrency: 2,
+        fit: true,
+        calls: [],
+      },
     ]);
     const ids = [await lane.add(0), await lane.add(1)];
     await lane.add(2);

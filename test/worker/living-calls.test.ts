@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { hostname } from "node:os";
 import { describe, expect, test, vi } from "vitest";
 import type { Heartbeat } from "../../shared/heartbeat.ts";
+import { hostIdentity } from "../../shared/host-identity.ts";
 import { type CallSources, livingCallsEnded, names } from "../../worker/living-calls.ts";
 
 function beatOf(calls: string[], changes: Partial<Heartbeat> = {}): Heartbeat {
@@ -10,6 +10,7 @@ function beatOf(calls: string[], changes: Partial<Heartbeat> = {}): Heartbeat {
     v: 1,
     worker: "other",
     host: "elsewhere",
+    machine: "elsewhere",
     pid: 1,
     version: "0.1.0",
     concurrency: 1,
@@ -64,7 +65,9 @@ describe("names", () => {
 
 describe("livingCallsEnded", () => {
   test("is at once where nobody has such a call in flight", async () => {
-    await livingCallsEnded("r-0-1", scene([beatOf(["r-0-2"]), beatOf([])]), new AbortController().signal);
+    const sources = scene([beatOf(["r-0-2"]), beatOf([])]);
+    await livingCallsEnded("r-0-1", sources, new AbortController().signal);
+    expect(sources.looks).toBe(1);
   });
 
   test("waits for the call of another worker, and sees its end", async () => {
@@ -92,9 +95,9 @@ describe("livingCallsEnded", () => {
     const child = spawn(process.execPath, ["--version"], { stdio: "ignore" });
     const { pid } = child;
     await once(child, "exit");
-    const dead = beatOf(["r-0-1"], { host: hostname(), pid: pid! });
+    const dead = beatOf(["r-0-1"], { machine: hostIdentity(), pid: pid! });
     await livingCallsEnded("r-0-1", scene([dead]), new AbortController().signal);
-    const living = scene([beatOf(["r-0-1"], { host: hostname(), pid: process.pid })]);
+    const living = scene([beatOf(["r-0-1"], { machine: hostIdentity(), pid: process.pid })]);
     const state = wait("r-0-1", living);
     await vi.waitFor(() => expect(living.looks).toBeGreaterThan(1), { timeout: 5_000 });
     expect(state.ended).toBe(false);

@@ -1,11 +1,13 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { CallOutcome } from "../../shared/job.ts";
 import type { ImageRecord, PromptFailure } from "../../shared/result.ts";
 import { addOutcome, missingOf, startOutcome } from "../../worker/outcome.ts";
 import { planCalls } from "../../worker/plan.ts";
 
-const generationLists = fc.uniqueArray(fc.nat({ max: 60 }), { maxLength: 40 }).map((list) => list.toSorted((a, b) => a - b));
+const generationLists = fc
+  .uniqueArray(fc.nat({ max: 60 }), { maxLength: 40 })
+  .map((list) => list.toSorted((a, b) => a - b));
 const maxima = fc.integer({ min: 1, max: 12 });
 
 function imageOf(generation: number): ImageRecord {
@@ -46,7 +48,10 @@ describe("missingOf", () => {
         const known = new Set([...made, ...failed]);
         const expected = wanted.filter((generation) => !known.has(generation));
         expect(missingOf(wanted, outcomeOf(made, [failed]))).toEqual(expected);
-        const apart = [...made.map((one) => outcomeOf([one])), ...failed.map((one) => outcomeOf([], [[one]]))];
+        const apart = [
+          ...made.map((one) => outcomeOf([one])),
+          ...failed.map((one) => outcomeOf([], [[one]])),
+        ];
         expect(missingOf(wanted, ...apart)).toEqual(expected);
       }),
     );
@@ -65,7 +70,9 @@ describe("planning until nothing is missing", () => {
           const given = Math.max(1, call!.length - Number(shortage.next().value));
           addOutcome(outcome, outcomeOf(call!.slice(0, given)));
         }
-        expect(outcome.images.map(({ generation }) => generation).toSorted((a, b) => a - b)).toEqual(all);
+        expect(
+          outcome.images.map(({ generation }) => generation).toSorted((a, b) => a - b),
+        ).toEqual(all);
       }),
     );
   });
@@ -74,7 +81,11 @@ describe("planning until nothing is missing", () => {
 describe("outcomes", () => {
   test("grouping keeps every image, failure, attempt and token of all calls, in any order of the calls", () => {
     const calls = fc.array(
-      fc.record({ images: generationLists, failed: generationLists, inputTokens: fc.nat({ max: 100 }) }),
+      fc.record({
+        images: generationLists,
+        failed: generationLists,
+        inputTokens: fc.nat({ max: 100 }),
+      }),
       { maxLength: 8 },
     );
     fc.assert(
@@ -88,7 +99,9 @@ describe("outcomes", () => {
         };
         const outcome = group(parts);
         expect(outcome.images).toHaveLength(parts.flatMap(({ images }) => images).length);
-        expect(outcome.failures.flatMap(({ generations }) => generations)).toEqual(parts.flatMap(({ failed }) => failed));
+        expect(outcome.failures.flatMap(({ generations }) => generations)).toEqual(
+          parts.flatMap(({ failed }) => failed),
+        );
         const tokens = parts.reduce((sum, { inputTokens }) => sum + inputTokens, 0);
         expect(outcome.usage?.inputTokens ?? 0).toBe(tokens);
         expect(group(parts.toReversed()).usage).toEqual(outcome.usage);

@@ -13,7 +13,11 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 function connect(): Redis {
-  const client = new Redis({ path: server.url.replace("redis+unix://", ""), maxRetriesPerRequest: 0, retryStrategy: null });
+  const client = new Redis({
+    path: server.url.replace("redis+unix://", ""),
+    maxRetriesPerRequest: 0,
+    retryStrategy: null,
+  });
   client.on("error", () => {});
   return client;
 }
@@ -27,16 +31,29 @@ const thrown = (promise: Promise<unknown>): Promise<unknown> =>
 describe("isQueueError", () => {
   test("is true for what Redis answers and for a client that was closed", async () => {
     const client = connect();
-    expect(isQueueError(await thrown(client.eval("return redis.error_reply('OOM command not allowed')", 0)))).toBe(true);
+    expect(
+      isQueueError(
+        await thrown(client.eval("return redis.error_reply('OOM command not allowed')", 0)),
+      ),
+    ).toBe(true);
     client.disconnect();
     expect(isQueueError(await thrown(client.get("key")))).toBe(true);
   });
 
   test("is true for a server that is not there", async () => {
-    const client = new Redis({ path: `${server.directory}/none.sock`, maxRetriesPerRequest: 0, retryStrategy: null });
+    const client = new Redis({
+      path: `${server.directory}/none.sock`,
+      maxRetriesPerRequest: 0,
+      retryStrategy: null,
+    });
     client.on("error", () => {});
     expect(isQueueError(await thrown(client.get("key")))).toBe(true);
-    const refused = new Redis({ port: 1, host: "127.0.0.1", maxRetriesPerRequest: 1, retryStrategy: () => 1 });
+    const refused = new Redis({
+      port: 1,
+      host: "127.0.0.1",
+      maxRetriesPerRequest: 1,
+      retryStrategy: () => 1,
+    });
     const error = await new Promise((resolve) => refused.once("error", resolve));
     expect(isQueueError(error)).toBe(true);
     refused.disconnect();
@@ -57,7 +74,9 @@ describe("isQueueError", () => {
     const others = [
       new TypeError("x is undefined"),
       new ProviderError("rate_limited", "connection is slow", { code: "rate_limit_exceeded" }),
-      new StorageError("disk full", { cause: Object.assign(new Error("full"), { code: "ENOSPC" }) }),
+      new StorageError("disk full", {
+        cause: Object.assign(new Error("full"), { code: "ENOSPC" }),
+      }),
       Object.assign(new Error("no such file"), { code: "ENOENT" }),
       "text",
       undefined,

@@ -42,8 +42,15 @@ describe.concurrent("a job whose lock is lost while its call is in flight", () =
     hold.release();
     const results = await lane.results(5);
     const [one, two] = results.filter(({ index }) => index === 0);
-    expect(one).toMatchObject({ state: "succeeded", attempts: [{ outcome: "ok", worker: first.worker }] });
-    expect(two).toMatchObject({ state: "succeeded", attempts: [], images: [{ recovered: true, sha256: one!.images[0]!.sha256 }] });
+    expect(one).toMatchObject({
+      state: "succeeded",
+      attempts: [{ outcome: "ok", worker: first.worker }],
+    });
+    expect(two).toMatchObject({
+      state: "succeeded",
+      attempts: [],
+      images: [{ recovered: true, sha256: one!.images[0]!.sha256 }],
+    });
     expect(lane.simulator.ledger.callsOf(promptOfIndex(0))).toHaveLength(1);
     expect(second.calls.size).toBe(0);
     await until(async () => expect(await lane.jobKeys()).toEqual([]));
@@ -80,7 +87,8 @@ describe.concurrent("a job whose lock is lost while its call is in flight", () =
     expect(result!.state).toBe("succeeded");
     expect(result!.images.map(({ generation }) => generation)).toEqual([0, 1]);
     const seeds = Array.from(lane.simulator.ledger.records(), ({ seed }) => seed);
-    expect(seeds.toSorted()).toEqual([0, 1].map((n) => imageSeed(lane.run.seed, 0, n)).toSorted());
+    expect(seeds).toHaveLength(2);
+    expect(new Set(seeds)).toEqual(new Set([0, 1].map((n) => imageSeed(lane.run.seed, 0, n))));
     await until(async () => expect(await lane.jobKeys()).toEqual([]));
   });
 });

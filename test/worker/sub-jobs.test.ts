@@ -18,6 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
+const up = (a: number, b: number) => a - b;
+
 /** How many images each call asked for, in the order of the calls. */
 function asked({ simulator }: TestLane): number[] {
   return Array.from(simulator.ledger.records(), ({ n }) => n);
@@ -37,7 +39,9 @@ describe.concurrent("a prompt whose images take several calls", () => {
     expect(await lane.queue.getJobState(id)).toBe("waiting-children");
     const job = await lane.queue.getJob(id);
     const { unprocessed } = await job!.getDependencies();
-    const children = [0, 1, 2, 3].map((first) => `${lane.keys.queuePrefix}:${lane.lane}:${jobId(lane.run.id, 0, 0, first)}`);
+    const children = [0, 1, 2, 3].map(
+      (first) => `${lane.keys.queuePrefix}:${lane.lane}:${jobId(lane.run.id, 0, 0, first)}`,
+    );
     expect(unprocessed!.toSorted()).toEqual(children);
     hold.release();
 
@@ -46,8 +50,12 @@ describe.concurrent("a prompt whose images take several calls", () => {
     expect(result!.images.map(({ generation, file }) => [generation, file])).toEqual(
       [0, 1, 2, 3].map((generation) => [generation, `${imagePath(0, generation)}.png`]),
     );
-    expect(result!.images.map(({ seed }) => seed)).toEqual([0, 1, 2, 3].map((n) => imageSeed(lane.run.seed, 0, n)));
-    expect(result!.attempts.map(({ generations }) => generations).toSorted()).toEqual([[0], [1], [2], [3]]);
+    expect(result!.images.map(({ seed }) => seed)).toEqual(
+      [0, 1, 2, 3].map((n) => imageSeed(lane.run.seed, 0, n)),
+    );
+    expect(result!.attempts.flatMap(({ generations }) => generations).toSorted(up)).toEqual([
+      0, 1, 2, 3,
+    ]);
     expect(result!.costUsd).toBeCloseTo(0.16);
     expect(asked(lane)).toEqual([1, 1, 1, 1]);
     for (const { file, bytes, width, height, sha256 } of result!.images) {
@@ -65,13 +73,20 @@ describe.concurrent("a prompt whose images take several calls", () => {
     const refused = imageSeed(lane.run.seed, 0, 2);
     const createModel = watchedModels({
       before: (_, { seed }) => {
-        if (seed === refused) throw new ProviderError("content_policy", "not this one", { status: 400, moderationStage: "input" });
+        if (seed === refused)
+          throw new ProviderError("content_policy", "not this one", {
+            status: 400,
+            moderationStage: "input",
+          });
       },
     });
     await lane.serve({ createModel });
     await lane.add(0);
     const [result] = await lane.results(1);
-    expect(result).toMatchObject({ state: "partial", failures: [{ generations: [2], kind: "content_policy", status: 400 }] });
+    expect(result).toMatchObject({
+      state: "partial",
+      failures: [{ generations: [2], kind: "content_policy", status: 400 }],
+    });
     expect(result!.images.map(({ generation }) => generation)).toEqual([0, 1, 3]);
     expect(result!.attempts).toHaveLength(4);
     expect(lane.simulator.ledger.calls).toBe(3);
@@ -84,8 +99,12 @@ describe.concurrent("a prompt whose images take several calls", () => {
     await lane.add(0, { prompt: "a moderated prompt" });
     const [result] = await lane.results(1);
     expect(result).toMatchObject({ state: "failed", images: [] });
-    expect(result!.failures.flatMap(({ generations }) => generations).toSorted()).toEqual([0, 1]);
-    expect(result!.failures.every(({ kind, requestId }) => kind === "content_policy" && requestId?.startsWith("req_"))).toBe(true);
+    expect(result!.failures.flatMap(({ generations }) => generations).toSorted(up)).toEqual([0, 1]);
+    expect(
+      result!.failures.every(
+        ({ kind, requestId }) => kind === "content_policy" && requestId?.startsWith("req_"),
+      ),
+    ).toBe(true);
     expect(lane.simulator.ledger.images).toBe(0);
     await expectNothingLeft(lane);
   });
@@ -109,8 +128,10 @@ describe.concurrent("a prompt whose images take several calls", () => {
     await lane.serve();
     await lane.add(0);
     const [result] = await lane.results(1);
-    expect(result!.images.map(({ generation }) => generation)).toEqual(Array.from({ length: 23 }, (_, n) => n));
-    expect(asked(lane).toSorted((a, b) => a - b)).toEqual([3, 10, 10]);
+    expect(result!.images.map(({ generation }) => generation)).toEqual(
+      Array.from({ length: 23 }, (_, n) => n),
+    );
+    expect(asked(lane).toSorted(up)).toEqual([3, 10, 10]);
     await expectNothingLeft(lane);
   });
 });
@@ -141,8 +162,10 @@ describe.concurrent("a call that is answered short", () => {
     await lane.serve();
     await lane.add(0);
     const [result] = await lane.results(1);
-    expect(result!.images.map(({ generation }) => generation)).toEqual(Array.from({ length: 12 }, (_, n) => n));
-    expect(asked(lane).toSorted()).toEqual([1, 6, 6]);
+    expect(result!.images.map(({ generation }) => generation)).toEqual(
+      Array.from({ length: 12 }, (_, n) => n),
+    );
+    expect(asked(lane).toSorted(up)).toEqual([1, 6, 6]);
     expect(lane.simulator.ledger.images).toBe(12);
   });
 });
@@ -159,8 +182,9 @@ describe.concurrent("a prompt that may have been tried before", () => {
     expect(result!.state).toBe("succeeded");
     expect(result!.images.map(({ recovered }) => recovered)).toEqual([undefined, true, undefined]);
     expect(result!.images[1]).toMatchObject({ bytes: anImage.length, costUsd: 0.04 });
-    const seeds = Array.from(lane.simulator.ledger.records(), ({ seed }) => seed).toSorted();
-    expect(seeds).toEqual([imageSeed(42, 0, 0), imageSeed(42, 0, 2)].toSorted());
+    const seeds = Array.from(lane.simulator.ledger.records(), ({ seed }) => seed);
+    expect(seeds).toHaveLength(2);
+    expect(new Set(seeds)).toEqual(new Set([imageSeed(42, 0, 0), imageSeed(42, 0, 2)]));
   });
 
   test("makes no call at all where everything is stored", async () => {

@@ -24,6 +24,7 @@ export function runFile(changes: Partial<RunFile> = {}): RunFile {
     timeoutMs: 1000,
     durable: false,
     round: 0,
+    revision: 0,
     retryKinds: null,
     summary: null,
     outputsAt: null,

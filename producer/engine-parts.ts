@@ -1,0 +1,42 @@
+import type { FileHandle } from "node:fs/promises";
+import type { JournalLine } from "../shared/journal-line.ts";
+import type { Log } from "../shared/log.ts";
+import type { RunFile } from "../shared/run-file.ts";
+import type { Journal } from "./journal.ts";
+import type { LaneClient } from "./lane-client.ts";
+import type { RowHashes } from "./row-hashes.ts";
+import type { Settled } from "./settled.ts";
+import type { StopReason } from "./stop.ts";
+
+/** What an engine runs on. */
+export interface EngineParts {
+  run: RunFile;
+  location: string;
+  lane: LaneClient;
+  /** No other producer and no other worker uses this Redis. */
+  privateRedis: boolean;
+  journal: Journal;
+  journalFile: FileHandle;
+  settled: Settled;
+  hashes: RowHashes;
+  passThrough: boolean;
+  windowCeiling: number | undefined;
+  maxFailures: number | undefined;
+  giveUpAfterMs: number;
+  /** How long calls in flight may go on once the run stops. */
+  graceMs: number;
+  log: Log;
+  /** Told of everything that went wrong in Redis: it is tried again. */
+  onError(error: Error): void;
+  /** Called once the run is registered, before anything is fed: the moment for workers of one's own. */
+  onOpened(): Promise<void>;
+  onSettled(lines: readonly JournalLine[]): void;
+}
+
+/** What an engine's run ended with. */
+export interface EngineEnd {
+  stop: StopReason | undefined;
+  /** Rows of the run, where the dataset's end (`ended`) or its limit was reached. */
+  rows: number | undefined;
+  ended: boolean;
+}
