@@ -21,6 +21,13 @@ async function run(cli) {
   nodeModule.enableCompileCache?.();
   const { main } = await import(cli.href);
   process.exitCode = await main(process.argv.slice(2));
+  setTimeout(endWhenWritten, 500).unref();
+}
+
+/** A connection that cannot be closed while Redis is away must not keep the process. */
+function endWhenWritten() {
+  if (process.stdout.writableLength === 0) process.exit();
+  setTimeout(endWhenWritten, 100);
 }
 
 function runUnderOwnNode() {

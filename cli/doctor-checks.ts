@@ -16,6 +16,7 @@ export interface DoctorCheck {
   fix?: string;
 }
 
+/** What doctor looks at besides the environment. */
 export interface DoctorOptions {
   /** Where images would go. Default `runs`. */
   out?: string | undefined;

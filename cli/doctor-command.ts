@@ -17,7 +17,7 @@ export function doctorCommand(io: Io): Command {
       io.stdout.write(
         json ? `${JSON.stringify(checks)}\n` : `${checks.flatMap(lines).join("\n")}\n`,
       );
-      if (checks.some((check) => check.ok === false)) io.exitCode = exitCodes.bug;
+      if (checks.some((check) => check.ok === false)) io.exitCode = exitCodes.usage;
     });
   return withEnvironment(command);
 }

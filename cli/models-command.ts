@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { describeParameters } from "../shared/model-parameters.ts";
 import { findModel, listModels, type ModelCard } from "../shared/model-registry.ts";
-import { didYouMean } from "../shared/near-match.ts";
+import { unknownName } from "../shared/near-match.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { withEnvironment, type Io } from "./io.ts";
 
@@ -29,9 +29,7 @@ function cardOf(id: string): ModelCard {
   const card = findModel("openai", id);
   if (card.known) return card;
   const known = listModels().map((model) => model.id);
-  throw new UsageError(
-    `unknown model \`${id}\`${didYouMean(id, known)} Known: ${known.join(", ")}`,
-  );
+  throw new UsageError(unknownName("model", id, known));
 }
 
 function listText(cards: readonly ModelCard[]): string[] {

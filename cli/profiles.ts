@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../shared/caught.ts";
 import { findModel, inferProviderKind } from "../shared/model-registry.ts";
-import { didYouMean } from "../shared/near-match.ts";
+import { unknownName } from "../shared/near-match.ts";
 import type { Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 
@@ -54,9 +54,7 @@ export function providerAndModel(
   const name = provider ?? inferProvider(model!);
   const known = Object.keys(defaultModels);
   if (!known.includes(name)) {
-    throw new UsageError(
-      `unknown provider \`${name}\`${didYouMean(name, known)} Known: ${known.join(", ")}`,
-    );
+    throw new UsageError(unknownName("provider", name, known));
   }
   return [name, model ?? defaultModels[name]!];
 }

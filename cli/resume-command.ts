@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { FailureKind } from "../shared/failure.ts";
-import { didYouMean } from "../shared/near-match.ts";
+import { unknownName } from "../shared/near-match.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { profileIdentity, type Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
@@ -71,8 +71,6 @@ function parseKinds(text: string): string[] {
     const parsed = FailureKind.safeParse(kind.trim());
     if (parsed.success) return parsed.data;
     const known = FailureKind.options;
-    throw new UsageError(
-      `unknown kind \`${kind}\`${didYouMean(kind, known)} Known: ${known.join(", ")}`,
-    );
+    throw new UsageError(unknownName("kind", kind, known));
   });
 }

@@ -14,7 +14,7 @@ Examples:
 
 Run the same command again to resume: nothing that is stored is asked for again.
 Every option can be given as an environment variable, too: --num-generations as IMAGEMILL_NUM_GENERATIONS.
-Exit codes: 0 all images made, 3 finished but some failed, 4 stopped (resumable), 2 wrong usage, 130/143 interrupted.`;
+Exit codes: 0 all images made, 3 finished but some failed, 4 stopped (resumable), 5 cancelled, 2 wrong usage, 130/143 interrupted.`;
 
 const enqueueHelp = `
 Needs REDIS_URL; workers on any machine make the images: imagemill work. The run directory must be the same folder for

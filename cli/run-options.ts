@@ -43,6 +43,7 @@ export interface RunOptions extends DriveOptions {
 
 const collect = (value: string, previous: string[]) => [...previous, value];
 
+/** Adds the options of every command that makes a run go. */
 export function addDriveOptions(command: Command): Command {
   return command
     .option("-c, --concurrency <n>", "calls in flight at once", wholeNumber(1), 20)
@@ -62,6 +63,7 @@ export function addDriveOptions(command: Command): Command {
     .option("--json", "print the summary as one JSON object");
 }
 
+/** Adds the options of commands that start a run. */
 export function addRunOptions(command: Command): Command {
   command
     .option(

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { z, ZodError } from "zod";
-import { didYouMean } from "../shared/near-match.ts";
+import { unknownName } from "../shared/near-match.ts";
 import { FaultName, faultNames, type SimulatorOptions } from "../simulator/settings.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { withEnvironment, type Io } from "./io.ts";
@@ -107,9 +107,7 @@ function promptFault(text: string): { match: string; fault: FaultName } {
   const [match, name] = pair(text, "--prompt-fault");
   const fault = FaultName.safeParse(name);
   if (fault.success) return { match, fault: fault.data };
-  throw new UsageError(
-    `unknown fault \`${name}\`${didYouMean(name, faultNames)} Known: ${faultNames.join(", ")}`,
-  );
+  throw new UsageError(unknownName("fault", name, faultNames));
 }
 
 function pair(text: string, flag: string): [string, string] {

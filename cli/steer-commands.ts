@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { hasCode } from "../shared/caught.ts";
 import { defaultPrefix } from "../shared/keys.ts";
-import { didYouMean } from "../shared/near-match.ts";
+import { unknownName } from "../shared/near-match.ts";
 import { readRunFile } from "../shared/run-file.ts";
 import {
   findRegisteredRun,
@@ -40,8 +40,11 @@ function steerCommand(io: Io, action: Action): Command {
   return withEnvironment(command);
 }
 
+/** `imagemill pause`. */
 export const pauseCommand = (io: Io) => steerCommand(io, "pause");
+/** `imagemill unpause`. */
 export const unpauseCommand = (io: Io) => steerCommand(io, "unpause");
+/** `imagemill cancel`. */
 export const cancelCommand = (io: Io) => steerCommand(io, "cancel");
 
 async function steerRun(
@@ -73,9 +76,7 @@ async function steerLane(
   await withRedis(io, undefined, async (redis) => {
     const lanes = await listLanes(redis, defaultPrefix);
     if (!lanes.includes(lane)) {
-      throw new UsageError(
-        `unknown lane \`${lane}\`${didYouMean(lane, lanes)} Known: ${lanes.join(", ")}`,
-      );
+      throw new UsageError(unknownName("lane", lane, lanes));
     }
     if (action === "pause")
       await restLane(redis, defaultPrefix, lane, reason ?? "paused by a person");

@@ -18,6 +18,7 @@ const exampleCount = 5;
 /** A message without what differs from prompt to prompt. */
 export function normalizeMessage(message: string): string {
   return message
+    .slice(0, 500)
     .replaceAll(/\b(req|chatcmpl|img)[-_][\w-]+/g, "#")
     .replaceAll(/\b[0-9a-f]{8,}(-[0-9a-f]+)*\b/gi, "#")
     .replaceAll(/\d+(\.\d+)?/g, "#")
@@ -42,16 +43,14 @@ export async function groupFailures(journal: string): Promise<FailureGroup[]> {
   }
   const groups = new Map<string, FailureGroup>();
   for (const [index, found] of losses) {
-    for (const key of new Set(
-      found.map(({ kind, message }) => `${kind} ${normalizeMessage(message)}`),
-    )) {
-      const { kind, message, status } = found.find(
-        (loss) => `${loss.kind} ${normalizeMessage(loss.message)}` === key,
-      )!;
-      const group = groups.get(key) ?? { kind, message, status, prompts: 0, examples: [] };
+    const byCause = new Map(
+      found.map((loss) => [`${loss.kind} ${normalizeMessage(loss.message)}`, loss]),
+    );
+    for (const [cause, { kind, message, status }] of byCause) {
+      const group = groups.get(cause) ?? { kind, message, status, prompts: 0, examples: [] };
       group.prompts += 1;
       if (group.examples.length < exampleCount) group.examples.push(index);
-      groups.set(key, group);
+      groups.set(cause, group);
     }
   }
   return [...groups.values()].toSorted((a, b) => b.prompts - a.prompts);

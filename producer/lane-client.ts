@@ -14,6 +14,7 @@ import {
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import type { Registration } from "../shared/registration.ts";
+import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import type { InFlight } from "./window.ts";
 
 /** How long a producer counts that has gone silent. */
@@ -160,6 +161,6 @@ export class LaneClient {
   }
 
   async close(): Promise<void> {
-    await this.#queue.close();
+    await endsWithin(closeLimitMs, this.#queue.close());
   }
 }

@@ -7,8 +7,8 @@ import { UsageError } from "../shared/usage-error.ts";
 import type { DatasetRow } from "./dataset/build-row.ts";
 import type { InFlight } from "./window.ts";
 
+/** A row that holds a prompt. */
 export type ReadableRow = Extract<DatasetRow, { ok: true }>;
-export type RejectedRow = Extract<DatasetRow, { ok: false }>;
 
 /** Why the model cannot take a row, found before anything is paid; undefined where it can. */
 export function refusal(row: ReadableRow, run: RunFile, passThrough: boolean): string | undefined {

@@ -94,7 +94,8 @@ export class Settled {
     this.totals.prompts[states[code - 1]!] -= 1;
     this.#codes[index] = 0;
     this.#count -= 1;
-    for (const kind of this.#failures.get(index) ?? []) this.totals.failures[kind]! -= 1;
+    for (const kind of this.#failures.get(index) ?? [])
+      this.totals.failures[kind] = (this.totals.failures[kind] ?? 1) - 1;
     this.#failures.delete(index);
   }
 

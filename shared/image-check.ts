@@ -1,6 +1,7 @@
 import { describeBytes } from "./describe-bytes.ts";
 import { readGif, readJpeg, readPng, readWebp } from "./image-formats.ts";
 
+/** Formats that are stored as images. */
 export type ImageFormat = "png" | "jpeg" | "webp" | "gif";
 
 /** What the bytes of an image say of themselves. Width and height are in pixels. */
@@ -26,7 +27,9 @@ export interface ImageCaps {
   maxPixels?: number;
 }
 
+/** Largest image that is accepted unless another cap is given, in bytes. */
 export const defaultMaxImageBytes = 64 * 1024 * 1024;
+/** Most pixels that a header may announce unless another cap is given. */
 export const defaultMaxPixels = 100_000_000;
 
 const formats = [

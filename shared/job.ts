@@ -2,6 +2,7 @@ import type { JobsOptions } from "bullmq";
 import { z } from "zod";
 import { AttemptRecord, ImageRecord, PromptFailure, Usage } from "./result.ts";
 
+/** Version of job data; a worker hands back what is newer. */
 export const JOB_VERSION = 1;
 
 /** What became of one call: the return value of a sub-job, and what a job keeps of itself between two attempts. */
@@ -43,6 +44,7 @@ export type CallJob = z.infer<typeof CallJob>;
 /** Only the version, to tell a job that a newer producer made from a broken one. */
 export const JobVersion = z.object({ v: z.int() });
 
+/** BullMQ names of the two kinds of job. */
 export const jobNames = { prompt: "prompt", call: "call" } as const;
 
 /** `<run>-<round>-<index>`, and `-<first generation>` for a sub-job. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AttemptRecord, ImageRecord, PromptFailure, PromptState, Usage } from "./result.ts";
 
+/** Version of journal lines. */
 export const JOURNAL_VERSION = 1;
 
 /** A dataset row as the journal keeps it, so that outputs need nothing but the journal. */

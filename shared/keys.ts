@@ -21,6 +21,7 @@ export interface LaneKeys {
   results(run: string): string;
 }
 
+/** The keys of a lane under a prefix. */
 export function laneKeys(prefix: string, lane: string): LaneKeys {
   const base = `${prefix}:lane:${lane}`;
   return {

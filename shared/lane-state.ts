@@ -67,6 +67,7 @@ export async function holdLane(
   await redis.eval(script, 1, keys.hold, reason, Math.max(1, Math.ceil(ms)));
 }
 
+/** Lets no call of the lane start, until {@link unpauseLane}. */
 export async function pauseLane(
   redis: RedisClient,
   keys: LaneKeys,
@@ -75,6 +76,7 @@ export async function pauseLane(
   await redis.hset(keys.pause, pause);
 }
 
+/** Ends a lane's pause and its hold. */
 export async function unpauseLane(redis: RedisClient, keys: LaneKeys): Promise<void> {
   await redis.del(keys.pause, keys.hold);
 }

@@ -36,3 +36,9 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
   const match = nearMatch(word, candidates);
   return match === undefined ? "" : `, did you mean \`${match}\`?`;
 }
+
+/** `unknown model \`x\`, did you mean \`y\`? Known: …` */
+export function unknownName(what: string, word: string, known: readonly string[]): string {
+  const hint = didYouMean(word, known) || ".";
+  return `unknown ${what} \`${word}\`${hint} Known: ${known.join(", ")}`;
+}

@@ -58,6 +58,7 @@ export type PromptFailure = z.infer<typeof PromptFailure>;
 export const PromptState = z.enum(["succeeded", "partial", "failed", "rejected"]);
 export type PromptState = z.infer<typeof PromptState>;
 
+/** Version of results on the stream. */
 export const RESULT_VERSION = 1;
 
 /** What a prompt came to in one round, as a worker reports it on the run's result stream. */

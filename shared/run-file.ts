@@ -6,11 +6,13 @@ import { hasCode } from "./caught.ts";
 import { ProviderKind } from "./profile.ts";
 import { Usage } from "./result.ts";
 
+/** Version of `run.json`. */
 export const RUN_FILE_VERSION = 1;
 
 /** The folder of a run directory that holds its state, and the files in it. */
 export const stateFolder = ".imagemill";
 
+/** How a run ended. */
 export const RunState = z.enum(["completed", "completed_with_failures", "stopped", "cancelled"]);
 export type RunState = z.infer<typeof RunState>;
 
@@ -39,6 +41,7 @@ export const RunSummary = z.object({
 });
 export type RunSummary = z.infer<typeof RunSummary>;
 
+/** Formats that a dataset can have. */
 export const DatasetFormat = z.enum(["jsonl", "json", "csv", "tsv", "txt"]);
 export type DatasetFormat = z.infer<typeof DatasetFormat>;
 
@@ -94,6 +97,7 @@ export function newRunId(): string {
   return Array.from(randomBytes(12), (byte) => alphabet[byte & 31]).join("");
 }
 
+/** Where a run directory's `run.json` is. */
 export function runFilePath(directory: string): string {
   return join(directory, stateFolder, "run.json");
 }

@@ -1,5 +1,6 @@
 /** Width and height of a glyph in pixels, without the gap to its neighbours. */
 export const glyphWidth = 3;
+/** Height of every glyph in pixels. */
 export const glyphHeight = 5;
 
 /** Five octal digits a character: its rows from top to bottom, three bits each, the left pixel first. */

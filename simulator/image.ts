@@ -10,6 +10,7 @@ import { encodeWebp } from "./webp.ts";
 
 /** Formats that the simulator can draw. */
 export const imageFormats = ["png", "jpeg", "webp"] as const;
+/** Formats that the simulator draws. */
 export type ImageFormat = (typeof imageFormats)[number];
 
 /** All that an image is made of: small, so that an image can be forgotten and drawn again. */

@@ -26,6 +26,7 @@ export const faultNames = [
   "notAnImage",
   "fewerImages",
 ] as const;
+/** One of {@link faultNames}. */
 export const FaultName = z.enum(faultNames);
 export type FaultName = z.infer<typeof FaultName>;
 

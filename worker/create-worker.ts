@@ -9,6 +9,7 @@ import { profileIdentity, type Profile } from "../shared/profile.ts";
 import { connectRedis, limitErrors, type RedisClient } from "../shared/redis.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
 import { repeat } from "../shared/repeat.ts";
+import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import { LaneService } from "./lane-service.ts";
 import type { ModelFactory } from "./run-contexts.ts";
 
@@ -81,7 +82,7 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
     );
     // Only now: what discovery still asks of a Redis that is away ends with the connection.
     disconnect();
-    await discovery;
+    await endsWithin(closeLimitMs, discovery);
     return abandoned.reduce((sum, calls) => sum + calls, 0);
   };
   let ended: Promise<number> | undefined;

@@ -9,6 +9,7 @@ import type { Log } from "../shared/log.ts";
 import type { Profile } from "../shared/profile.ts";
 import type { Registration } from "../shared/registration.ts";
 import type { RedisClient } from "../shared/redis.ts";
+import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import type { PromptResult } from "../shared/result.ts";
 import { repeat } from "../shared/repeat.ts";
 import { Gate } from "./gate.ts";
@@ -25,8 +26,6 @@ const pollMs = 400;
 const lockMs = 15_000;
 /** How often workers look for such jobs. */
 const stalledCheckMs = 5_000;
-/** How long closing waits for Redis: BullMQ's own close never ends while it is away. */
-const closeLimitMs = 2_000;
 
 /** What a lane service needs. */
 export interface LaneServiceOptions {
@@ -122,14 +121,14 @@ export class LaneService implements LaneContext {
     this.gate.close("the worker closes");
     const closing = this.#bull.close();
     let abandonedCalls = 0;
-    if (!(await isDoneWithin(graceMs, closing))) {
+    if (!(await endsWithin(graceMs, closing))) {
       abandonedCalls = this.calls.size;
       this.#abandon.abort(new Error("the grace time is over"));
-      await isDoneWithin(closeLimitMs, closing);
+      await endsWithin(closeLimitMs, closing);
     }
     this.#background.abort();
     this.#options.redis.off("ready", this.#reconnected);
-    await isDoneWithin(closeLimitMs, this.#letGo());
+    await endsWithin(closeLimitMs, this.#letGo());
     return abandonedCalls;
   }
 
@@ -263,17 +262,4 @@ export class LaneService implements LaneContext {
       ...(waiting !== undefined && { waiting }),
     });
   }
-}
-
-/** Whether something ends within the time; it is not waited for any longer. */
-async function isDoneWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
-  const ended = new AbortController();
-  const done = work.then(
-    () => true,
-    () => true,
-  );
-  const late = delay(ms, false, { signal: ended.signal }).catch(() => true);
-  const isDone = await Promise.race([done, late]);
-  ended.abort();
-  return isDone;
 }

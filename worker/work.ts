@@ -16,6 +16,7 @@ export interface Work<Data> {
   outcome: CallOutcome;
 }
 
+/** A job of either kind in hand. */
 export type AnyWork = Work<PromptJob> | Work<CallJob>;
 
 /** The parameters of a job's calls: the run's, and the row's own on top. */

@@ -21,6 +21,7 @@ export async function sumCost(journal: string): Promise<number | undefined> {
   return sum;
 }
 
+/** Counts of a run of which nothing is settled yet. */
 export function noCounts(costUsd: number | undefined): RunCounts {
   return { prompts: { succeeded: 0, partial: 0, failed: 0, rejected: 0 }, images: 0, costUsd };
 }

@@ -140,7 +140,7 @@ export async function openTestLane(
         v: 1,
         run: run.id,
         round: run.round,
-          index,
+        index,
         prompt: promptOfIndex(index),
         numGenerations: run.numGenerations,
         ...changes,

@@ -73,8 +73,8 @@ describe("Collector", () => {
     await stage.report(stage.result(0));
     await stage.collector.drain();
     await stage.report(
-      stage.result(1, { round: 0 }),
-      stage.result(2, { run: "another" }),
+      stage.result(1, { round: 0, state: "partial" }),
+      stage.result(1, { run: "another", state: "partial" }),
       stage.result(0, { state: "partial" }),
       stage.result(3, { numGenerations: 1 }),
       stage.result(7),

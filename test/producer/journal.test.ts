@@ -52,7 +52,14 @@ describe("Journal", () => {
     await using lock = await acquireRunLock(directory);
     await using journal = await open(path, lock);
     await journal.append([journalLine({ index: 0 })]);
-    const other = { host: "other", machine: "other", pid: 9, started: null, epoch: 2, token: "other" };
+    const other = {
+      host: "other",
+      machine: "other",
+      pid: 9,
+      started: null,
+      epoch: 2,
+      token: "other",
+    };
     writeFileSync(join(state, "run.lock"), JSON.stringify(other));
     await expect(journal.append([journalLine({ index: 1 })])).rejects.toThrow("process 9 on other");
     expect(await linesOf(path)).toHaveLength(1);

@@ -90,7 +90,11 @@ describe("acquireRunLock", () => {
   );
 
   test("believes a holder of another host alive while it touches its lock", async () => {
-    const { directory, lock } = lockedBy({ host: "elsewhere.example", machine: "elsewhere", pid: 1 });
+    const { directory, lock } = lockedBy({
+      host: "elsewhere.example",
+      machine: "elsewhere",
+      pid: 1,
+    });
     const touching = setInterval(() => writeFileSync(lock, readFileSync(lock)), 200);
     try {
       await expect(acquireRunLock(directory)).rejects.toThrow("process 1 on elsewhere.example");
@@ -131,7 +135,14 @@ describe("acquireRunLock", () => {
     const { directory, lock } = lockedBy({ pid: dead });
     writeFileSync(
       `${lock}.8`,
-      JSON.stringify({ host: hostname(), machine: hostIdentity(), pid: dead, started: null, epoch: 8, token: "x" }),
+      JSON.stringify({
+        host: hostname(),
+        machine: hostIdentity(),
+        pid: dead,
+        started: null,
+        epoch: 8,
+        token: "x",
+      }),
     );
     await using taken = await acquireRunLock(directory);
     await expect(taken.check()).resolves.toBeUndefined();
@@ -151,7 +162,14 @@ describe("a lock that was lost", () => {
     const lock = await acquireRunLock(directory);
     writeFileSync(
       path,
-      JSON.stringify({ host: "other", machine: "other", pid: 9, started: null, epoch: 2, token: "other" }),
+      JSON.stringify({
+        host: "other",
+        machine: "other",
+        pid: 9,
+        started: null,
+        epoch: 2,
+        token: "other",
+      }),
     );
     await expect(lock.check()).rejects.toThrow("process 9 on other");
     await lock[Symbol.asyncDispose]();

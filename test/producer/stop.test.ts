@@ -28,6 +28,18 @@ describe("FailureWatch", () => {
     );
   });
 
+  test("lets no more than 20 prompts go before it knows", () => {
+    const watch = new FailureWatch(undefined, false);
+    expect(watch.trialLeft).toBe(20);
+    watch.see(many(19, refused));
+    expect(watch.trialLeft).toBe(1);
+    watch.see([timedOut(19)]);
+    expect(watch.trialLeft).toBe(Infinity);
+    const proven = new FailureWatch(undefined, false);
+    proven.see([journalLine({ index: 0 })]);
+    expect(proven.trialLeft).toBe(Infinity);
+  });
+
   test("goes on once one has come back right, be it in part", () => {
     for (const state of ["succeeded", "partial"] as const) {
       const watch = new FailureWatch(undefined, false);

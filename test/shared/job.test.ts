@@ -45,7 +45,15 @@ describe("schemas of jobs", () => {
 });
 
 describe("Registration", () => {
-  const registration = { v: 1, run: "r", round: 0, revision: 0, location: "/out", host: "h", state: "running" };
+  const registration = {
+    v: 1,
+    run: "r",
+    round: 0,
+    revision: 0,
+    location: "/out",
+    host: "h",
+    state: "running",
+  };
 
   test("survives JSON, with and without a reason", () => {
     for (const value of [registration, { ...registration, state: "paused", reason: "why" }]) {

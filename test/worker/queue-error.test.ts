@@ -64,6 +64,9 @@ describe("isQueueError", () => {
     const queue = new Queue("{lane}", { connection: client, prefix: uniquePrefix() });
     const job = await queue.add("job", {});
     expect(isQueueError(await thrown(job.moveToCompleted("", "no such token", false)))).toBe(true);
+    await client.set(queue.toKey(`${job.id}:lock`), "token");
+    expect(isQueueError(await thrown(job.moveToCompleted("", "token", false)))).toBe(true);
+    await client.del(queue.toKey(`${job.id}:lock`));
     await queue.remove(job.id!);
     expect(isQueueError(await thrown(job.updateData({})))).toBe(true);
     await queue.close();

@@ -1,5 +1,6 @@
 import { TooLargeError, type HttpAnswer, type HttpClient, type Progress } from "./http.ts";
 
+/** The `fetch` that a client is given. */
 export type Fetch = typeof globalThis.fetch;
 
 /** One call through an official client: how far it is, and the answer that came last. */

@@ -6,6 +6,7 @@ import { withDeadline } from "./deadline.ts";
 import type { HttpAnswer, HttpClient } from "./http.ts";
 import type { Secrets } from "./safe-message.ts";
 
+/** Hugging Face's API of Inference Endpoints. */
 export const defaultEndpointsApi = "https://api.endpoints.huggingface.cloud";
 
 /** What is used of an endpoint's description. */

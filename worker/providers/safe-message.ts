@@ -4,6 +4,7 @@ export interface Secrets {
   baseUrl?: string | undefined;
 }
 
+/** Longest message that is kept, in characters. */
 export const maxMessageChars = 2000;
 
 /**
