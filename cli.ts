@@ -9,11 +9,13 @@ import { simulateCommand } from "./cli/simulate-command.ts";
 import { statusCommand } from "./cli/status-command.ts";
 import { cancelCommand, pauseCommand, unpauseCommand } from "./cli/steer-commands.ts";
 import { workCommand } from "./cli/work-command.ts";
+import { hasCode, messageOf } from "./shared/caught.ts";
 import { UsageError } from "./shared/usage-error.ts";
 import { version } from "./shared/version.ts";
 
 /** Runs the command line and gives its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
+  forgiveClosedPipes();
   const io: Io = {
     env: process.env,
     stdout: process.stdout,
@@ -72,6 +74,18 @@ function describeOption({
     ...(isTold ? [`default: ${told}`] : []),
   ];
   return extra.length > 0 ? `${description} (${extra.join("; ")})` : description;
+}
+
+/** Who reads only the first lines closes the pipe: that is no error of the run. */
+function forgiveClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: unknown) => {
+      if (hasCode(error, "EPIPE")) return;
+      process.exitCode = exitCodes.bug;
+      if (stream !== process.stderr)
+        process.stderr.write(`imagemill: cannot write the output: ${messageOf(error)}\n`);
+    });
+  }
 }
 
 /** Says what went wrong and gives the exit code for it. */

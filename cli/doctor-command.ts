@@ -1,13 +1,13 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import type { DoctorCheck } from "./doctor-checks.ts";
-import { exitCodes, withEnvironment, type Io } from "./io.ts";
+import { exitCodes, EnvironmentCommand, type Io } from "./io.ts";
 
 const marks = (check: DoctorCheck) =>
   check.ok === "warning" ? "warn" : check.ok ? "ok  " : "FAIL";
 
 /** `imagemill doctor`: what is wrong here and what to do. */
 export function doctorCommand(io: Io): Command {
-  const command = new Command("doctor")
+  const command = new EnvironmentCommand("doctor")
     .description("check Node, Redis and its settings, keys and the output folder; say what to do")
     .option("-o, --out <dir>", "folder that runs are to be written to", ".")
     .option("--json", "print the checks as JSON")
@@ -19,7 +19,7 @@ export function doctorCommand(io: Io): Command {
       );
       if (checks.some((check) => check.ok === false)) io.exitCode = exitCodes.usage;
     });
-  return withEnvironment(command);
+  return command;
 }
 
 function lines(check: DoctorCheck): string[] {

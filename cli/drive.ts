@@ -39,6 +39,7 @@ export async function drive(
   const terminal = new Terminal(io.stderr);
   const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "warn");
   for (const note of notes) terminal.write(note);
+  const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);
   await using stack = new AsyncDisposableStack();
   let worker: ImageWorker | undefined;
   const run = await openRun({
@@ -51,7 +52,6 @@ export async function drive(
     giveUpAfterMs: options.giveUpAfter,
     log,
     queue: async () => {
-      const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);
       const redis = shared ?? (await embeddedRedis(out, io, stack));
       return { redis, isPrivate: shared === undefined };
     },
@@ -65,7 +65,8 @@ export async function drive(
         isOnlyWorker: isPrivate,
         log,
       });
-      stack.defer(() => worker!.close(settings.timeoutMs).then(() => undefined));
+      // The run has waited for its calls: what is still there cannot be stored, or its run has ended.
+      stack.defer(async () => tellAbandoned(terminal, await worker!.close(0)));
     },
   });
   for (const line of run.repaired) terminal.write(`repaired: ${line}`);
@@ -85,13 +86,21 @@ export async function drive(
   try {
     const summary = await run.finished;
     hide();
-    printSummary(io, summary, options.json === true);
+    printSummary(io, summary, {
+      json: options.json === true,
+      isSimulated: profile.name === "simulator",
+    });
     io.exitCode =
       signals.code ?? exitCodeOf(summary, run.progress().totals.failures, options.allowFailures);
     return summary;
   } finally {
     hide();
   }
+}
+
+function tellAbandoned(terminal: Terminal, calls: number): void {
+  if (calls > 0)
+    terminal.write(`${calls} calls were given up: their images may be charged a second time`);
 }
 
 async function embeddedRedis(

@@ -1,13 +1,13 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { groupFailures, type FailureGroup } from "../producer/failures.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import { failureActions } from "../shared/failure.ts";
 import { findRun } from "./find-run.ts";
-import { withEnvironment, type Io } from "./io.ts";
+import { EnvironmentCommand, type Io } from "./io.ts";
 
 /** `imagemill failures RUN`: what went wrong, by cause. */
 export function failuresCommand(io: Io): Command {
-  const command = new Command("failures")
+  const command = new EnvironmentCommand("failures")
     .description("show what failed in a run and why, grouped by cause")
     .argument("<run>", "run directory or id")
     .option("--json", "print the groups as JSON")
@@ -16,7 +16,7 @@ export function failuresCommand(io: Io): Command {
       const groups = await groupFailures(statePaths(directory).journal);
       io.stdout.write(json ? `${JSON.stringify(groups)}\n` : table(groups, directory));
     });
-  return withEnvironment(command);
+  return command;
 }
 
 function table(groups: readonly FailureGroup[], directory: string): string {

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Command, type Option } from "commander";
 
 /** What a command sees of the world. */
 export interface Io {
@@ -19,11 +19,12 @@ export const exitCodes = {
   cancelled: 5,
 } as const;
 
-/** Lets every option be given as `IMAGEMILL_<NAME>` as well. */
-export function withEnvironment(command: Command): Command {
-  for (const option of command.options) {
+/** A command whose every option can be given as `IMAGEMILL_<NAME>`, too. */
+export class EnvironmentCommand extends Command {
+  override addOption(option: Option): this {
     const name = option.long?.replace(/^--(no-)?/, "");
+    // Commander looks for the variable's name only while it adds the option.
     if (name) option.env(`IMAGEMILL_${name.replaceAll("-", "_").toUpperCase()}`);
+    return super.addOption(option);
   }
-  return command;
 }

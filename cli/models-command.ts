@@ -1,13 +1,13 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { describeParameters } from "../shared/model-parameters.ts";
 import { findModel, listModels, type ModelCard } from "../shared/model-registry.ts";
 import { unknownName } from "../shared/near-match.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import { withEnvironment, type Io } from "./io.ts";
+import { EnvironmentCommand, type Io } from "./io.ts";
 
 /** `imagemill models [ID]`: what is known of models, and the parameters that one takes. */
 export function modelsCommand(io: Io): Command {
-  const command = new Command("models")
+  const command = new EnvironmentCommand("models")
     .description("list known models, or show one with its parameters, limits and price")
     .argument("[id]", "a model's id; one with a / in it is Hugging Face's")
     .option("--json", "print it as JSON")
@@ -21,7 +21,7 @@ export function modelsCommand(io: Io): Command {
           `${(id === undefined ? listText(cards) : cardText(cards[0]!)).join("\n")}\n`,
         );
     });
-  return withEnvironment(command);
+  return command;
 }
 
 function cardOf(id: string): ModelCard {

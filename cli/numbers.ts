@@ -1,8 +1,11 @@
 import { InvalidArgumentError } from "commander";
 
-/** A parser for an option that takes a whole number from `least` up. */
-export function wholeNumber(least: number): (text: string) => number {
+/** A parser for an option that takes a whole number from `least` up, to `most` where that is given. */
+export function wholeNumber(least: number, most?: number): (text: string) => number {
   return (text) => {
+    if (most !== undefined && Number(text) > most) {
+      throw new InvalidArgumentError(`Expected at most ${most}, got \`${text}\`.`);
+    }
     const value = Number(text);
     if (!Number.isSafeInteger(value) || value < least || text.trim() === "") {
       throw new InvalidArgumentError(`Expected a whole number from ${least} up, got \`${text}\`.`);
@@ -43,5 +46,7 @@ export function allowance(text: string): Allowance {
       `Expected a number of prompts or a share such as 2%, got \`${text}\`.`,
     );
   const value = Number(match[1]);
-  return match[2] === "%" ? { share: value / 100 } : { count: value };
+  if (match[2] !== "%") return { count: value };
+  if (value > 100) throw new InvalidArgumentError(`Expected at most 100%, got \`${text}\`.`);
+  return { share: value / 100 };
 }

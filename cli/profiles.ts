@@ -68,6 +68,26 @@ function inferProvider(model: string): string {
   );
 }
 
+/** @throws UsageError where a base URL is none, or a key cannot stand in a header */
+function checked(profile: Profile): Profile {
+  const { baseUrl, apiKey, keyVariable, name } = profile;
+  if (baseUrl !== undefined && !/^https?:$/.test(protocolOf(baseUrl))) {
+    throw new UsageError(
+      `expected the base URL of ${name} to begin with http:// or https://, got \`${baseUrl}\``,
+    );
+  }
+  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
+    throw new UsageError(
+      `the key in ${keyVariable} holds a space, a line break or another character that no key has`,
+    );
+  }
+  return profile;
+}
+
+function protocolOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).protocol : "";
+}
+
 /** The profile of a provider, from the environment. @throws UsageError where a key file cannot be read */
 export function profileOf(
   name: string,
@@ -75,32 +95,32 @@ export function profileOf(
   baseUrl: string | undefined,
 ): Profile {
   if (name === "simulator") {
-    return {
+    return checked({
       name,
       kind: "openai",
       baseUrl,
       keyVariable: "OPENAI_API_KEY",
       identity: simulatorIdentity,
-    };
+    });
   }
   if (name === "huggingface") {
     const apiKey = keyFrom(env, "HF_TOKEN") ?? huggingFaceToken(env);
-    return {
+    return checked({
       name,
       kind: "huggingface",
       baseUrl: baseUrl ?? (env["HF_BASE_URL"] || undefined),
       apiKey,
       keyVariable: "HF_TOKEN",
-    };
+    });
   }
   const apiKey = keyFrom(env, "OPENAI_API_KEY");
-  return {
+  return checked({
     name,
     kind: "openai",
     baseUrl: baseUrl ?? (env["OPENAI_BASE_URL"] || undefined),
     apiKey,
     keyVariable: "OPENAI_API_KEY",
-  };
+  });
 }
 
 /** @throws UsageError where the provider's public host would be asked without a key, or for a model that it shut down */

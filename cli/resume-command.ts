@@ -1,11 +1,11 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { FailureKind } from "../shared/failure.ts";
 import { unknownName } from "../shared/near-match.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { profileIdentity, type Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findRun } from "./find-run.ts";
-import { withEnvironment, type Io } from "./io.ts";
+import { EnvironmentCommand, type Io } from "./io.ts";
 import { profileOf, requireUsable } from "./profiles.ts";
 import { addDriveOptions, type DriveOptions } from "./run-options.ts";
 
@@ -23,7 +23,7 @@ function profileOfRun(io: Io, run: RunFile, baseUrl: string | undefined): Profil
 
 /** `imagemill resume RUN`: goes on with the settings that the run has. */
 export function resumeCommand(io: Io): Command {
-  const command = new Command("resume")
+  const command = new EnvironmentCommand("resume")
     .description("go on with a run that was stopped, with the settings it has")
     .argument("<run>", "run directory or id");
   addDriveOptions(command).action(async (text: string, options: DriveOptions) => {
@@ -32,12 +32,12 @@ export function resumeCommand(io: Io): Command {
     const { drive } = await import("./drive.ts");
     await drive(io, { out: directory, settings: run, profile, options, workHere: true, notes: [] });
   });
-  return withEnvironment(command);
+  return command;
 }
 
 /** `imagemill retry RUN`: settles failures again as a new round. */
 export function retryCommand(io: Io): Command {
-  const command = new Command("retry")
+  const command = new EnvironmentCommand("retry")
     .description(
       "settle the failed prompts of a run again, as a new round; images that are there stay",
     )
@@ -63,7 +63,7 @@ export function retryCommand(io: Io): Command {
       });
     },
   );
-  return withEnvironment(command);
+  return command;
 }
 
 function parseKinds(text: string): string[] {

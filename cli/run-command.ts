@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
-import { Command } from "commander";
+import type { Command } from "commander";
+import { spoolStdin } from "./spool-stdin.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import { withEnvironment, type Io } from "./io.ts";
+import { EnvironmentCommand, type Io } from "./io.ts";
 import { profileOf, providerAndModel, requireUsable } from "./profiles.ts";
 import { addRunOptions, defaultOut, runSettings, type RunOptions } from "./run-options.ts";
 
@@ -22,28 +23,28 @@ them, at the same path or below their --storage-root. Everything else is as with
 
 /** `imagemill run DATASET`: everything on this machine. */
 export function runCommand(io: Io): Command {
-  const command = new Command("run")
+  const command = new EnvironmentCommand("run")
     .description("turn a dataset of prompts into a dataset of images, on this machine")
-    .argument("<dataset>", "prompts: .jsonl, .json, .csv, .tsv or .txt");
+    .argument("<dataset>", "prompts: .jsonl, .json, .csv, .tsv or .txt; - reads standard input");
   addRunOptions(command).addHelpText("after", examples);
   command.action(async (dataset: string, options: RunOptions) => {
     await startRun(io, dataset, options, true);
   });
-  return withEnvironment(command);
+  return command;
 }
 
 /** `imagemill enqueue DATASET`: the producer only, for workers elsewhere. */
 export function enqueueCommand(io: Io): Command {
-  const command = new Command("enqueue")
+  const command = new EnvironmentCommand("enqueue")
     .description(
       "put a dataset of prompts on the queue, for workers elsewhere, and collect what comes back",
     )
-    .argument("<dataset>", "prompts: .jsonl, .json, .csv, .tsv or .txt");
+    .argument("<dataset>", "prompts: .jsonl, .json, .csv, .tsv or .txt; - reads standard input");
   addRunOptions(command).addHelpText("after", enqueueHelp);
   command.action(async (dataset: string, options: RunOptions) => {
     await startRun(io, dataset, options, false);
   });
-  return withEnvironment(command);
+  return command;
 }
 
 async function startRun(
@@ -60,8 +61,13 @@ async function startRun(
       "the simulator of `--provider simulator` is private to `run`: start `imagemill simulate` and set OPENAI_BASE_URL",
     );
   }
-  const { settings, warnings } = runSettings(dataset, options, profile, model);
-  const out = resolve(options.out ?? defaultOut(dataset, model));
+  const isStdin = dataset === "-";
+  const out = resolve(options.out ?? defaultOut(isStdin ? "stdin" : dataset, model));
+  if (isStdin && options.format === undefined) {
+    throw new UsageError("expected --format with - (standard input): jsonl, json, csv, tsv or txt");
+  }
+  const path = isStdin ? await spoolStdin(process.stdin, out, options.format!) : dataset;
+  const { settings, warnings } = runSettings(path, options, profile, model);
   const notes = warnings.map((text) => `warning: ${text}`);
   const { drive } = await import("./drive.ts");
   await drive(io, { out, settings, profile, options, workHere, notes });

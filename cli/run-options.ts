@@ -71,7 +71,7 @@ export function addRunOptions(command: Command): Command {
       "openai, huggingface or simulator (inferred from the model where it can be)",
     )
     .option("-m, --model <id>", "the model that makes the images")
-    .option("-n, --num-generations <n>", "images for each prompt", wholeNumber(1), 1)
+    .option("-n, --num-generations <n>", "images for each prompt", wholeNumber(1, 1_000), 1)
     .option("-o, --out <dir>", "run directory (default: runs/<dataset>-<model>)")
     .addOption(
       new Option("--format <format>", "of the dataset; default: by its extension").choices(

@@ -2,7 +2,8 @@ import type { Terminal } from "./terminal.ts";
 
 /** Supervisors signal a whole group: the same signal again within this time is the same wish. */
 const sameWishMs = 300;
-const codes = { SIGINT: 130, SIGTERM: 143 } as const;
+const codes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+const signals = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 type Signal = keyof typeof codes;
 
 /** What {@link listenToSignals} gives. */
@@ -11,7 +12,7 @@ export interface SignalListener extends Disposable {
   readonly code: number | undefined;
 }
 
-/** Calls `end` at the first SIGINT or SIGTERM. The second one ends the process at once, and says what may be lost. */
+/** Calls `end` at the first SIGINT, SIGTERM or SIGHUP. The second one ends the process at once, and says what may be lost. */
 export function listenToSignals(
   terminal: Terminal,
   callsInFlight: () => number,
@@ -31,15 +32,13 @@ export function listenToSignals(
     code = codes[signal];
     end(signal);
   };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  for (const signal of signals) process.on(signal, onSignal);
   return {
     get code() {
       return code;
     },
     [Symbol.dispose]: () => {
-      process.off("SIGINT", onSignal);
-      process.off("SIGTERM", onSignal);
+      for (const signal of signals) process.off(signal, onSignal);
     },
   };
 }

@@ -1,9 +1,9 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { z, ZodError } from "zod";
 import { unknownName } from "../shared/near-match.ts";
 import { FaultName, faultNames, type SimulatorOptions } from "../simulator/settings.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import { withEnvironment, type Io } from "./io.ts";
+import { EnvironmentCommand, type Io } from "./io.ts";
 import { duration, wholeNumber } from "./numbers.ts";
 
 interface Flags {
@@ -25,7 +25,7 @@ const collect = (value: string, previous: string[]) => [...previous, value];
 
 /** `imagemill simulate`: the provider simulator as a server of its own. */
 export function simulateCommand(io: Io): Command {
-  const command = new Command("simulate")
+  const command = new EnvironmentCommand("simulate")
     .description(
       "serve a simulated provider (OpenAI's and Hugging Face's image APIs) for trying and testing",
     )
@@ -57,7 +57,7 @@ export function simulateCommand(io: Io): Command {
       const { calls, images, billUsd } = simulator.ledger.summary();
       io.stderr.write(`${calls} calls, ${images} images, bill $${billUsd.toFixed(2)}\n`);
     });
-  return withEnvironment(command);
+  return command;
 }
 
 async function start(options: SimulatorOptions) {

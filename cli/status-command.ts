@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import { defaultPrefix, laneKeys } from "../shared/keys.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
@@ -8,7 +8,7 @@ import type { Registration } from "../shared/registration.ts";
 import { listLanes } from "../shared/steer.ts";
 import { hasCode } from "../shared/caught.ts";
 import { readRunFile } from "../shared/run-file.ts";
-import { withEnvironment, type Io } from "./io.ts";
+import { EnvironmentCommand, type Io } from "./io.ts";
 import { withRedis } from "./queue-access.ts";
 import { endAtSignal } from "./signals.ts";
 import { Terminal } from "./terminal.ts";
@@ -30,7 +30,7 @@ interface LaneStatus {
 
 /** `imagemill status [RUN]`: runs, lanes and workers. */
 export function statusCommand(io: Io): Command {
-  const command = new Command("status")
+  const command = new EnvironmentCommand("status")
     .description("show lanes with their jobs, runs and workers")
     .argument("[run]", "only this run: directory or id")
     .option("--watch", "show it anew every second")
@@ -48,7 +48,7 @@ export function statusCommand(io: Io): Command {
         if (watch) await watchUntilSignal(io, show);
       });
     });
-  return withEnvironment(command);
+  return command;
 }
 
 function missing(error: unknown): undefined {

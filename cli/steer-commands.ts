@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { hasCode } from "../shared/caught.ts";
 import { defaultPrefix } from "../shared/keys.ts";
 import { unknownName } from "../shared/near-match.ts";
@@ -11,7 +11,7 @@ import {
   setRunState,
 } from "../shared/steer.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import { withEnvironment, type Io } from "./io.ts";
+import { EnvironmentCommand, type Io } from "./io.ts";
 import { withRedis } from "./queue-access.ts";
 
 type Action = "pause" | "unpause" | "cancel";
@@ -24,7 +24,7 @@ const descriptions: Record<Action, string> = {
 
 /** `imagemill pause|unpause|cancel RUN`: steers a run from any machine. */
 function steerCommand(io: Io, action: Action): Command {
-  const command = new Command(action)
+  const command = new EnvironmentCommand(action)
     .description(descriptions[action])
     .argument("[run]", "run directory or id");
   if (action !== "cancel")
@@ -37,7 +37,7 @@ function steerCommand(io: Io, action: Action): Command {
     if (run !== undefined) await steerRun(io, action, run, options.reason);
     else await steerLane(io, action, options.lane!, options.reason);
   });
-  return withEnvironment(command);
+  return command;
 }
 
 /** `imagemill pause`. */

@@ -10,20 +10,31 @@ const titles: Record<RunSummary["state"], string> = {
   cancelled: "cancelled",
 };
 
+/** How a summary is shown. */
+export interface SummaryViewOptions {
+  json: boolean;
+  /** Nothing was really paid. */
+  isSimulated: boolean;
+}
+
 /** Prints what a run came to: one JSON object, or a few lines for people. */
-export function printSummary(io: Io, summary: RunSummary, json: boolean): void {
+export function printSummary(
+  io: Io,
+  summary: RunSummary,
+  { json, isSimulated }: SummaryViewOptions,
+): void {
   if (json) {
     io.stdout.write(`${JSON.stringify(summary)}\n`);
     return;
   }
-  io.stdout.write(`${summaryLines(summary).join("\n")}\n`);
+  io.stdout.write(`${summaryLines(summary, isSimulated).join("\n")}\n`);
 }
 
 function number(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-function summaryLines(summary: RunSummary): string[] {
+function summaryLines(summary: RunSummary, isSimulated: boolean): string[] {
   const { prompts, images, calls, retries, throttled, costUsd, out } = summary;
   const bad = [
     prompts.partial > 0 ? `${number(prompts.partial)} partial` : "",
@@ -35,7 +46,7 @@ function summaryLines(summary: RunSummary): string[] {
     ...(summary.reason === undefined ? [] : [`  why       ${summary.reason}`]),
     `  prompts   ${number(prompts.succeeded)} succeeded${bad.map((part) => `, ${part}`).join("")}`,
     `  images    ${number(images)} by ${number(calls)} calls, ${number(retries)} retries, ${number(throttled)} throttled`,
-    `  cost      ${costUsd === null ? "not known" : `$${costUsd.toFixed(2)}`}`,
+    `  cost      ${costUsd === null ? "not known" : `$${costUsd.toFixed(2)}`}${isSimulated ? " (simulated)" : ""}`,
     `  time      ${formatSeconds(summary.seconds)}`,
     `  look      ${join(out, "index.html")}`,
     ...(prompts.partial + prompts.failed > 0 ? [`  failures  imagemill failures ${out}`] : []),

@@ -1,7 +1,7 @@
-import { Command, Option } from "commander";
+import { type Command, Option } from "commander";
 import type { Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import { withEnvironment, type Io } from "./io.ts";
+import { EnvironmentCommand, type Io } from "./io.ts";
 import { createLog } from "./logger.ts";
 import { duration, wholeNumber } from "./numbers.ts";
 import { profileOf } from "./profiles.ts";
@@ -23,7 +23,7 @@ A worker serves every lane whose provider it can reach: it needs REDIS_URL, the 
 
 /** `imagemill work`: a worker for producers elsewhere. */
 export function workCommand(io: Io): Command {
-  const command = new Command("work")
+  const command = new EnvironmentCommand("work")
     .description("make images for producers on any machine, until it is stopped")
     .option("-c, --concurrency <n>", "calls in flight at once, per lane", wholeNumber(1), 20)
     .option(
@@ -61,7 +61,7 @@ export function workCommand(io: Io): Command {
         },
       );
     });
-  return withEnvironment(command);
+  return command;
 }
 
 /** The providers that the environment gives a key or a base URL for. @throws UsageError where there is none */

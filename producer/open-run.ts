@@ -8,6 +8,7 @@ import { silentLog, type Log } from "../shared/log.ts";
 import { connectRedis, limitErrors } from "../shared/redis.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
 import type { RunFile, RunSummary } from "../shared/run-file.ts";
+import { UsageError } from "../shared/usage-error.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import { Journal } from "./journal.ts";
 import { LaneClient } from "./lane-client.ts";
@@ -105,7 +106,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   const stack = new AsyncDisposableStack();
   try {
     await prepareDirectory(directory);
-    const lock = stack.use(await acquireRunLock(directory));
+    const lock = stack.use(await lockDirectory(directory));
     const { run, isNew, isChanged } = await openRunFile(directory, options.settings);
     const paths = statePaths(directory);
     if (options.retry) startRound(run, options.retry.kinds);
@@ -144,6 +145,18 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
     };
   } finally {
     await stack.disposeAsync();
+  }
+}
+
+/** @throws UsageError where the directory cannot be written to, or a living producer holds the run */
+async function lockDirectory(directory: string): Promise<RunLock> {
+  try {
+    return await acquireRunLock(directory);
+  } catch (error) {
+    if (!isDiskTrouble(error)) throw error;
+    throw new UsageError(`cannot write to the run directory: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -235,14 +248,14 @@ class RunLife {
       ? { stop: undefined, rows: run.dataset.rows ?? undefined, ended: true }
       : await this.#work();
     const summary = summarize(this.#parts, end, Date.now() - this.#startedAt);
-    const isUnchanged = run.outputsAt === journal.bytes && run.summary?.state === summary.state;
-    if (isUnchanged && run.summary) return run.summary;
+    const isCurrent = run.outputsAt === journal.bytes;
+    if (isCurrent && !end.stop && run.summary?.state === summary.state) return run.summary;
     if (end.ended && end.rows !== undefined) run.dataset.rows = end.rows;
     run.summary = summary;
     run.outputsAt = journal.bytes;
     try {
       await lock.check();
-      await writeOutputs(directory, run);
+      if (!isCurrent) await writeOutputs(directory, run);
       await writeRunFile(directory, run);
       return summary;
     } catch (error) {

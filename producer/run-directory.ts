@@ -29,9 +29,16 @@ export function statePaths(directory: string) {
 /** Size and time of a dataset file. @throws UsageError where it cannot be read */
 export async function datasetStat(path: string): Promise<{ size: number; mtimeMs: number }> {
   try {
-    const { size, mtimeMs } = await stat(path);
-    return { size, mtimeMs };
+    const found = await stat(path);
+    if (!found.isFile()) {
+      throw new UsageError(
+        `expected ${path} to be a file, got ${found.isDirectory() ? "a folder" : "a pipe or device"}: ` +
+          "a dataset is read more than once, so give a file, or - for standard input",
+      );
+    }
+    return { size: found.size, mtimeMs: found.mtimeMs };
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw new UsageError(`cannot read the dataset ${path}: ${messageOf(error)}`, {
       cause: error,
     });

@@ -3,6 +3,7 @@ import { asError, isDiskTrouble } from "../shared/caught.ts";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import type { Registration } from "../shared/registration.ts";
+import { isQueueError } from "../shared/queue-error.ts";
 import { repeat } from "../shared/repeat.ts";
 import { maxWindowBytes, windowSize } from "./capacity.ts";
 import { Collector } from "./collector.ts";
@@ -65,6 +66,10 @@ export class RunEngine {
     this.#stop = reason;
     this.#stopping.abort();
     this.#wake();
+  }
+
+  #stopIf(reason: StopReason | undefined): void {
+    if (reason) this.stop(reason);
   }
 
   async run(): Promise<EngineEnd> {
@@ -187,10 +192,11 @@ export class RunEngine {
       mayPass: (error) => !(error instanceof RunLostError) && !isDiskTrouble(error),
       onFailure: async (error) => {
         this.#onError(error);
+        this.#stopIf(this.#watch.queue.failed(error.message));
         if (error.message.startsWith("OOM ")) await this.#giveRoom();
       },
     });
-    if (isDone) this.#watch.answered();
+    if (isDone) this.#watch.queue.worked();
     return isDone;
   }
 
@@ -214,14 +220,14 @@ export class RunEngine {
       onFailure: (error) => this.#onDiskTrouble(error),
     });
     if (!isDone) this.#stopping.signal.throwIfAborted();
-    this.#watch.written();
+    this.#watch.disk.worked();
   }
 
   async #collect(): Promise<void> {
     await this.#writing(async () => {
       await this.#collector.collect(blockMs);
     });
-    this.#watch.answered();
+    this.#watch.redis.worked();
   }
 
   async #reconcile(): Promise<void> {
@@ -242,22 +248,19 @@ export class RunEngine {
 
   /** Looks at the lane: its pause may end the run, its workers set the window. */
   async #look(): Promise<void> {
-    const stop = await this.#watch.look();
-    if (stop) this.stop(stop);
+    this.#stopIf(await this.#watch.look());
     this.#wake();
   }
 
   #onSettled(lines: readonly JournalLine[]): void {
     this.#parts.onSettled(lines);
-    const stop = this.#failures.see(lines);
-    if (stop) this.stop(stop);
+    this.#stopIf(this.#failures.see(lines));
     this.#wake();
   }
 
   #onDiskTrouble(error: Error): void {
     this.#parts.onError(error);
-    const stop = this.#watch.notWritten(error);
-    if (stop) this.stop(stop);
+    this.#stopIf(this.#watch.disk.failed(error.message));
   }
 
   #onError(error: Error): void {
@@ -267,8 +270,7 @@ export class RunEngine {
       return;
     }
     this.#parts.onError(error);
-    const stop = this.#watch.missed(error);
-    if (stop) this.stop(stop);
+    if (isQueueError(error)) this.#stopIf(this.#watch.redis.failed("no connection"));
   }
 
   #wake(): void {

@@ -15,10 +15,10 @@ import { HandBack, RetryLater, RunCancelled } from "./job-moves.ts";
 import type { LaneContext } from "./lane-context.ts";
 import { missingOf, startOutcome } from "./outcome.ts";
 import { generationsOf, resultOf, runPromptJob } from "./prompt-job.ts";
-import { isQueueError } from "./queue-error.ts";
+import { isQueueError } from "../shared/queue-error.ts";
 import type { AnyWork, Work } from "./work.ts";
 
-/** How long a job stays away that this worker cannot read or whose run is not registered. */
+/** How long a job stays away that this worker cannot read. */
 const unknownDelayMs = 2_000;
 
 /** Takes one BullMQ job through its pipeline; what it gives back is the return value of a sub-job. */
@@ -86,8 +86,8 @@ async function settleBug(work: AnyWork, error: unknown): Promise<CallOutcome | n
 async function open(job: Job, token: string, lane: LaneContext): Promise<AnyWork> {
   const data = parse(job);
   const registration = await lane.findRegistration(data.run);
-  if (!registration)
-    throw new HandBack(`run ${data.run} is not registered in this lane`, unknownDelayMs);
+  // Nobody waits for it: a producer that comes back, or whose Redis was emptied, adds it again.
+  if (!registration) throw new RunCancelled(data.run);
   refuseStale(data, registration);
   const context = await lane.runs.get(registration);
   context.uses += 1;

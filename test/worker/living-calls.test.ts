@@ -63,7 +63,7 @@ describe("names", () => {
   });
 });
 
-describe("livingCallsEnded", () => {
+describe.concurrent("livingCallsEnded", () => {
   test("is at once where nobody has such a call in flight", async () => {
     const sources = scene([beatOf(["r-0-2"]), beatOf([])]);
     await livingCallsEnded("r-0-1", sources, new AbortController().signal);

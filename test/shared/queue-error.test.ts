@@ -2,7 +2,7 @@ import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ProviderError } from "../../shared/failure.ts";
-import { isQueueError } from "../../worker/queue-error.ts";
+import { isQueueError } from "../../shared/queue-error.ts";
 import { StorageError } from "../../shared/storage.ts";
 import { startTestRedis, type TestRedis, uniquePrefix } from "../helpers/redis.ts";
 
