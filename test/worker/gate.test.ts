@@ -73,6 +73,21 @@ describe("Gate", () => {
     expect(gate.waitingFor).toBeUndefined();
   });
 
+  test("a hold of its own lasts until Redis knows it; from then on Redis alone says when it ends", async () => {
+    gate.hold(60_000);
+    gate.update(laneState());
+    const waiting = entering();
+    await settle();
+    expect(waiting.end).toBeUndefined();
+    gate.holdIsShared(60_000);
+    gate.wake();
+    await settle();
+    expect(waiting.end).toBeUndefined();
+    gate.update(laneState());
+    await settle();
+    expect(waiting.end).toBe("entered");
+  });
+
   test("a hold that is made longer while somebody waits holds them, too", async () => {
     const real = new Gate();
     real.hold(20);
