@@ -1,4 +1,5 @@
-import type { Run, RunProgress } from "../producer/open-run.ts";
+import type { Run } from "../producer/open-run.ts";
+import type { RunProgress } from "../producer/run-life.ts";
 import type { Terminal } from "./terminal.ts";
 
 const barWidth = 20;

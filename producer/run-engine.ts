@@ -10,6 +10,7 @@ import { Collector } from "./collector.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import { Feeder } from "./feeder.ts";
 import type { EngineEnd, EngineParts } from "./engine-parts.ts";
+import { giveRoom } from "./give-room.ts";
 import { insist } from "./insist.ts";
 import { LaneWatch } from "./lane-watch.ts";
 import { settleLeftovers } from "./leftovers.ts";
@@ -193,20 +194,16 @@ export class RunEngine {
       onFailure: async (error) => {
         this.#onError(error);
         this.#stopIf(this.#watch.queue.failed(error.message));
-        if (error.message.startsWith("OOM ")) await this.#giveRoom();
+        if (error.message.startsWith("OOM ")) await this.#makeRoom();
       },
     });
     if (isDone) this.#watch.queue.worked();
     return isDone;
   }
 
-  /** Redis is full: takes waiting jobs of this run out of it; reconciling brings them back. */
-  async #giveRoom(): Promise<void> {
-    const sent = [...this.window.values()].filter(({ addedAt }) => addedAt > 0);
+  async #makeRoom(): Promise<void> {
     try {
-      for (const prompt of sent.slice(Math.ceil(sent.length / 2))) {
-        await this.#parts.lane.remove(prompt);
-      }
+      await giveRoom(this.#parts.lane, this.window);
     } catch (error) {
       this.#onError(asError(error));
     }
@@ -217,7 +214,10 @@ export class RunEngine {
     const isDone = await insist(write, {
       stopping: this.#stopping.signal,
       mayPass: isDiskTrouble,
-      onFailure: (error) => this.#onDiskTrouble(error),
+      onFailure: (error) => {
+        this.#parts.onError(error);
+        this.#stopIf(this.#watch.disk.failed(error.message));
+      },
     });
     if (!isDone) this.#stopping.signal.throwIfAborted();
     this.#watch.disk.worked();
@@ -256,11 +256,6 @@ export class RunEngine {
     this.#parts.onSettled(lines);
     this.#stopIf(this.#failures.see(lines));
     this.#wake();
-  }
-
-  #onDiskTrouble(error: Error): void {
-    this.#parts.onError(error);
-    this.#stopIf(this.#watch.disk.failed(error.message));
   }
 
   #onError(error: Error): void {

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openRun, type OpenRunOptions, type Run } from "../../producer/open-run.ts";
+import { openRun, type Run } from "../../producer/open-run.ts";
+import type { OpenRunOptions } from "../../producer/open-run-options.ts";
 import type { RunSettings } from "../../producer/run-settings.ts";
 import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
 import { laneName } from "../../shared/lane.ts";

@@ -1,0 +1,155 @@
+import { EventEmitter } from "node:events";
+import type { FileHandle } from "node:fs/promises";
+import { isDiskTrouble, messageOf } from "../shared/caught.ts";
+import type { JournalLine } from "../shared/journal-line.ts";
+import { defaultPrefix } from "../shared/keys.ts";
+import { silentLog } from "../shared/log.ts";
+import { connectRedis, limitErrors } from "../shared/redis.ts";
+import type { RunFile, RunSummary } from "../shared/run-file.ts";
+import type { EngineEnd } from "./engine-parts.ts";
+import type { Journal } from "./journal.ts";
+import { LaneClient } from "./lane-client.ts";
+import type { OpenRunOptions } from "./open-run-options.ts";
+import { writeOutputs } from "./outputs/write-outputs.ts";
+import type { RowHashes } from "./row-hashes.ts";
+import { removeTemporary, writeRunFile } from "./run-directory.ts";
+import { RunEngine } from "./run-engine.ts";
+import type { RunLock } from "./run-lock.ts";
+import type { Settled } from "./settled.ts";
+import type { StopReason } from "./stop.ts";
+import { summarize } from "./summarize.ts";
+
+/** How far a run is. */
+export interface RunProgress {
+  totals: Settled["totals"];
+  settled: number;
+  /** Prompts in Redis now. */
+  inFlight: number;
+  /** Rows of the run, once its end was read. */
+  total: number | undefined;
+  /** Calls in flight at the lane's workers, as they last told. */
+  calls: number;
+  /** Living workers of the lane that the provider has not refused; undefined before the run is under way. */
+  workers: number | undefined;
+  /** Why workers wait, where they do. */
+  waiting: string | undefined;
+}
+
+/** What an opened run directory gives. */
+export interface LifeParts extends OpenRunOptions {
+  directory: string;
+  run: RunFile;
+  settled: Settled;
+  hashes: RowHashes;
+  journal: Journal;
+  lock: RunLock;
+  journalFile: FileHandle;
+}
+
+/** From the opened directory to its output files. */
+export class RunLife {
+  readonly #parts: LifeParts;
+  readonly #listeners = new Set<(lines: readonly JournalLine[]) => void>();
+  readonly #startedAt = Date.now();
+  /** Whether every row of an untouched dataset was settled when the run was opened. */
+  readonly isComplete: boolean;
+  #engine: RunEngine | undefined;
+  #stop: StopReason | undefined;
+
+  constructor(parts: LifeParts) {
+    this.#parts = parts;
+    const { run, settled } = parts;
+    const { rows } = run.dataset;
+    const wanted = rows === null ? run.limit : Math.min(rows, run.limit ?? rows);
+    this.isComplete = wanted !== null && settled.count >= wanted && settled.redo.size === 0;
+  }
+
+  progress(): RunProgress {
+    const { settled, run } = this.#parts;
+    const beats = this.#engine?.heartbeats ?? [];
+    const rows = run.dataset.rows;
+    return {
+      totals: settled.totals,
+      settled: settled.count,
+      inFlight: this.#engine?.window.size ?? 0,
+      total: rows === null ? (run.limit ?? undefined) : Math.min(rows, run.limit ?? rows),
+      calls: beats.reduce((sum, beat) => sum + beat.calls.length, 0),
+      workers: this.#engine && beats.filter((beat) => beat.fit).length,
+      waiting: beats.find((beat) => beat.waiting !== undefined)?.waiting,
+    };
+  }
+
+  stop(reason: StopReason): void {
+    this.#stop ??= reason;
+    this.#engine?.stop(reason);
+  }
+
+  onSettled(listener: (lines: readonly JournalLine[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async run(): Promise<RunSummary> {
+    const { run, directory, journal, lock } = this.#parts;
+    const end: EngineEnd = this.isComplete
+      ? { stop: undefined, rows: run.dataset.rows ?? undefined, ended: true }
+      : await this.#work();
+    const summary = summarize(this.#parts, end, Date.now() - this.#startedAt);
+    const isCurrent = run.outputsAt === journal.bytes;
+    if (isCurrent && !end.stop && run.summary?.state === summary.state) return run.summary;
+    if (end.ended && end.rows !== undefined) run.dataset.rows = end.rows;
+    run.summary = summary;
+    run.outputsAt = journal.bytes;
+    try {
+      await lock.check();
+      if (!isCurrent) await writeOutputs(directory, run);
+      await writeRunFile(directory, run);
+      return summary;
+    } catch (error) {
+      if (!isDiskTrouble(error)) throw error;
+      const reason = `the output files cannot be written: ${messageOf(error)} (mend it, then run the same command again)`;
+      return { ...summary, state: "stopped", reason };
+    }
+  }
+
+  async #work(): Promise<EngineEnd> {
+    const { run, directory, prefix = defaultPrefix, log = silentLog, ...parts } = this.#parts;
+    const queue = await this.#parts.queue(run);
+    if (queue.isPrivate) await removeTemporary(directory);
+    await using stack = new AsyncDisposableStack();
+    const errors = new EventEmitter();
+    const onError = (error: Error) => void errors.emit("error", error);
+    stack.defer(limitErrors(errors, (message, count) => log.warn({ count }, `Redis: ${message}`)));
+    const connect = (name: string) => {
+      const client = connectRedis(queue.redis, {
+        role: "producer",
+        name: `imagemill-${name}-${run.id}`,
+      });
+      client.on("error", onError);
+      stack.defer(() => client.disconnect());
+      return client;
+    };
+    const card = { profile: run.profile, model: run.model };
+    const lane = new LaneClient(connect("producer"), connect("collector"), prefix, card, run.id);
+    lane.onError(onError);
+    this.#engine = new RunEngine({
+      ...parts,
+      run,
+      location: directory,
+      lane,
+      privateRedis: queue.isPrivate,
+      windowCeiling: parts.window,
+      maxFailures: parts.maxFailures,
+      giveUpAfterMs: parts.giveUpAfterMs ?? 15 * 60_000,
+      graceMs: parts.graceMs ?? run.timeoutMs,
+      log,
+      onError,
+      onOpened: async () => await this.#parts.onOpened?.(queue),
+      onSettled: (lines) => {
+        for (const listener of this.#listeners) listener(lines);
+      },
+    });
+    if (this.#stop) this.#engine.stop(this.#stop);
+    return await this.#engine.run();
+  }
+}
