@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import { asError, isDiskTrouble } from "../shared/caught.ts";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
@@ -15,6 +14,7 @@ import { insist } from "./insist.ts";
 import { LaneWatch } from "./lane-watch.ts";
 import { settleLeftovers } from "./leftovers.ts";
 import { reconcile } from "./reconciler.ts";
+import { registrationOf } from "./registration-of.ts";
 import { RunLostError } from "./run-lock.ts";
 import { FailureWatch, type StopReason } from "./stop.ts";
 import { Window, type InFlight } from "./window.ts";
@@ -125,17 +125,7 @@ export class RunEngine {
 
   async #register(state: Registration["state"], reason?: string): Promise<void> {
     const { run, location, lane } = this.#parts;
-    const { id, round, revision } = run;
-    await lane.register({
-      v: 1,
-      run: id,
-      round,
-      revision,
-      location,
-      host: hostname(),
-      state,
-      ...(reason !== undefined && { reason }),
-    });
+    await lane.register(registrationOf(run, location, state, reason));
   }
 
   /** Feeds to the dataset's end or the limit; undefined where the run was stopped before. */
