@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { mkdtemp, rmdir, statfs } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { messageOf } from "../shared/caught.ts";
 import { checkRedis } from "./doctor-redis.ts";
-import { type Environment, readSecretFile } from "./redis-environment.ts";
+import { findKey, type FoundKey } from "./find-key.ts";
+import type { Environment } from "./redis-environment.ts";
 
 /** One thing that doctor looked at. Holds no secret. */
 export interface DoctorCheck {
@@ -30,13 +31,14 @@ export async function runDoctor(
   env: Environment,
   options: DoctorOptions = {},
 ): Promise<DoctorCheck[]> {
-  const [redis, ...rest] = await Promise.all([
-    checkRedis(env),
+  const [redis, output] = await Promise.all([checkRedis(env), checkOutput(options.out ?? "runs")]);
+  return [
+    checkNode(process.versions.node),
+    ...redis,
     checkKey(env, "OPENAI_API_KEY", "OPENAI_BASE_URL", "models of OpenAI"),
     checkKey(env, "HF_TOKEN", "HF_BASE_URL", "models of Hugging Face"),
-    checkOutput(options.out ?? "runs"),
-  ]);
-  return [checkNode(process.versions.node), ...redis, ...rest];
+    output,
+  ];
 }
 
 /** Node 22.12 is the oldest with everything that the built package uses. */
@@ -47,28 +49,20 @@ export function checkNode(version: string): DoctorCheck {
   return { ...check, ok: false, fix: "update Node to 22.12 or newer" };
 }
 
-async function checkKey(
+function checkKey(
   env: Environment,
   variable: string,
   urlVariable: string,
   use: string,
-): Promise<DoctorCheck> {
-  let source = variable;
-  let key = env[variable];
+): DoctorCheck {
+  let found: FoundKey | undefined;
   try {
-    if (!key && env[`${variable}_FILE`]) {
-      source = `${variable}_FILE`;
-      key = await readSecretFile(env, source);
-    }
-    if (!key && variable === "HF_TOKEN") {
-      source = huggingFaceTokenFile(env);
-      if (existsSync(source)) key = await readSecretFile({ source }, "source");
-    }
+    found = findKey(env, variable);
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    return { name: variable, ok: false, detail, fix: "correct the path, or who may read the file" };
+    const fix = "correct the path, or who may read the file";
+    return { name: variable, ok: false, detail: messageOf(error), fix };
   }
-  if (key) return checkKeyText(variable, source, key);
+  if (found) return checkKeyText(variable, found);
   if (env[urlVariable])
     return { name: variable, ok: true, detail: `not set; ${urlVariable} needs no key` };
   return {
@@ -80,7 +74,7 @@ async function checkKey(
 }
 
 /** Quotes and blanks come from files and shells; a provider then refuses the key without saying why. */
-function checkKeyText(name: string, source: string, key: string): DoctorCheck {
+function checkKeyText(name: string, { source, key }: FoundKey): DoctorCheck {
   if (!/[\s"'“”]/.test(key))
     return { name, ok: true, detail: `from ${source}, ${key.length} characters` };
   return {
@@ -89,12 +83,6 @@ function checkKeyText(name: string, source: string, key: string): DoctorCheck {
     detail: `from ${source}, holds a quote or a blank`,
     fix: "give the key alone, without quotes and blanks",
   };
-}
-
-/** Where `hf auth login` keeps the token. */
-function huggingFaceTokenFile(env: Environment): string {
-  const home = env["HF_HOME"] || join(env["HOME"] ?? homedir(), ".cache", "huggingface");
-  return env["HF_TOKEN_PATH"] || join(home, "token");
 }
 
 async function checkOutput(out: string): Promise<DoctorCheck> {
@@ -118,11 +106,10 @@ async function checkOutput(out: string): Promise<DoctorCheck> {
       fix: "free some space or give another --out: an image takes 1 to 3 MB",
     };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
     return {
       name,
       ok: false,
-      detail: `${folder} cannot be written: ${reason}`,
+      detail: `${folder} cannot be written: ${messageOf(error)}`,
       fix: "give another --out",
     };
   }

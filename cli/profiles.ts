@@ -1,11 +1,8 @@
-import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
-import { messageOf } from "../shared/caught.ts";
 import { findModel, inferProviderKind } from "../shared/model-registry.ts";
 import { unknownName } from "../shared/near-match.ts";
 import type { Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import { findKey } from "./find-key.ts";
 
 /** The model of each provider where none is named. */
 const defaultModels: Record<string, string> = {
@@ -15,31 +12,6 @@ const defaultModels: Record<string, string> = {
 };
 /** What the simulator's profile is hashed by, since its port differs each time. */
 const simulatorIdentity = "imagemill:simulator";
-
-/** A key from its variable, or from the file that `<variable>_FILE` names. */
-function keyFrom(env: NodeJS.ProcessEnv, variable: string): string | undefined {
-  const given = env[variable]?.trim();
-  if (given) return given;
-  const file = env[`${variable}_FILE`];
-  if (!file) return undefined;
-  try {
-    return readFileSync(file, "utf8").trim() || undefined;
-  } catch (error) {
-    throw new UsageError(`cannot read ${variable}_FILE: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-/** The token that Hugging Face's own command line keeps. */
-function huggingFaceToken(env: NodeJS.ProcessEnv): string | undefined {
-  const home =
-    env["HF_HOME"] ??
-    join(env["XDG_CACHE_HOME"] ?? join(env["HOME"] ?? homedir(), ".cache"), "huggingface");
-  try {
-    return readFileSync(env["HF_TOKEN_PATH"] ?? join(home, "token"), "utf8").trim() || undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 /** The provider and model of a run, where only one of them, or none, is named. */
 export function providerAndModel(
@@ -104,7 +76,7 @@ export function profileOf(
     });
   }
   if (name === "huggingface") {
-    const apiKey = keyFrom(env, "HF_TOKEN") ?? huggingFaceToken(env);
+    const apiKey = findKey(env, "HF_TOKEN")?.key;
     return checked({
       name,
       kind: "huggingface",
@@ -113,7 +85,7 @@ export function profileOf(
       keyVariable: "HF_TOKEN",
     });
   }
-  const apiKey = keyFrom(env, "OPENAI_API_KEY");
+  const apiKey = findKey(env, "OPENAI_API_KEY")?.key;
   return checked({
     name,
     kind: "openai",
