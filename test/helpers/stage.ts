@@ -19,6 +19,8 @@ export interface Stage extends AsyncDisposable {
   dataset(rows: readonly unknown[], name?: string): string;
   /** Runs any command to its end. */
   cli(...args: string[]): Promise<CliEnd>;
+  /** Any command, left running; killed when the test ends. */
+  startCli(...args: string[]): RunningCli;
   /** `run DATASET --out <out> --json …` to its end. */
   run(dataset: string, ...args: string[]): Promise<CliEnd>;
   /** The same, left running; killed when the test ends. */
@@ -69,6 +71,7 @@ export async function openStage(options: SimulatorOptions = {}): Promise<Stage> 
       return path;
     },
     cli: (...args) => launch(args).ended,
+    startCli: (...args) => launch(args),
     run: (dataset, ...args) => launch(runArgs(dataset, args)).ended,
     start: (dataset, ...args) => launch(runArgs(dataset, args)),
     settled: (lines) =>
