@@ -35,6 +35,11 @@ export interface RunProgress {
   waiting: string | undefined;
 }
 
+/** How many rows the run asks for, where the dataset's end or a limit says so. */
+function wantedRows({ dataset: { rows }, limit }: RunFile): number | undefined {
+  return rows === null ? (limit ?? undefined) : Math.min(rows, limit ?? rows);
+}
+
 /** What an opened run directory gives. */
 export interface LifeParts extends OpenRunOptions {
   directory: string;
@@ -59,20 +64,18 @@ export class RunLife {
   constructor(parts: LifeParts) {
     this.#parts = parts;
     const { run, settled } = parts;
-    const { rows } = run.dataset;
-    const wanted = rows === null ? run.limit : Math.min(rows, run.limit ?? rows);
-    this.isComplete = wanted !== null && settled.count >= wanted && settled.redo.size === 0;
+    const wanted = wantedRows(run);
+    this.isComplete = wanted !== undefined && settled.count >= wanted && settled.redo.size === 0;
   }
 
   progress(): RunProgress {
     const { settled, run } = this.#parts;
     const beats = this.#engine?.heartbeats ?? [];
-    const rows = run.dataset.rows;
     return {
       totals: settled.totals,
       settled: settled.count,
       inFlight: this.#engine?.window.size ?? 0,
-      total: rows === null ? (run.limit ?? undefined) : Math.min(rows, run.limit ?? rows),
+      total: wantedRows(run),
       calls: beats.reduce((sum, beat) => sum + beat.calls.length, 0),
       workers: this.#engine && beats.filter((beat) => beat.fit).length,
       waiting: beats.find((beat) => beat.waiting !== undefined)?.waiting,
@@ -95,8 +98,9 @@ export class RunLife {
       ? { stop: undefined, rows: run.dataset.rows ?? undefined, ended: true }
       : await this.#work();
     const summary = summarize(this.#parts, end, Date.now() - this.#startedAt);
-    const isCurrent = run.outputsAt === journal.bytes;
-    if (isCurrent && !end.stop && run.summary?.state === summary.state) return run.summary;
+    // The pages show the state, too: the same journal under another state is written again.
+    const isCurrent = run.outputsAt === journal.bytes && run.summary?.state === summary.state;
+    if (isCurrent && !end.stop && run.summary) return run.summary;
     if (end.ended && end.rows !== undefined) run.dataset.rows = end.rows;
     run.summary = summary;
     run.outputsAt = journal.bytes;
