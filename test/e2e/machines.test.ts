@@ -13,8 +13,8 @@ async function sharedStage(server: TestRedis, latencyMs: number): Promise<Stage>
   return stage;
 }
 
-function enqueue(stage: Stage) {
-  const dataset = stage.dataset(promptRows(count));
+function enqueue(stage: Stage, prompts = count) {
+  const dataset = stage.dataset(promptRows(prompts));
   return stage.startCli(
     "enqueue",
     dataset,
@@ -63,7 +63,8 @@ describe.concurrent("a producer and workers apart", () => {
   test("start no call while the run is paused, go on after, and end at cancel with exit code 5", async () => {
     await using server = await startTestRedis({ tcp: true });
     await using stage = await sharedStage(server, 60);
-    const producer = enqueue(stage);
+    // Far more than is done before the cancel, however slow the commands are.
+    const producer = enqueue(stage, 2_000);
     work(stage);
     await stage.settled(2);
     expect((await stage.cli("pause", stage.out)).code).toBe(0);
