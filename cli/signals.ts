@@ -12,11 +12,20 @@ export interface SignalListener extends Disposable {
   readonly code: number | undefined;
 }
 
-/** Calls `end` at the first SIGINT, SIGTERM or SIGHUP. The second one ends the process at once, and says what may be lost. */
+/**
+ * Calls `end` at the first SIGINT, SIGTERM or SIGHUP, `again` at each further one. By default the second one ends the
+ * process at once, and says what may be lost.
+ */
 export function listenToSignals(
   terminal: Terminal,
   callsInFlight: () => number,
   end: (signal: Signal) => void,
+  again: (signal: Signal) => void = (signal) => {
+    terminal.write(
+      `stopped at once: ${callsInFlight()} calls in flight were given up and may be charged a second time`,
+    );
+    process.exit(codes[signal]);
+  },
 ): SignalListener {
   let code: number | undefined;
   let signalledAt = 0;
@@ -24,10 +33,8 @@ export function listenToSignals(
     if (Date.now() - signalledAt < sameWishMs) return;
     signalledAt = Date.now();
     if (code !== undefined) {
-      terminal.write(
-        `stopped at once: ${callsInFlight()} calls in flight were given up and may be charged a second time`,
-      );
-      process.exit(code);
+      again(signal);
+      return;
     }
     code = codes[signal];
     end(signal);

@@ -1,7 +1,11 @@
+import cluster from "node:cluster";
 import { type Command, Option } from "commander";
+import type { Log } from "../shared/log.ts";
 import type { Profile } from "../shared/profile.ts";
+import type { RedisTarget } from "../shared/redis-target.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
+import { keepProcesses } from "./keep-processes.ts";
 import { createLog } from "./logger.ts";
 import { duration, wholeNumber } from "./numbers.ts";
 import { profileOf } from "./profiles.ts";
@@ -11,7 +15,8 @@ import { Terminal } from "./terminal.ts";
 
 interface WorkFlags {
   concurrency: number;
-  grace: number;
+  processes: number;
+  grace?: number;
   lanes?: string;
   storageRoot?: string;
 }
@@ -19,21 +24,35 @@ interface WorkFlags {
 const help = `
 A worker serves every lane whose provider it can reach: it needs REDIS_URL, the key or base URL of the provider
 (OPENAI_API_KEY, OPENAI_BASE_URL, HF_TOKEN, HF_BASE_URL) and the run directory at the producer's path, or below
---storage-root under the same name. Start as many as you like; SIGTERM finishes calls in flight.`;
+--storage-root under the same name. Start as many as you like. SIGTERM finishes calls in flight, a second one gives
+them up. With --processes each process has a heartbeat, memory and calls of its own (see imagemill status), and one that
+dies is replaced.`;
 
 /** `imagemill work`: a worker for producers elsewhere. */
 export function workCommand(io: Io): Command {
   const command = new EnvironmentCommand("work")
     .description("make images for producers on any machine, until it is stopped")
-    .option("-c, --concurrency <n>", "calls in flight at once, per lane", wholeNumber(1), 20)
+    .option(
+      "-c, --concurrency <n>",
+      "calls in flight at once, per lane and process",
+      wholeNumber(1),
+      20,
+    )
+    .option(
+      "--processes <n>",
+      "worker processes, for machines with several cores",
+      wholeNumber(1),
+      1,
+    )
     .option(
       "--lanes <names>",
       "serve only lanes whose name holds one of these, separated by commas",
     )
     .addOption(
-      new Option("--grace <time>", "how long calls in flight may go on at SIGTERM")
-        .argParser(duration)
-        .default(180_000, "3m"),
+      new Option(
+        "--grace <time>",
+        "how long calls in flight may go on at SIGTERM (default: the runs' call timeout)",
+      ).argParser(duration),
     )
     .option("--storage-root <dir>", "folder where the producers' run directories are mounted here")
     .addHelpText("after", help)
@@ -41,27 +60,44 @@ export function workCommand(io: Io): Command {
       const terminal = new Terminal(io.stderr);
       const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "info");
       const profiles = reachableProfiles(io);
-      const { createWorker } = await import("../worker/create-worker.ts");
-      const worker = await createWorker({
-        redis: await sharedRedis(io),
-        profiles,
-        concurrency: flags.concurrency,
-        lanes: flags.lanes?.split(",").map((name) => name.trim()),
-        storageRoot: flags.storageRoot,
-        log,
-      });
-      log.info({ worker: worker.id, profiles: profiles.map(({ name }) => name) }, "working");
-      io.exitCode = await endAtSignal(
-        terminal,
-        () => worker.callsInFlight(),
-        async () => {
-          const abandoned = await worker.close(flags.grace);
-          if (abandoned > 0)
-            log.warn({ calls: abandoned }, "calls given up: they may be charged a second time");
-        },
-      );
+      const redis = await sharedRedis(io);
+      io.exitCode =
+        flags.processes > 1 && cluster.isPrimary
+          ? await keepProcesses(flags.processes, terminal, log)
+          : await work({ redis, profiles, flags, terminal, log });
     });
   return command;
+}
+
+interface WorkParts {
+  redis: RedisTarget;
+  profiles: readonly Profile[];
+  flags: WorkFlags;
+  terminal: Terminal;
+  log: Log;
+}
+
+/** Works in this process until the first signal. Gives the exit code. */
+async function work({ redis, profiles, flags, terminal, log }: WorkParts): Promise<number> {
+  const { createWorker } = await import("../worker/create-worker.ts");
+  const worker = await createWorker({
+    redis,
+    profiles,
+    concurrency: flags.concurrency,
+    lanes: flags.lanes?.split(",").map((name) => name.trim()),
+    storageRoot: flags.storageRoot,
+    log,
+  });
+  log.info({ worker: worker.id, profiles: profiles.map(({ name }) => name) }, "working");
+  return await endAtSignal(
+    terminal,
+    () => worker.callsInFlight(),
+    async () => {
+      const abandoned = await worker.close(flags.grace);
+      if (abandoned > 0)
+        log.warn({ calls: abandoned }, "calls given up: they may be charged a second time");
+    },
+  );
 }
 
 /** The providers that the environment gives a key or a base URL for. @throws UsageError where there is none */

@@ -39,8 +39,11 @@ export interface ImageWorker extends AsyncDisposable {
   readonly id: string;
   /** Calls in flight now. */
   callsInFlight(): number;
-  /** Finishes calls in flight and hands the rest back; after `graceMs` gives up. Returns how many calls it gave up. */
-  close(graceMs: number): Promise<number>;
+  /**
+   * Finishes calls in flight and hands the rest back; after `graceMs` (default: the longest call timeout of the runs
+   * served) gives up. Returns how many calls it gave up.
+   */
+  close(graceMs?: number): Promise<number>;
 }
 
 /** How often a worker looks for new lanes. */
@@ -75,7 +78,7 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
   }
   const discovery = repeat(discoveryMs, closing.signal, lanesServed, onError);
 
-  const end = async (graceMs: number): Promise<number> => {
+  const end = async (graceMs: number | undefined): Promise<number> => {
     closing.abort();
     const abandoned = await Promise.all(
       Array.from(services.values(), (service) => service.close(graceMs)),
@@ -86,7 +89,7 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
     return abandoned.reduce((sum, calls) => sum + calls, 0);
   };
   let ended: Promise<number> | undefined;
-  const close = (graceMs: number) => (ended ??= end(graceMs));
+  const close = (graceMs?: number) => (ended ??= end(graceMs));
   return {
     id,
     callsInFlight: () =>

@@ -114,10 +114,10 @@ export class LaneService implements LaneContext {
   }
 
   /**
-   * Stops taking jobs, hands unsent ones back and waits for the calls in flight; after `graceMs` they are given up.
-   * Returns how many were. Takes little longer than that even while Redis is away.
+   * Stops taking jobs, hands unsent ones back and waits for the calls in flight; after `graceMs` (default: the longest
+   * call timeout of the runs served) they are given up. Returns how many were. Takes little longer than that even while Redis is away.
    */
-  async close(graceMs: number): Promise<number> {
+  async close(graceMs = this.runs.longestTimeoutMs): Promise<number> {
     this.gate.close("the worker closes");
     const closing = this.#bull.close();
     let abandonedCalls = 0;

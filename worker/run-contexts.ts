@@ -51,9 +51,15 @@ export class RunContexts {
   readonly #open = new Map<string, Promise<RunContext>>();
   /** Runs that cannot be seen from here and of which that was told. */
   readonly #told = new Set<string>();
+  #longestTimeoutMs = 0;
 
   constructor(options: RunContextOptions) {
     this.#options = options;
+  }
+
+  /** The longest that a call of any run opened so far may take, in milliseconds. */
+  get longestTimeoutMs(): number {
+    return this.#longestTimeoutMs;
   }
 
   /** @throws HandBack where this worker cannot see the run directory, naming both hosts */
@@ -89,6 +95,7 @@ export class RunContexts {
     const { location, file } = await this.#find(registration);
     const model = await createModel(profile, file.model, { timeoutMs: file.timeoutMs });
     await model.load();
+    this.#longestTimeoutMs = Math.max(this.#longestTimeoutMs, file.timeoutMs);
     return {
       file,
       storage: localStorage(location, { durable: file.durable }),

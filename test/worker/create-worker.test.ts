@@ -71,6 +71,17 @@ describe.concurrent("createWorker", () => {
     expect(clients).not.toContain(worker.id);
   });
 
+  test("waits for a call as long as the run's call timeout, where it is told no other time", async () => {
+    await using lane = await openTestLane(server, { run: { timeoutMs: 1_500 } });
+    const hold = new AnswerHold();
+    await using worker = await start(lane, { createModel: watchedModels(hold) });
+    await lane.add(0);
+    await until(() => expect(hold.held).toBe(1));
+    const before = Date.now();
+    expect(await worker.close()).toBe(1);
+    expect(Date.now() - before).toBeGreaterThanOrEqual(1_450);
+  });
+
   test("closes in time though Redis is away, and says how many calls it gave up", async () => {
     await using own = await startTestRedis();
     await using lane = await openTestLane(own);
