@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import type { JournalLine } from "../shared/journal-line.ts";
+import type { Deaths } from "../shared/deaths.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { maxWindowBytes } from "./capacity.ts";
 import type { DatasetRow } from "./dataset/build-row.ts";
@@ -25,6 +26,8 @@ export interface FeederParts {
   hashes: RowHashes;
   journal: Journal;
   journalFile: FileHandle;
+  /** Of processes that died with a prompt in hand, by its index. */
+  deaths: ReadonlyMap<number, Deaths>;
   /** Unknown parameters are the server's business. */
   passThrough: boolean;
   /** Resolves with how many more prompts may be sent, at least 1; rejects when the run stops. */
@@ -85,7 +88,8 @@ export class Feeder {
     }
     const have = await earlierImages(settled, this.#parts.journalFile, row.index);
     const mayExist = row.index < this.#readBefore;
-    await this.#send(promptOf(row, run, { have, mayExist }));
+    const deaths = this.#parts.deaths.get(row.index);
+    await this.#send(promptOf(row, run, { have, mayExist, deaths }));
   }
 
   async #send(prompt: InFlight): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Queue } from "bullmq";
-import { jobNames, jobOptions } from "../shared/job.ts";
+import { deathsOf, type Deaths } from "../shared/deaths.ts";
+import { jobNames, jobOptions, PromptJob } from "../shared/job.ts";
 import { laneKeys, lanesKey, type LaneKeys } from "../shared/keys.ts";
 import type { LaneCard } from "../shared/lane-card.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
@@ -22,6 +23,14 @@ const producerTtlMs = 10_000;
 
 /** Results in one read of the stream. */
 const readCount = 512;
+
+/** What counts of a job, of either kind, that was in hand when everything died. */
+const InterruptedJob = PromptJob.pick({
+  run: true,
+  index: true,
+  deaths: true,
+  innocentStalls: true,
+});
 
 /** An entry of the result stream: its id and its JSON text. */
 export interface StreamEntry {
@@ -99,9 +108,25 @@ export class LaneClient {
     await unpauseLane(this.#redis, this.#keys);
   }
 
-  /** Drops all jobs of the lane: only for a Redis that no other producer and no worker uses. */
-  async clear(): Promise<void> {
+  async #deaths(run: string): Promise<Map<number, Deaths>> {
+    const deaths = new Map<number, Deaths>();
+    for (const { data, stalledCounter } of await this.#queue.getActive()) {
+      const job = InterruptedJob.safeParse(data);
+      if (!job.success || job.data.run !== run) continue;
+      const { inCompany, alone } = deathsOf(job.data, stalledCounter);
+      deaths.set(job.data.index, { inCompany: inCompany + 1, alone });
+    }
+    return deaths;
+  }
+
+  /**
+   * Drops all jobs of the lane: only for a Redis that no other producer and no worker uses. Gives the deaths that jobs of
+   * the run were in, by index: what was in hand is what the process died with.
+   */
+  async clear(run: string): Promise<Map<number, Deaths>> {
+    const deaths = await this.#deaths(run);
     await this.#queue.obliterate({ force: true });
+    return deaths;
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Deaths } from "../shared/deaths.ts";
 import { jobId, JOB_VERSION, type PromptJob } from "../shared/job.ts";
 import { parseParameters } from "../shared/model-parameters.ts";
 import { findModel } from "../shared/model-registry.ts";
@@ -26,11 +27,18 @@ export function refusal(row: ReadableRow, run: RunFile, passThrough: boolean): s
   }
 }
 
-/** The prompt job of a row. `have`: images of earlier rounds. `mayExist`: it may have been sent before. */
+/**
+ * The prompt job of a row. `have`: images of earlier rounds. `mayExist`: it may have been sent before. `deaths`: of
+ * processes that had it in hand.
+ */
 export function promptOf(
   row: ReadableRow,
   run: RunFile,
-  { have, mayExist }: { have?: ImageRecord[] | undefined; mayExist: boolean },
+  {
+    have,
+    mayExist,
+    deaths,
+  }: { have?: ImageRecord[] | undefined; mayExist: boolean; deaths?: Deaths | undefined },
 ): InFlight {
   const job: PromptJob = {
     v: JOB_VERSION,
@@ -42,6 +50,7 @@ export function promptOf(
     ...(Object.keys(row.parameters).length > 0 && { parameters: row.parameters }),
     ...(have && have.length > 0 && { have }),
     ...(mayExist && { mayExist }),
+    ...(deaths && { deaths }),
   };
   const { id, prompt, columns } = row;
   return {

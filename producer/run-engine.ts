@@ -1,4 +1,5 @@
 import { asError, isDiskTrouble } from "../shared/caught.ts";
+import type { Deaths } from "../shared/deaths.ts";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import type { Registration } from "../shared/registration.ts";
@@ -35,6 +36,7 @@ export class RunEngine {
   readonly #watch: LaneWatch;
   readonly #done = new AbortController();
   readonly #stopping = new AbortController();
+  #deaths: ReadonlyMap<number, Deaths> = new Map();
   #stop: StopReason | undefined;
   #lost: RunLostError | undefined;
   #changed = Promise.withResolvers<void>();
@@ -114,7 +116,7 @@ export class RunEngine {
         journalFile,
       });
       // Jobs of a crashed life hold locks of a worker that is no more; the journal knows better than they.
-      if (privateRedis) await lane.clear();
+      if (privateRedis) this.#deaths = await lane.clear(run.id);
       await this.#register("running");
       await this.#look();
     });
@@ -140,6 +142,7 @@ export class RunEngine {
       journal,
       journalFile,
       passThrough,
+      deaths: this.#deaths,
       room: () => this.#room(),
       send: (prompts) => this.#send(prompts),
       writing: (write) => this.#writing(write),

@@ -1,5 +1,6 @@
 import type { JobsOptions } from "bullmq";
 import { z } from "zod";
+import { Deaths } from "./deaths.ts";
 import { AttemptRecord, ImageRecord, PromptFailure, Usage } from "./result.ts";
 
 /** Version of job data; a worker hands back what is newer. */
@@ -24,6 +25,10 @@ const base = {
   parameters: z.record(z.string(), z.unknown()).optional(),
   /** The job may have been tried before under this or an earlier id: ask storage before buying. */
   mayExist: z.literal(true).optional(),
+  /** Workers that died with the job in hand and that BullMQ's count of its stalls does not tell of. */
+  deaths: Deaths.optional(),
+  /** How many of its stalls are in `deaths` or were none: its worker lived on. */
+  innocentStalls: z.int().min(0).optional(),
   /** What earlier attempts of this job came to. */
   soFar: CallOutcome.optional(),
 };

@@ -2,13 +2,12 @@ import type { CallJob, CallOutcome } from "../shared/job.ts";
 import { makeCall } from "./make-call.ts";
 import { addOutcome, missingOf } from "./outcome.ts";
 import { findStored } from "./store-images.ts";
-import { mayHaveBeenTried, wasInterrupted, type Work } from "./work.ts";
+import { mayHaveBeenTried, type Work } from "./work.ts";
 
 /** Runs a sub-job: one call for its generations, or several smaller ones where the provider wants that. */
 export async function runCallJob(work: Work<CallJob>): Promise<CallOutcome> {
-  const { job, data, run, lane, outcome } = work;
+  const { data, run, outcome } = work;
   if (mayHaveBeenTried(work)) {
-    if (wasInterrupted(work)) await lane.livingCallsEnded(job.id!);
     addOutcome(outcome, {
       images: await findStored(work, missingOf(data.generations, outcome)),
     });

@@ -12,6 +12,7 @@ import { repeat } from "../shared/repeat.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import { LaneService } from "./lane-service.ts";
 import type { ModelFactory } from "./run-contexts.ts";
+import { Solitude } from "./solitude.ts";
 
 /** What a worker is made of. */
 export interface WorkerOptions {
@@ -63,8 +64,20 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
   );
   redis.on("error", onError);
   const services = new Map<string, LaneService>();
+  const solitude = new Solitude();
   const lanesServed = () =>
-    discover({ ...options, prefix, log, id, redis, services, onError, profiles, concurrency });
+    discover({
+      ...options,
+      prefix,
+      log,
+      id,
+      redis,
+      services,
+      solitude,
+      onError,
+      profiles,
+      concurrency,
+    });
   const closing = new AbortController();
   const disconnect = () => {
     stopListening();
@@ -113,6 +126,7 @@ interface Discovery extends Omit<WorkerOptions, "redis"> {
   log: Log;
   redis: RedisClient;
   services: Map<string, LaneService>;
+  solitude: Solitude;
   onError: (error: Error) => void;
 }
 
@@ -136,6 +150,7 @@ async function discover(worker: Discovery): Promise<void> {
       storageRoot: worker.storageRoot,
       isOnlyWorker: worker.isOnlyWorker === true,
       createModel: worker.createModel ?? builtInModel,
+      solitude: worker.solitude,
       log: worker.log,
     });
     services.set(lane, service);

@@ -21,6 +21,11 @@ export class RetryLater extends Error {
   }
 }
 
+/** Workers died of the job: it is given up. */
+export class Crashed extends Error {
+  override readonly name = "Crashed";
+}
+
 /** The run was cancelled: the job ends with nothing. */
 export class RunCancelled extends Error {
   override readonly name = "RunCancelled";

@@ -5,6 +5,7 @@ import type { Log } from "../shared/log.ts";
 import type { PromptResult } from "../shared/result.ts";
 import type { Gate } from "./gate.ts";
 import type { RunContexts } from "./run-contexts.ts";
+import type { Solitude } from "./solitude.ts";
 
 /** What a job needs of the lane that it came from. */
 export interface LaneContext {
@@ -13,6 +14,8 @@ export interface LaneContext {
   log: Log;
   gate: Gate;
   runs: RunContexts;
+  /** Keeps all jobs of this process apart from one that may take it down. */
+  solitude: Solitude;
   /** The run as the lane knows it, asked of Redis where it is not known yet. */
   findRegistration(run: string): Promise<Registration | undefined>;
   queue: Queue;
@@ -30,7 +33,7 @@ export interface LaneContext {
   /** Waits a moment for evidence; true where the provider is away, so that the attempt does not count. */
   providerMissed(job: string, sent: boolean, evidenceMs: number): Promise<boolean>;
   storageTrouble(run: string, trouble: string | undefined): void;
-  /** Resolves when no living worker has a call of this job, or of one of its sub-jobs, in flight. */
-  livingCallsEnded(jobId: string): Promise<void>;
+  /** Resolves when no living worker has a call of this job, or of one of its sub-jobs, in flight: true where one had. */
+  livingCallsEnded(jobId: string): Promise<boolean>;
   addResult(result: PromptResult): Promise<void>;
 }

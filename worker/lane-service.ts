@@ -19,13 +19,14 @@ import type { LaneContext } from "./lane-context.ts";
 import { livingCallsEnded } from "./living-calls.ts";
 import { processJob } from "./process-job.ts";
 import { RunContexts, type ModelFactory } from "./run-contexts.ts";
+import type { Solitude } from "./solitude.ts";
 
 /** How often a worker looks at the lane's state: a pause takes effect within that time. */
 const pollMs = 400;
 /** A job is given to another worker after this silence: longer than any healthy pause of the event loop. */
-const lockMs = 15_000;
+const lockMs = 8_000;
 /** How often workers look for such jobs. */
-const stalledCheckMs = 5_000;
+const stalledCheckMs = 2_000;
 
 /** What a lane service needs. */
 export interface LaneServiceOptions {
@@ -37,6 +38,8 @@ export interface LaneServiceOptions {
   /** Made for workers; stays the caller's. BullMQ makes a second one like it for its blocking reads. */
   redis: RedisClient;
   createModel: ModelFactory;
+  /** One for all lanes of the process. */
+  solitude: Solitude;
   storageRoot?: string | undefined;
   /** Nothing can be in flight in another worker. */
   isOnlyWorker?: boolean | undefined;
@@ -61,6 +64,7 @@ export class LaneService implements LaneContext {
   #fit = true;
   #connectedAt = -Infinity;
   #loops: Promise<void>[] = [];
+  #stopListening = () => {};
 
   constructor(options: LaneServiceOptions) {
     this.#options = options;
@@ -88,6 +92,10 @@ export class LaneService implements LaneContext {
     });
   }
 
+  get solitude(): Solitude {
+    return this.#options.solitude;
+  }
+
   get abandoned(): AbortSignal {
     return this.#abandon.signal;
   }
@@ -103,6 +111,7 @@ export class LaneService implements LaneContext {
     this.#bull.on("failed", (job, error) => this.#onFailed(job?.id, error));
     this.queue.on("error", onError);
     this.#options.redis.on("ready", this.#reconnected);
+    this.#stopListening = this.solitude.onChange(() => void this.#restOrGo().catch(onError));
     await this.#poll();
     await this.#beat();
     const stopped = this.#background.signal;
@@ -128,6 +137,7 @@ export class LaneService implements LaneContext {
     }
     this.#background.abort();
     this.#options.redis.off("ready", this.#reconnected);
+    this.#stopListening();
     await endsWithin(closeLimitMs, this.#letGo());
     return abandonedCalls;
   }
@@ -202,14 +212,14 @@ export class LaneService implements LaneContext {
     else this.log.error({ run }, `storage is in trouble, the run waits here: ${trouble}`);
   }
 
-  async livingCallsEnded(jobId: string): Promise<void> {
+  async livingCallsEnded(jobId: string): Promise<boolean> {
     const sources = {
       own: this.calls,
       worker: this.worker,
       heartbeats: () => this.#heart.living(),
       connectedAt: () => this.#connectedAt,
     };
-    await livingCallsEnded(jobId, sources, this.abandoned);
+    return await livingCallsEnded(jobId, sources, this.abandoned);
   }
 
   async addResult(result: PromptResult): Promise<void> {
@@ -249,7 +259,12 @@ export class LaneService implements LaneContext {
     this.runs
       .retain(state.runs)
       .catch((error: unknown) => this.log.warn({ error }, "a model could not be unloaded"));
-    const rests = state.pause !== undefined || !this.#fit;
+    await this.#restOrGo();
+  }
+
+  /** Takes no more jobs while none could begin. */
+  async #restOrGo(): Promise<void> {
+    const rests = this.gate.pause !== undefined || !this.#fit || this.solitude.taken;
     if (rests && !this.#bull.isPaused()) await this.#bull.pause(true);
     if (!rests && this.#bull.isPaused()) await this.#bull.resume();
   }

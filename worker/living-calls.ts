@@ -35,14 +35,14 @@ export interface CallSources {
 
 /**
  * Resolves when no living worker has a call of the job in flight. After an outage everyone's heartbeats are missing at
- * first, so nobody is believed dead before all had the time to beat.
+ * first, so nobody is believed dead before all had the time to beat. True where a living worker had one.
  */
 export async function livingCallsEnded(
   jobId: string,
   sources: CallSources,
   signal: AbortSignal,
-): Promise<void> {
-  for (;;) {
+): Promise<boolean> {
+  for (let hadOne = false; ;) {
     const settleMs = sources.connectedAt() + 1.5 * heartbeatIntervalMs - Date.now();
     if (settleMs > 0 && !names(sources.own, jobId)) {
       await delay(settleMs, undefined, { signal });
@@ -52,7 +52,8 @@ export async function livingCallsEnded(
     const elsewhere = others.some(
       (heartbeat) => names(heartbeat.calls, jobId) && isAlive(heartbeat),
     );
-    if (!elsewhere && !names(sources.own, jobId)) return;
+    if (!elsewhere && !names(sources.own, jobId)) return hadOne;
+    hadOne = true;
     await delay(lookAgainMs, undefined, { signal });
   }
 }

@@ -1,6 +1,6 @@
 import { DelayedError, WaitingChildrenError, WaitingError, type Job } from "bullmq";
 import type { z } from "zod";
-import { failureActions, ProviderError } from "../shared/failure.ts";
+import { failureActions, ProviderError, type FailureKind } from "../shared/failure.ts";
 import {
   CallJob,
   jobNames,
@@ -11,11 +11,13 @@ import {
 } from "../shared/job.ts";
 import type { Registration } from "../shared/registration.ts";
 import { runCallJob } from "./call-job.ts";
-import { HandBack, RetryLater, RunCancelled } from "./job-moves.ts";
+import { Crashed, HandBack, RetryLater, RunCancelled } from "./job-moves.ts";
 import type { LaneContext } from "./lane-context.ts";
-import { missingOf, startOutcome } from "./outcome.ts";
+import { addOutcome, missingOf, startOutcome } from "./outcome.ts";
 import { generationsOf, resultOf, runPromptJob } from "./prompt-job.ts";
 import { isQueueError } from "../shared/queue-error.ts";
+import { findStored } from "./store-images.ts";
+import { acquit, enter, type Entry } from "./suspicion.ts";
 import type { AnyWork, Work } from "./work.ts";
 
 /** How long a job stays away that this worker cannot read. */
@@ -28,22 +30,26 @@ export async function processJob(
   lane: LaneContext,
 ): Promise<CallOutcome | null> {
   let work: AnyWork | undefined;
+  let entry: Entry | undefined;
   try {
     work = await open(job, token, lane);
+    entry = await enter(work);
     return await run(work);
   } catch (error) {
     if (error instanceof RunCancelled) return work && isCall(work) ? work.outcome : null;
-    if (work && keepsMore(work) && (error instanceof RetryLater || error instanceof HandBack)) {
+    if (work && entry?.alone) acquit(work);
+    if (work && (entry?.alone || keepsMore(work)) && goesOn(error))
       await job.updateData({ ...work.data, soFar: work.outcome });
-    }
     if (error instanceof HandBack) throw await handBack(job, token, error);
     if (lane.abandoned.aborted)
       throw await handBack(job, token, new HandBack("the worker gave up"));
     if (!work && error instanceof ProviderError)
       throw await handBack(job, token, await refuseLane(error, lane));
     if (!work || isMove(error) || isQueueError(error)) throw error;
+    if (error instanceof Crashed) return await settleCrash(work, error);
     return await settleBug(work, error);
   } finally {
+    entry?.leave();
     // Another run of the same job, after an outage, may have its call still in flight.
     if (work?.hasCalled) lane.calls.delete(job.id!);
     if (work) work.run.uses -= 1;
@@ -64,6 +70,11 @@ function isMove(error: unknown): boolean {
   return error instanceof RetryLater || error instanceof WaitingChildrenError;
 }
 
+/** Whether the job comes back later, so that it has to keep what it knows. */
+function goesOn(error: unknown): boolean {
+  return isMove(error) || error instanceof HandBack;
+}
+
 /** The model cannot even be made ready, such as without a key: no call could succeed here. */
 async function refuseLane(failure: ProviderError, lane: LaneContext): Promise<HandBack> {
   if (failureActions[failure.kind] === "leave") await lane.leave(failure);
@@ -73,11 +84,32 @@ async function refuseLane(failure: ProviderError, lane: LaneContext): Promise<Ha
 
 /** A bug of ours: the prompt fails with all that is known of it, and nothing is tried again. */
 async function settleBug(work: AnyWork, error: unknown): Promise<CallOutcome | null> {
-  const { lane, outcome } = work;
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  lane.log.error({ job: work.job.id, error }, "a job failed inside imagemill");
-  const wanted = isCall(work) ? work.data.generations : generationsOf(work.data);
-  outcome.failures.push({ generations: missingOf(wanted, outcome), kind: "internal", message });
+  work.lane.log.error({ job: work.job.id, error }, "a job failed inside imagemill");
+  return await giveUp(work, "internal", message);
+}
+
+/** A job that takes its workers down: the prompt fails, but for what is in storage. */
+async function settleCrash(work: AnyWork, { message }: Crashed): Promise<CallOutcome | null> {
+  work.lane.log.error({ job: work.job.id }, message);
+  addOutcome(work.outcome, {
+    images: await findStored(work, missingOf(wantedOf(work), work.outcome)),
+  });
+  return await giveUp(work, "crashed", message);
+}
+
+function wantedOf(work: AnyWork): number[] {
+  return isCall(work) ? work.data.generations : generationsOf(work.data);
+}
+
+async function giveUp(
+  work: AnyWork,
+  kind: FailureKind,
+  message: string,
+): Promise<CallOutcome | null> {
+  const { lane, outcome } = work;
+  const missing = missingOf(wantedOf(work), outcome);
+  if (missing.length > 0) outcome.failures.push({ generations: missing, kind, message });
   if (isCall(work)) return outcome;
   await lane.addResult(resultOf(work));
   return null;

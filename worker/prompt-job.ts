@@ -43,12 +43,11 @@ export function generationsOf({ numGenerations }: PromptJob): number[] {
 
 /** Learns what became of the job so far: from its sub-jobs, and what they do not know from storage. */
 async function recall(work: Work<PromptJob>, all: readonly number[]): Promise<CallOutcome> {
-  const { job, lane, outcome } = work;
+  const { job, outcome } = work;
   const children = startOutcome();
   for (const value of Object.values(await job.getChildrenValues()))
     addOutcome(children, CallOutcome.parse(value));
   if (missingOf(all, outcome, children).length === 0) return children;
-  if (wasInterrupted(work)) await lane.livingCallsEnded(job.id!);
   addOutcome(outcome, {
     images: await findStored(work, missingOf(all, outcome, children)),
   });
@@ -91,6 +90,7 @@ function callJob({ data, job }: Work<PromptJob>, generations: number[]): CallJob
     generations,
     ...(parameters && { parameters }),
     ...(wasInterrupted({ job, data }) && { mayExist: true }),
+    ...(data.deaths && { deaths: data.deaths }),
   };
 }
 

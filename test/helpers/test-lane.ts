@@ -22,6 +22,7 @@ import { startSimulator, type Simulator } from "../../simulator/simulator.ts";
 import type { SimulatorOptions } from "../../simulator/settings.ts";
 import { LaneService } from "../../worker/lane-service.ts";
 import type { ModelFactory } from "../../worker/run-contexts.ts";
+import { Solitude } from "../../worker/solitude.ts";
 import { createModel } from "../../worker/providers/index.ts";
 import { type TestRedis, uniquePrefix } from "./redis.ts";
 import { testRun } from "./test-run.ts";
@@ -158,6 +159,7 @@ export async function openTestLane(
         redis: connect("worker"),
         createModel: async (...parts) => createModel(...parts),
         log: silentLog,
+        solitude: new Solitude(),
         ...given,
       });
       // A service closes before its connection does.

@@ -1,0 +1,14 @@
+import { expect, test } from "vitest";
+import { play } from "../../chaos/play.ts";
+import type { Scenario } from "../../chaos/scenario.ts";
+
+/** The short form of scenarios as tests, one after the other: each breaks what it starts itself. */
+export function testScenarios(scenarios: readonly Scenario[]): void {
+  for (const scenario of scenarios) {
+    test(`${scenario.id}: ${scenario.title}`, { timeout: 120_000 }, async () => {
+      const report = await play(scenario, { seed: 1, short: true });
+      expect(report.faults).toEqual([]);
+      expect(report.verdict?.calls).toBeGreaterThan(0);
+    });
+  }
+}
