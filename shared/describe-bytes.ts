@@ -20,5 +20,5 @@ export function describeBytes(bytes: Buffer): string {
   const text = start.replace(/^\xef\xbb\xbf/, "").trimStart();
   const known = signatures.find(([pattern]) => pattern.test(text));
   if (known) return known[1];
-  return /^[\t\n\r\x20-\x7e]*$/.test(start) ? "text" : `${bytes.length} bytes of something else`;
+  return /^[\t\n\r\x20-\x7e]*$/.test(start) ? "text" : "something else";
 }

@@ -1,5 +1,14 @@
 import { describeBytes } from "./describe-bytes.ts";
-import { readGif, readJpeg, readPng, readWebp } from "./image-formats.ts";
+import {
+  readGif,
+  readGifSize,
+  readJpeg,
+  readPng,
+  readPngSize,
+  readWebp,
+  readWebpSize,
+  type ImageSize,
+} from "./image-formats.ts";
 
 /** Formats that are stored as images. */
 export type ImageFormat = "png" | "jpeg" | "webp" | "gif";
@@ -33,11 +42,35 @@ export const defaultMaxImageBytes = 64 * 1024 * 1024;
 export const defaultMaxPixels = 100_000_000;
 
 const formats = [
-  { format: "png", extension: "png", magic: /^\x89PNG\r\n[^]\n/, read: readPng },
-  { format: "jpeg", extension: "jpg", magic: /^\xff\xd8\xff/, read: readJpeg },
-  { format: "webp", extension: "webp", magic: /^RIFF[^]{4}WEBP/, read: readWebp },
-  { format: "gif", extension: "gif", magic: /^GIF8[79]a/, read: readGif },
+  {
+    format: "png",
+    extension: "png",
+    magic: /^\x89PNG\r\n[^]\n/,
+    read: readPng,
+    readSize: readPngSize,
+  },
+  { format: "jpeg", extension: "jpg", magic: /^\xff\xd8\xff/, read: readJpeg, readSize: undefined },
+  {
+    format: "webp",
+    extension: "webp",
+    magic: /^RIFF[^]{4}WEBP/,
+    read: readWebp,
+    readSize: readWebpSize,
+  },
+  { format: "gif", extension: "gif", magic: /^GIF8[79]a/, read: readGif, readSize: readGifSize },
 ] as const;
+
+/**
+ * Refuses an image by its first bytes, while the rest is still on its way: by the signature, and by the size where the
+ * format tells it within 64 bytes (all but JPEG).
+ * @param head 64 bytes or more, or a whole file
+ * @throws ImageCheckError with the reason
+ */
+export function checkHead(head: Buffer, caps: Pick<ImageCaps, "maxPixels"> = {}): void {
+  const { format, readSize } = formatOf(head);
+  const size = readSize?.(head);
+  if (size && "width" in size) refuseSize(format, size, caps);
+}
 
 /**
  * Makes sure that the bytes are one whole PNG, JPEG, WebP or GIF image by walking its structure: no pixel is decoded, no
@@ -45,20 +78,33 @@ const formats = [
  * @throws ImageCheckError with the reason
  */
 export function checkImage(bytes: Uint8Array, caps: ImageCaps = {}): CheckedImage {
-  const { maxBytes = defaultMaxImageBytes, maxPixels = defaultMaxPixels } = caps;
+  const { maxBytes = defaultMaxImageBytes } = caps;
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.length > maxBytes) {
     throw new ImageCheckError(`is ${view.length} bytes large, more than the limit of ${maxBytes}`);
   }
-  const start = view.toString("latin1", 0, 12);
-  const known = formats.find(({ magic }) => magic.test(start));
-  if (!known)
-    throw new ImageCheckError(`is not a PNG, JPEG, WebP or GIF image but ${describeBytes(view)}`);
-  const { format, extension } = known;
-  const reading = known.read(view);
+  const { format, extension, read } = formatOf(view);
+  const reading = read(view);
   if ("fault" in reading)
     throw new ImageCheckError(`is a ${format.toUpperCase()} that ${reading.fault}`);
   const { width, height } = reading;
+  refuseSize(format, reading, caps);
+  return { format, extension, mediaType: `image/${format}`, width, height };
+}
+
+function formatOf(bytes: Buffer) {
+  const start = bytes.toString("latin1", 0, 12);
+  const known = formats.find(({ magic }) => magic.test(start));
+  if (known) return known;
+  throw new ImageCheckError(`is not a PNG, JPEG, WebP or GIF image but ${describeBytes(bytes)}`);
+}
+
+/** What the image takes once it is decoded does not depend on how few bytes it has now. */
+function refuseSize(
+  format: ImageFormat,
+  { width, height }: ImageSize,
+  { maxPixels = defaultMaxPixels }: ImageCaps,
+): void {
   if (width === 0 || height === 0) {
     throw new ImageCheckError(`is a ${format.toUpperCase()} of ${width}x${height} pixels`);
   }
@@ -67,5 +113,4 @@ export function checkImage(bytes: Uint8Array, caps: ImageCaps = {}): CheckedImag
       `is ${width}x${height} pixels large, more than the limit of ${maxPixels} pixels`,
     );
   }
-  return { format, extension, mediaType: `image/${format}`, width, height };
 }

@@ -1,14 +1,26 @@
+/** Width and height in pixels. */
+export interface ImageSize {
+  width: number;
+  height: number;
+}
+
 /** The size in the header of a whole image, or what is wrong with it, to be read after "an image that". */
-export type ImageReading = { width: number; height: number } | { fault: string };
+export type ImageReading = ImageSize | { fault: string };
 
 const truncated: ImageReading = { fault: "is cut short" };
 
-/** Walks the chunks from IHDR to IEND (PNG specification, section 5). */
-export function readPng(bytes: Buffer): ImageReading {
+/** Reads IHDR, the first chunk. */
+export function readPngSize(bytes: Buffer): ImageReading {
   if (bytes.length < 33) return truncated;
   if (bytes.toString("latin1", 12, 16) !== "IHDR")
     return { fault: "does not begin with its header" };
-  const size = { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) };
+  return { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) };
+}
+
+/** Walks the chunks from IHDR to IEND (PNG specification, section 5). */
+export function readPng(bytes: Buffer): ImageReading {
+  const size = readPngSize(bytes);
+  if ("fault" in size) return size;
   let hasPixels = false;
   for (let at = 8; at + 12 <= bytes.length;) {
     const length = bytes.readUInt32BE(at);
@@ -78,8 +90,10 @@ export function readWebp(bytes: Buffer): ImageReading {
   return hasPixels ? readWebpSize(bytes) : { fault: "has no pixels" };
 }
 
-function readWebpSize(bytes: Buffer): ImageReading {
+/** Reads the first chunk, whose header says how large the picture or the canvas is. */
+export function readWebpSize(bytes: Buffer): ImageReading {
   const type = bytes.toString("latin1", 12, 16);
+  if (bytes.length < 25) return truncated;
   if (bytes.length < 30 && type !== "VP8L") return truncated;
   switch (type) {
     case "VP8X":
@@ -97,10 +111,17 @@ function readWebpSize(bytes: Buffer): ImageReading {
   }
 }
 
-/** Walks the blocks to the trailer (GIF89a specification). The trailer's byte alone proves nothing: pixels hold it too. */
-export function readGif(bytes: Buffer): ImageReading {
+/** Reads the logical screen. */
+export function readGifSize(bytes: Buffer): ImageReading {
   if (bytes.length < 14) return truncated;
-  const size = { width: bytes.readUInt16LE(6), height: bytes.readUInt16LE(8) };
+  return { width: bytes.readUInt16LE(6), height: bytes.readUInt16LE(8) };
+}
+
+/**
+ * Walks the blocks to the trailer (GIF89a specification); a frame may reach beyond the screen, so the size is that of both. The trailer's byte alone proves nothing: pixels hold it too. */
+export function readGif(bytes: Buffer): ImageReading {
+  const size = readGifSize(bytes);
+  if ("fault" in size) return size;
   let at = 13 + colourTableBytes(bytes[10]!);
   let hasPixels = false;
   while (at < bytes.length) {
@@ -111,6 +132,8 @@ export function readGif(bytes: Buffer): ImageReading {
     } else if (block === 0x2c) {
       hasPixels = true;
       if (at + 10 >= bytes.length) return truncated;
+      size.width = Math.max(size.width, bytes.readUInt16LE(at + 1) + bytes.readUInt16LE(at + 5));
+      size.height = Math.max(size.height, bytes.readUInt16LE(at + 3) + bytes.readUInt16LE(at + 7));
       at += 11 + colourTableBytes(bytes[at + 9]!);
     } else {
       return { fault: `has an unknown block at byte ${at}` };

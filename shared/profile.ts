@@ -14,6 +14,8 @@ export interface Profile {
   apiKey?: string | undefined;
   /** The environment variable that the key was read from, for messages. */
   keyVariable: string;
+  /** Hosts that images at URLs may come from though they are private or speak plain http, besides the base URL's own. */
+  imageHosts?: readonly string[] | undefined;
   /** What the hash is made of instead of the base URL, where that changes at each start (the private simulator). */
   identity?: string | undefined;
 }

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ProviderError } from "../shared/failure.ts";
+import { checkHead, ImageCheckError } from "../shared/image-check.ts";
 import { decodeBase64 } from "./providers/decode-base64.ts";
 import { classifyTransport } from "./providers/classify-transport.ts";
 import type { HttpAnswer, HttpClient } from "./providers/http.ts";
+import { refuseNonPublicLiteral } from "./providers/public-address.ts";
 import type { Secrets } from "./providers/safe-message.ts";
 
 /** How images at URLs are fetched. */
@@ -10,19 +12,23 @@ export interface FetchImageOptions {
   http: HttpClient;
   signal: AbortSignal;
   maxBytes: number;
-  /** The provider's base URL: relative URLs are resolved by it, and its host may be asked over plain http. */
+  /** The provider's base URL: relative URLs are resolved by it. */
   baseUrl: string;
+  /** Hosts besides the base URL's that may be asked over plain http and in a private network. Default none. */
+  imageHosts?: readonly string[] | undefined;
   secrets: Secrets;
 }
 
-const maxRedirects = 5;
+const maxRedirects = 3;
 /** Waits before the second and third try: the image has been paid for already. */
 const retryWaitsMs = [200, 1000];
 
 /**
- * Fetches an image that a provider answered with as a URL: https anywhere, http only at the provider's own host. No key is
- * sent. A host that is briefly away is tried three times.
+ * Fetches an image that a provider answered with as a URL: over https, from the public Internet only. At the base URL's own
+ * host and at `imageHosts` any address and plain http will do. Redirects are held to the same. No key and no password is
+ * sent. What cannot be an image is cut off at its first bytes; a host that is briefly away is tried three times.
  * @throws ProviderError `bad_response` (refused, gone, too large) or `unavailable`
+ * @throws ImageCheckError where it begins as no image does
  * @throws the signal's reason
  */
 export async function fetchImage(url: string, options: FetchImageOptions): Promise<Buffer> {
@@ -32,6 +38,7 @@ export async function fetchImage(url: string, options: FetchImageOptions): Promi
       return await fetchOnce(url, options);
     } catch (error) {
       options.signal.throwIfAborted();
+      if (error instanceof ImageCheckError) throw error;
       const failure =
         error instanceof ProviderError
           ? error
@@ -43,14 +50,18 @@ export async function fetchImage(url: string, options: FetchImageOptions): Promi
   }
 }
 
-async function fetchOnce(
-  url: string,
-  { http, signal, maxBytes, baseUrl }: FetchImageOptions,
-): Promise<Buffer> {
+async function fetchOnce(url: string, options: FetchImageOptions): Promise<Buffer> {
+  const { http, signal, maxBytes, baseUrl } = options;
   let target = resolveUrl(url, baseUrl);
   for (let hops = 0; hops <= maxRedirects; hops++) {
-    refuseForeign(target, baseUrl);
-    const answer = await http.send(target.href, { signal, maxBytes });
+    const publicOnly = !isTrusted(target, options);
+    if (publicOnly) refuseForeign(target);
+    const answer = await http.send(target.href, {
+      signal,
+      maxBytes,
+      publicOnly,
+      inspect: checkHead,
+    });
     const location = readRedirect(answer);
     if (location === undefined) return takeBytes(answer);
     target = resolveUrl(location, target.href);
@@ -60,16 +71,26 @@ async function fetchOnce(
 
 function resolveUrl(url: string, base: string): URL {
   if (!URL.canParse(url, base)) throw new ProviderError("bad_response", "its URL is not a URL");
+  const { protocol } = new URL(url, base);
+  if (!/^https?:$/.test(protocol))
+    throw new ProviderError("bad_response", `its URL has the scheme ${protocol}: expected https`);
   return new URL(url, base);
 }
 
-/** The one place that decides which addresses may be asked. */
-function refuseForeign({ protocol, hostname }: URL, baseUrl: string): void {
-  if (protocol === "https:") return;
-  if (protocol === "http:" && hostname === new URL(baseUrl).hostname) return;
-  const where =
-    protocol === "http:" ? "http on another host than the provider's" : `the scheme ${protocol}`;
-  throw new ProviderError("bad_response", `its URL has ${where}: expected https`);
+function isTrusted(
+  { hostname }: URL,
+  { baseUrl, imageHosts = [] }: Pick<FetchImageOptions, "baseUrl" | "imageHosts">,
+): boolean {
+  return hostname === new URL(baseUrl).hostname || imageHosts.includes(hostname);
+}
+
+/** What can be told of a foreign host before it is asked; the addresses of names are checked as its socket connects. */
+function refuseForeign(target: URL): void {
+  if (target.protocol !== "https:") {
+    const message = "its URL has http on another host than the provider's: expected https";
+    throw new ProviderError("bad_response", message);
+  }
+  refuseNonPublicLiteral(target);
 }
 
 function readRedirect({ status, headers }: HttpAnswer): string | undefined {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkImage, ImageCheckError } from "../../shared/image-check.ts";
+import { checkHead, checkImage, ImageCheckError } from "../../shared/image-check.ts";
 
 function sample(name: string): Buffer {
   return readFileSync(new URL(`../fixtures/images/${name}`, import.meta.url));
@@ -45,6 +45,13 @@ describe.each(samples)("%s", (name, format, extension, width, height) => {
     }
   });
 
+  test("its head is taken, and refused where it is too large", () => {
+    const head = bytes.subarray(0, 64);
+    expect(() => checkHead(head)).not.toThrow();
+    if (format === "jpeg") return; // tells its size anywhere
+    expect(() => checkHead(head, { maxPixels: width * height - 1 })).toThrow(ImageCheckError);
+  });
+
   test("padding after its end is no fault", () => {
     expect(reasonOf(Buffer.concat([bytes, Buffer.alloc(40)]))).toBe("is fine");
   });
@@ -78,7 +85,7 @@ test.for([
   ["%PDF-1.7", "a PDF"],
   ["\0\0\0 ftypavif", "an AVIF image"],
   ["Service unavailable", "text"],
-  ["\x01\x02\x03", "3 bytes of something else"],
+  ["\x01\x02\x03", "something else"],
 ] as const)("%j is not an image, and it is said what it looks like", ([text, name]) => {
   expect(reasonOf(Buffer.from(text, "latin1"))).toBe(
     `is not a PNG, JPEG, WebP or GIF image but ${name}`,
@@ -105,4 +112,12 @@ test("too many bytes and too many pixels by the header are refused", () => {
   expect(reasonOf(bytes)).toMatch(/more than the limit of 100000000 pixels/);
   bytes.writeUInt32BE(0, 16);
   expect(reasonOf(bytes)).toBe("is a PNG of 0x50000 pixels");
+});
+
+test("a frame of a GIF that is larger than its screen counts", () => {
+  const bytes = sample("animated.gif");
+  const frame = bytes.indexOf(0x2c, 13 + 3 * 2 ** ((bytes[10]! & 7) + 1));
+  bytes.writeUInt16LE(40_000, frame + 5);
+  bytes.writeUInt16LE(40_000, frame + 7);
+  expect(reasonOf(bytes)).toMatch(/^is 40000x40000 pixels large/);
 });

@@ -1,6 +1,8 @@
 import { ProviderError } from "../../shared/failure.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
-import { type Progress, TooLargeError } from "./http.ts";
+import { TooLargeError } from "./answer-reader.ts";
+import type { Progress } from "./http.ts";
+import { NonPublicAddressError } from "./public-address.ts";
 
 /** What a code of Node's or undici's means in words, and which kind of failure it is. */
 const codes: Record<
@@ -60,7 +62,7 @@ export function classifyTransport(
   const sent =
     phase === "fetching the images" || (phase !== "connecting" && !beforeSending.has(code));
   const details = { code: code || undefined, sent, cause };
-  if (cause instanceof TooLargeError)
+  if (cause instanceof TooLargeError || cause instanceof NonPublicAddressError)
     return new ProviderError("bad_response", cause.message, details);
   if (cause instanceof SyntaxError) {
     return new ProviderError(

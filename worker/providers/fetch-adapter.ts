@@ -1,4 +1,5 @@
-import { TooLargeError, type HttpAnswer, type HttpClient, type Progress } from "./http.ts";
+import { AnswerReader } from "./answer-reader.ts";
+import type { HttpAnswer, HttpClient, Progress } from "./http.ts";
 
 /** The `fetch` that a client is given. */
 export type Fetch = typeof globalThis.fetch;
@@ -60,40 +61,33 @@ function asResponse({ status, headers, bytes }: HttpAnswer, { readText }: Exchan
   return response as unknown as Response;
 }
 
-/** An HTTP client over a given `fetch`. */
+/** An HTTP client over a given `fetch`. Which addresses its sockets may reach is for whoever gave it. */
 export function httpClientFromFetch(fetch: Fetch): HttpClient {
   return {
-    async send(
-      url,
-      { method = "GET", headers = {}, body, signal, maxBytes, progress = { phase: "connecting" } },
-    ) {
+    async send(url, request) {
+      const { method = "GET", headers = {}, body = null, signal = null } = request;
+      const progress = request.progress ?? { phase: "connecting" };
       progress.phase = "waiting for the answer";
-      const init = {
-        method,
-        headers,
-        body: body ?? null,
-        signal: signal ?? null,
-        redirect: "manual",
-      } as const;
-      const response = await fetch(url, init);
+      const response = await fetch(url, { method, headers, body, signal, redirect: "manual" });
       progress.phase = "reading the answer";
-      return {
-        status: response.status,
-        headers: response.headers,
-        bytes: await readBody(response, maxBytes),
-      };
+      const reader = new AnswerReader(response.status, unpackedHeaders(response), request);
+      for await (const chunk of response.body ?? []) {
+        if (!reader.add(asBuffer(chunk))) break;
+      }
+      return await reader.end();
     },
     close: async () => {},
   };
 }
 
-async function readBody(response: Response, maxBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > maxBytes) throw new TooLargeError(maxBytes);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
+/** `fetch` unpacks bodies, but leaves the headers of the packed one. */
+function unpackedHeaders(response: Response): Headers {
+  const headers = new Headers(response.headers);
+  headers.delete("content-encoding");
+  headers.delete("content-length");
+  return headers;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

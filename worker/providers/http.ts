@@ -1,6 +1,6 @@
-import { promisify } from "node:util";
-import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { EnvHttpProxyAgent, type Dispatcher } from "undici";
+import { AnswerReader } from "./answer-reader.ts";
+import { publicLookup, type Resolve } from "./public-address.ts";
 
 /** How far an exchange has come. What never got past `connecting` was never received by the provider. */
 export interface Progress {
@@ -13,8 +13,15 @@ export interface HttpRequest {
   headers?: Record<string, string>;
   body?: string;
   signal?: AbortSignal | undefined;
-  /** Largest answer in bytes that is read. */
+  /** Largest answer in bytes that is read: the connection is cut where more comes or is announced. */
   maxBytes: number;
+  /**
+   * Asks only a host whose addresses are all of the public Internet: they are checked as the connection is made. Names
+   * that go through a proxy are resolved by the proxy and not checked.
+   */
+  publicOnly?: boolean;
+  /** Sees the first bytes of a successful answer, 64 or more unless it is shorter. What it throws ends the exchange. */
+  inspect?(head: Buffer): void;
   /** Kept up to date while the exchange goes on. */
   progress?: Progress;
 }
@@ -32,15 +39,6 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
-/** The answer is larger than the request's `maxBytes`. */
-export class TooLargeError extends Error {
-  override readonly name = "TooLargeError";
-
-  constructor(maxBytes: number) {
-    super(`the answer is larger than ${maxBytes} bytes`);
-  }
-}
-
 /** Proxies by the scheme of the target, as in the usual environment variables. */
 export interface ProxySettings {
   httpProxy?: string | undefined;
@@ -55,13 +53,15 @@ const maxConnectMs = 10_000;
  * broken connection would end every call that shares it. A handler of its own instead of `fetch`, because streams cost a
  * third of the throughput of small images, and since only here it shows whether a request was sent.
  * @param options.timeoutMs the longest call; undici's own limits lie above it
+ * @param options.resolve looks up the names of `publicOnly` requests. Default: the system
  */
 export function createHttpClient(options: {
   timeoutMs: number;
   proxy?: ProxySettings | undefined;
+  resolve?: Resolve | undefined;
 }): HttpClient {
-  const { timeoutMs, proxy = {} } = options;
-  const agent = new EnvHttpProxyAgent({
+  const { timeoutMs, proxy = {}, resolve } = options;
+  const settings = {
     allowH2: false,
     headersTimeout: timeoutMs + 10_000,
     bodyTimeout: timeoutMs + 10_000,
@@ -70,60 +70,70 @@ export function createHttpClient(options: {
     httpProxy: proxy.httpProxy ?? "",
     httpsProxy: proxy.httpsProxy ?? proxy.httpProxy ?? "",
     noProxy: proxy.noProxy ?? "",
+  };
+  const agent = new EnvHttpProxyAgent(settings);
+  const publicAgent = new EnvHttpProxyAgent({
+    ...settings,
+    connect: { lookup: publicLookup(resolve) },
   });
   return {
-    send: async (url, request) => decompress(await dispatch(agent, url, request), request.maxBytes),
-    close: () => agent.destroy(),
+    send: (url, request) => dispatch(request.publicOnly ? publicAgent : agent, url, request),
+    close: async () => {
+      await Promise.all([agent.destroy(), publicAgent.destroy()]);
+    },
   };
 }
 
 function dispatch(agent: Dispatcher, url: string, request: HttpRequest): Promise<HttpAnswer> {
-  const { method = "GET", headers, body, signal, maxBytes } = request;
+  const { method = "GET", headers = {}, body = null, signal } = request;
   const progress = request.progress ?? { phase: "connecting" };
   const { origin, pathname, search } = new URL(url);
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
-    let status = 0;
-    let answerHeaders = new Headers();
-    let collector: Collector | undefined;
+    let reader: AnswerReader | undefined;
     const settle = () => signal?.removeEventListener("abort", abort);
     const fail = (error: unknown) => {
       settle();
       reject(error);
     };
-    const abort = () => {
-      fail(signal?.reason);
-      controller?.abort(asError(signal?.reason));
+    const cut = (error: unknown) => {
+      fail(error);
+      controller?.abort(asError(error));
+    };
+    const abort = () => cut(signal?.reason);
+    const end = () => {
+      settle();
+      if (reader) resolve(reader.end());
+    };
+    const attempt = (step: () => void) => {
+      try {
+        step();
+      } catch (error) {
+        cut(error);
+      }
     };
     if (signal?.aborted) return abort();
     signal?.addEventListener("abort", abort, { once: true });
-    const target = {
-      origin,
-      path: pathname + search,
-      method,
-      headers: headers ?? {},
-      body: body ?? null,
-    };
+    const target = { origin, path: pathname + search, method, headers, body };
     agent.dispatch(target, {
       onRequestStart(started) {
         controller = started;
         if (signal?.aborted) return started.abort(asError(signal.reason));
         progress.phase = "waiting for the answer";
       },
-      onResponseStart(_, statusCode, received) {
-        if (statusCode < 200) return;
+      onResponseStart(_, status, received) {
+        if (status < 200) return;
         progress.phase = "reading the answer";
-        status = statusCode;
-        answerHeaders = toHeaders(received);
-        collector = new Collector(Number(received["content-length"] ?? 0), maxBytes);
+        attempt(() => (reader = new AnswerReader(status, toHeaders(received), request)));
       },
       onResponseData(reading, chunk) {
-        if (!collector?.add(chunk)) reading.abort(new TooLargeError(maxBytes));
+        attempt(() => {
+          if (reader?.add(chunk) !== false) return;
+          end();
+          reading.abort(new Error("enough was read of an error"));
+        });
       },
-      onResponseEnd() {
-        settle();
-        resolve({ status, headers: answerHeaders, bytes: collector?.whole() ?? Buffer.alloc(0) });
-      },
+      onResponseEnd: () => attempt(end),
       onResponseError: (_, error) => fail(error),
     });
   });
@@ -140,50 +150,4 @@ function toHeaders(received: Record<string, string | string[] | undefined>): Hea
       headers.set(name, typeof value === "string" ? value : value.join(", "));
   }
   return headers;
-}
-
-/** Puts chunks together, copying each byte once at most, and counts them. */
-class Collector {
-  readonly #maxBytes: number;
-  readonly #chunks: Buffer[] = [];
-  readonly #whole: Buffer | undefined;
-  #size = 0;
-
-  constructor(announced: number, maxBytes: number) {
-    this.#maxBytes = maxBytes;
-    // The announced size is trusted only up to a point: nothing arrives yet.
-    const isWorthIt = announced > 65_536 && announced <= Math.min(maxBytes, 16 * 1024 * 1024);
-    this.#whole = isWorthIt ? Buffer.allocUnsafeSlow(announced) : undefined;
-  }
-
-  /** False where the answer grew too large. */
-  add(chunk: Buffer): boolean {
-    if (this.#size + chunk.length > this.#maxBytes) return false;
-    if (this.#whole) chunk.copy(this.#whole, this.#size);
-    else this.#chunks.push(chunk);
-    this.#size += chunk.length;
-    return true;
-  }
-
-  whole(): Buffer {
-    if (this.#whole) return this.#whole.subarray(0, this.#size);
-    return this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#size);
-  }
-}
-
-const decoders: Record<string, typeof gunzip> = {
-  gzip: gunzip,
-  "x-gzip": gunzip,
-  deflate: inflate,
-};
-
-/** No encoding is asked for, but some servers compress regardless. */
-async function decompress(answer: HttpAnswer, maxBytes: number): Promise<HttpAnswer> {
-  const encoding = answer.headers.get("content-encoding")?.trim().toLowerCase();
-  if (!encoding || encoding === "identity" || answer.bytes.length === 0) return answer;
-  const limit = { maxOutputLength: maxBytes };
-  if (encoding === "br")
-    return { ...answer, bytes: await promisify(brotliDecompress)(answer.bytes, limit) };
-  const decode = decoders[encoding];
-  return decode ? { ...answer, bytes: await promisify(decode)(answer.bytes, limit) } : answer;
 }

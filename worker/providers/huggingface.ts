@@ -45,6 +45,8 @@ export interface InferenceEndpointsOptions {
   endpointsApi?: string;
   /** Largest image in bytes. Default 64 MB. */
   maxImageBytes?: number;
+  /** Hosts that images at URLs may come from though they are private or speak plain http, besides the provider's own. */
+  imageHosts?: readonly string[] | undefined;
 }
 
 const knownOptions = [
@@ -60,6 +62,7 @@ const knownOptions = [
   "proxy",
   "endpointsApi",
   "maxImageBytes",
+  "imageHosts",
 ];
 
 /** What the official client is told of where to go. */
@@ -187,6 +190,7 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
           signal,
           maxBytes: this.#maxImageBytes,
           baseUrl: target.endpointUrl ?? "https://router.huggingface.co",
+          imageHosts: this.#options.imageHosts,
           secrets: this.#secrets,
           requestId,
         },

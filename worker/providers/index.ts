@@ -23,10 +23,10 @@ type Maker = (
 ) => AsyncImageGenerationModel;
 
 const makers: Record<ProviderKind, Maker> = {
-  openai: ({ baseUrl, apiKey }, model, options) =>
-    new OpenAIImageGeneration({ model, baseUrl, apiKey, ...options }),
-  huggingface: ({ baseUrl, apiKey }, modelId, options) =>
-    new InferenceEndpointsImageGeneration({ modelId, baseUrl, apiKey, ...options }),
+  openai: ({ baseUrl, apiKey, imageHosts }, model, options) =>
+    new OpenAIImageGeneration({ model, baseUrl, apiKey, imageHosts, ...options }),
+  huggingface: ({ baseUrl, apiKey, imageHosts }, modelId, options) =>
+    new InferenceEndpointsImageGeneration({ modelId, baseUrl, apiKey, imageHosts, ...options }),
 };
 
 /**

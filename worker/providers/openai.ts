@@ -37,6 +37,8 @@ export interface OpenAIOptions {
   proxy?: ProxySettings;
   /** Largest image in bytes. Default 64 MB. */
   maxImageBytes?: number;
+  /** Hosts that images at URLs may come from though they are private or speak plain http, besides the provider's own. */
+  imageHosts?: readonly string[] | undefined;
 }
 
 const knownOptions = [
@@ -49,6 +51,7 @@ const knownOptions = [
   "fetch",
   "proxy",
   "maxImageBytes",
+  "imageHosts",
 ];
 
 interface RequestBody {
@@ -129,6 +132,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
         signal,
         maxBytes: this.#maxImageBytes,
         baseUrl: this.#baseUrl,
+        imageHosts: this.#options.imageHosts,
         secrets: this.#secrets,
         requestId: answer.requestId,
       });

@@ -51,6 +51,7 @@ test("images larger than the limit are refused while they arrive, in the answer 
       response.writeHead(200, { "content-type": "image/png" });
       const write = (): void =>
         void (response.writableEnded || response.write(Buffer.alloc(65_536), write));
+      response.write(png);
       return write(); // without end
     }
     const isUrl = body["response_format"] === "url";
