@@ -2,10 +2,13 @@ import cluster from "node:cluster";
 import { type Command, Option } from "commander";
 import type { Log } from "../shared/log.ts";
 import type { Profile } from "../shared/profile.ts";
+import type { ListenAddress } from "../shared/probes.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import type { ImageWorker } from "../worker/create-worker.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { keepProcesses } from "./keep-processes.ts";
+import { listenAddress } from "./listen-address.ts";
 import { createLog } from "./logger.ts";
 import { duration, wholeNumber } from "./numbers.ts";
 import { profileOf } from "./profiles.ts";
@@ -19,6 +22,7 @@ interface WorkFlags {
   grace?: number;
   lanes?: string;
   storageRoot?: string;
+  listen?: ListenAddress;
 }
 
 const help = `
@@ -55,6 +59,11 @@ export function workCommand(io: Io): Command {
       ).argParser(duration),
     )
     .option("--storage-root <dir>", "folder where the producers' run directories are mounted here")
+    .option(
+      "--listen <host:port>",
+      "serve /metrics, /livez and /readyz there, such as 0.0.0.0:9464",
+      listenAddress,
+    )
     .addHelpText("after", help)
     .action(async (flags: WorkFlags) => {
       const terminal = new Terminal(io.stderr);
@@ -63,7 +72,7 @@ export function workCommand(io: Io): Command {
       const redis = await sharedRedis(io);
       io.exitCode =
         flags.processes > 1 && cluster.isPrimary
-          ? await keepProcesses(flags.processes, terminal, log)
+          ? await workInProcesses({ redis, flags, terminal, log })
           : await work({ redis, profiles, flags, terminal, log });
     });
   return command;
@@ -77,17 +86,33 @@ interface WorkParts {
   log: Log;
 }
 
+/** Keeps several processes at work. Gives the exit code. */
+async function workInProcesses({
+  redis,
+  flags,
+  terminal,
+  log,
+}: Omit<WorkParts, "profiles">): Promise<number> {
+  const { serveProcessesProbes } = await import("./work-probes.ts");
+  await using _ = await serveProcessesProbes(flags.listen, redis, log);
+  return await keepProcesses(flags.processes, terminal, log);
+}
+
 /** Works in this process until the first signal. Gives the exit code. */
 async function work({ redis, profiles, flags, terminal, log }: WorkParts): Promise<number> {
   const { createWorker } = await import("../worker/create-worker.ts");
-  const worker = await createWorker({
+  const { serveWorkerProbes, WorkerMetrics } = await import("./work-probes.ts");
+  const metrics = new WorkerMetrics(() => worker.callsInFlight());
+  const worker: ImageWorker = await createWorker({
     redis,
     profiles,
     concurrency: flags.concurrency,
     lanes: flags.lanes?.split(",").map((name) => name.trim()),
     storageRoot: flags.storageRoot,
     log,
+    observer: metrics,
   });
+  await using _ = await serveWorkerProbes(flags.listen, worker, metrics, log);
   log.info({ worker: worker.id, profiles: profiles.map(({ name }) => name) }, "working");
   return await endAtSignal(
     terminal,

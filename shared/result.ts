@@ -41,6 +41,12 @@ export const AttemptRecord = z.object({
   requestId: z.string().optional(),
   retryAfterMs: z.number().optional(),
   message: z.string().optional(),
+  /** Milliseconds in the queue before the job's first attempt. */
+  queuedMs: z.int().min(0).optional(),
+  /** Milliseconds before `startedAt` that rate limits, or a provider that is away, let the call wait. */
+  limiterMs: z.int().min(0).optional(),
+  /** The part of the attempt, in milliseconds, that checking and storing its images took. */
+  storingMs: z.int().min(0).optional(),
 });
 export type AttemptRecord = z.infer<typeof AttemptRecord>;
 

@@ -11,6 +11,7 @@ import type { RedisTarget } from "../shared/redis-target.ts";
 import { repeat } from "../shared/repeat.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import { LaneService } from "./lane-service.ts";
+import type { WorkerObserver } from "./observer.ts";
 import type { ModelFactory } from "./run-contexts.ts";
 import { Solitude } from "./solitude.ts";
 
@@ -33,6 +34,8 @@ export interface WorkerOptions {
   /** Makes models; default: the built-in providers. */
   createModel?: ModelFactory | undefined;
   log?: Log | undefined;
+  /** Told of attempts, images and stalled jobs, such as `WorkerMetrics`. Default: nobody. */
+  observer?: WorkerObserver | undefined;
 }
 
 /** A running worker. */
@@ -40,6 +43,8 @@ export interface ImageWorker extends AsyncDisposable {
   readonly id: string;
   /** Calls in flight now. */
   callsInFlight(): number;
+  /** Rejects, or does not end, where Redis cannot be reached. */
+  pingRedis(): Promise<unknown>;
   /**
    * Finishes calls in flight and hands the rest back; after `graceMs` (default: the longest call timeout of the runs
    * served) gives up. Returns how many calls it gave up.
@@ -107,6 +112,7 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
     id,
     callsInFlight: () =>
       Array.from(services.values(), ({ calls }) => calls.size).reduce((sum, n) => sum + n, 0),
+    pingRedis: () => redis.ping(),
     close,
     [Symbol.asyncDispose]: async () => {
       await close(0);
@@ -152,6 +158,7 @@ async function discover(worker: Discovery): Promise<void> {
       createModel: worker.createModel ?? builtInModel,
       solitude: worker.solitude,
       log: worker.log,
+      observer: worker.observer,
     });
     services.set(lane, service);
     try {

@@ -4,6 +4,7 @@ import type { Registration } from "../shared/registration.ts";
 import type { Log } from "../shared/log.ts";
 import type { PromptResult } from "../shared/result.ts";
 import type { Gate } from "./gate.ts";
+import type { WorkerObserver } from "./observer.ts";
 import type { RunContexts } from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
 
@@ -11,7 +12,9 @@ import type { Solitude } from "./solitude.ts";
 export interface LaneContext {
   /** This worker's id. */
   worker: string;
+  lane: string;
   log: Log;
+  observer: WorkerObserver;
   gate: Gate;
   runs: RunContexts;
   /** Keeps all jobs of this process apart from one that may take it down. */

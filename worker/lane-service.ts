@@ -17,6 +17,7 @@ import { Heart } from "./heart.ts";
 import { RetryLater } from "./job-moves.ts";
 import type { LaneContext } from "./lane-context.ts";
 import { livingCallsEnded } from "./living-calls.ts";
+import { noObserver, type WorkerObserver } from "./observer.ts";
 import { processJob } from "./process-job.ts";
 import { RunContexts, type ModelFactory } from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
@@ -44,12 +45,16 @@ export interface LaneServiceOptions {
   /** Nothing can be in flight in another worker. */
   isOnlyWorker?: boolean | undefined;
   log: Log;
+  /** Default: nobody. */
+  observer?: WorkerObserver | undefined;
 }
 
 /** Serves one lane: takes its jobs through the pipeline, and keeps its heartbeat and its view of the lane's state. */
 export class LaneService implements LaneContext {
   readonly worker: string;
+  readonly lane: string;
   readonly log: Log;
+  readonly observer: WorkerObserver;
   readonly gate = new Gate();
   readonly runs: RunContexts;
   readonly queue: Queue;
@@ -69,6 +74,8 @@ export class LaneService implements LaneContext {
   constructor(options: LaneServiceOptions) {
     this.#options = options;
     this.worker = options.worker;
+    this.lane = options.lane;
+    this.observer = options.observer ?? noObserver;
     this.log = options.log;
     this.#keys = laneKeys(options.prefix, options.lane);
     this.runs = new RunContexts(options);
@@ -108,6 +115,7 @@ export class LaneService implements LaneContext {
   async start(onError: (error: Error) => void): Promise<void> {
     this.#noteConnection();
     this.#bull.on("error", onError);
+    this.#bull.on("stalled", () => this.observer.jobStalled(this.lane));
     this.#bull.on("failed", (job, error) => this.#onFailed(job?.id, error));
     this.queue.on("error", onError);
     this.#options.redis.on("ready", this.#reconnected);

@@ -30,27 +30,36 @@ const blindHoldMs = 2_000;
 export async function makeCall(work: AnyWork, generations: readonly number[]): Promise<CallEnd> {
   const { run, lane, data } = work;
   for (;;) {
+    const cameAt = Date.now();
     await lane.gate.enter(data.run);
     lane.calls.add(work.job.id!);
+    const queuedMs = queuedMsOf(work);
     work.hasCalled = true;
     const startedAt = Date.now();
-    const record = (attempt: Attempt) =>
-      work.outcome.attempts.push({
+    const record = (attempt: Attempt) => {
+      const ended: AttemptRecord = {
         generations: [...generations],
         startedAt,
         endedAt: Date.now(),
         worker: lane.worker,
+        limiterMs: Math.max(0, startedAt - cameAt),
+        ...(queuedMs !== undefined && { queuedMs }),
         ...attempt,
-      });
+      };
+      work.outcome.attempts.push(ended);
+      lane.observer.attemptEnded(lane.lane, ended);
+    };
     try {
       const answer = await run.model.agenerate(data.prompt, requestOptions(work, generations));
       lane.providerAnswered();
       for (const warning of answer.warnings ?? []) lane.log.warn({ job: work.job.id }, warning);
+      const answeredAt = Date.now();
       const images = await storeImages(work, generations, answer);
       record({
         outcome: "ok",
         burned: true,
         sent: true,
+        storingMs: Math.max(0, Date.now() - answeredAt),
         ...(answer.requestId && { requestId: answer.requestId }),
       });
       return { images, failures: [], ...(answer.usage && { usage: answer.usage }) };
@@ -95,6 +104,12 @@ function seedOf(
   if (typeof given === "number") return given + first;
   const derives = run.card.takesSeed && generations.length === 1;
   return derives ? imageSeed(run.file.seed, data.index, first) : undefined;
+}
+
+/** How long the job was in the queue, for its first attempt only: after that it waited for its turn to be tried again. */
+function queuedMsOf({ job, hasCalled, outcome }: AnyWork): number | undefined {
+  if (hasCalled || outcome.attempts.length > 0 || job.processedOn === undefined) return undefined;
+  return Math.max(0, job.processedOn - job.timestamp);
 }
 
 function asProviderError(error: unknown): ProviderError {

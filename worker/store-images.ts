@@ -84,10 +84,12 @@ export async function storeImages(
       const generation = generations[i]!;
       const file = `${imagePath(work.data.index, generation)}.${checkImage(image.bytes).extension}`;
       const standing = await insist(work, () => work.run.storage.put(file, image.bytes, isWhole));
+      const costUsd = total === undefined ? undefined : total / images.length;
+      work.lane.observer.imageStored(work.lane.lane, image.bytes.length, costUsd);
       return {
         ...describe(file, generation, standing ?? image.bytes),
         ...detailsOf(image),
-        ...(total !== undefined && { costUsd: total / images.length }),
+        ...(costUsd !== undefined && { costUsd }),
       };
     }),
   );

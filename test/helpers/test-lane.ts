@@ -23,6 +23,7 @@ import type { SimulatorOptions } from "../../simulator/settings.ts";
 import { LaneService } from "../../worker/lane-service.ts";
 import type { ModelFactory } from "../../worker/run-contexts.ts";
 import { Solitude } from "../../worker/solitude.ts";
+import type { WorkerObserver } from "../../worker/observer.ts";
 import { createModel } from "../../worker/providers/index.ts";
 import { type TestRedis, uniquePrefix } from "./redis.ts";
 import { testRun } from "./test-run.ts";
@@ -33,6 +34,7 @@ export interface ServeOptions {
   profile?: Profile;
   createModel?: ModelFactory;
   log?: Log;
+  observer?: WorkerObserver;
 }
 
 /** A lane with one run in it, its simulated provider, and a producer's view of both. */

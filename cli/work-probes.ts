@@ -1,0 +1,74 @@
+import cluster from "node:cluster";
+import { AggregatorRegistry, type PrometheusContentType, type Registry } from "prom-client";
+import { messageOf } from "../shared/caught.ts";
+import type { Log } from "../shared/log.ts";
+import { type ListenAddress, type ProbeSources, startProbeServer } from "../shared/probes.ts";
+import { connectRedis, limitErrors } from "../shared/redis.ts";
+import type { RedisTarget } from "../shared/redis-target.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import type { ImageWorker } from "../worker/create-worker.ts";
+import { WorkerMetrics } from "../worker/metrics.ts";
+
+export { WorkerMetrics };
+
+/** Serves the probes of a worker; one of several processes gives its metrics to the process that keeps them. */
+export async function serveWorkerProbes(
+  address: ListenAddress | undefined,
+  worker: ImageWorker,
+  { registry }: WorkerMetrics,
+  log: Log,
+): Promise<AsyncDisposable> {
+  if (cluster.isWorker) {
+    answerKeeper(registry);
+    return new AsyncDisposableStack();
+  }
+  const sources = { metrics: () => registry.metrics(), pingRedis: () => worker.pingRedis() };
+  try {
+    return await serve(address, sources, log);
+  } catch (error) {
+    await worker.close(0);
+    throw error;
+  }
+}
+
+/** From here on the process that keeps this one is answered when it asks for metrics. */
+function answerKeeper(registry: Registry): AggregatorRegistry<PrometheusContentType> {
+  AggregatorRegistry.setRegistries(registry);
+  return new AggregatorRegistry();
+}
+
+/** Serves the probes of several worker processes as those of one: counters and calls in flight are summed. */
+export async function serveProcessesProbes(
+  address: ListenAddress | undefined,
+  target: RedisTarget,
+  log: Log,
+): Promise<AsyncDisposable> {
+  const stack = new AsyncDisposableStack();
+  if (!address) return stack;
+  const redis = connectRedis(target, { role: "producer", name: "imagemill-probes" });
+  // Whether Redis is there is asked at each probe; the processes log it.
+  stack.defer(limitErrors(redis, () => {}));
+  stack.defer(() => redis.disconnect());
+  const aggregator = new AggregatorRegistry();
+  const sources = { metrics: () => aggregator.clusterMetrics(), pingRedis: () => redis.ping() };
+  stack.use(await serve(address, sources, log));
+  return stack;
+}
+
+/** @throws UsageError where it cannot listen there */
+async function serve(
+  address: ListenAddress | undefined,
+  sources: ProbeSources,
+  log: Log,
+): Promise<AsyncDisposable> {
+  if (!address) return new AsyncDisposableStack();
+  try {
+    const server = await startProbeServer(address, sources);
+    log.info({ url: server.url }, "serving /metrics, /livez and /readyz");
+    return server;
+  } catch (error) {
+    throw new UsageError(`cannot listen on ${address.host}:${address.port}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
