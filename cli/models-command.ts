@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { describeParameters } from "../shared/model-parameters.ts";
 import { findModel, listModels, type ModelCard } from "../shared/model-registry.ts";
+import { modelParameters } from "../shared/parameter-schemas.ts";
 import { unknownName } from "../shared/near-match.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
@@ -14,7 +15,10 @@ export function modelsCommand(io: Io): Command {
     .action((id: string | undefined, { json }: { json?: true }) => {
       const cards = id === undefined ? listModels() : [cardOf(id)];
       if (json) {
-        const described = cards.map((card) => ({ ...card, parameters: describeParameters(card) }));
+        const described = cards.map((card) => ({
+          ...card,
+          parameters: describeParameters(modelParameters(card)),
+        }));
         io.stdout.write(`${JSON.stringify(id === undefined ? described : described[0])}\n`);
       } else
         io.stdout.write(
@@ -42,7 +46,7 @@ function listText(cards: readonly ModelCard[]): string[] {
 }
 
 function cardText(card: ModelCard): string[] {
-  const parameters = describeParameters(card);
+  const parameters = describeParameters(modelParameters(card));
   const price =
     card.pricePerImageUsd === undefined ? "not known" : `$${card.pricePerImageUsd} an image`;
   const tokens = card.pricing && `$${card.pricing.imageOut} for a million image tokens`;

@@ -4,6 +4,7 @@ import { formatOf } from "../producer/dataset/dataset-format.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
 import { coerceParameter, parseParameters } from "../shared/model-parameters.ts";
 import { findModel } from "../shared/model-registry.ts";
+import { modelParameters } from "../shared/parameter-schemas.ts";
 import { profileIdentity, type Profile } from "../shared/profile.ts";
 import type { DatasetFormat } from "../shared/run-file.ts";
 import { DatasetFormat as Formats } from "../shared/run-file.ts";
@@ -118,7 +119,7 @@ function splitAt(text: string, separator: string, flag: string): [string, string
 function parameterOf(card: ReturnType<typeof findModel>, text: string): [string, unknown] {
   if (!/^[^=]*:=/.test(text)) {
     const [name, value] = splitAt(text, "=", "--param");
-    return [name, coerceParameter(card, name, value)];
+    return [name, coerceParameter(modelParameters(card), name, value)];
   }
   const [name, json] = splitAt(text, ":=", "--param");
   try {
@@ -144,7 +145,7 @@ export function runSettings(
   const card = findModel(profile.kind, model);
   const passThrough = profile.baseUrl !== undefined;
   const raw = Object.fromEntries(options.param.map((text) => parameterOf(card, text)));
-  const { parameters, warnings } = parseParameters(card, raw, { passThrough });
+  const { parameters, warnings } = parseParameters(modelParameters(card), raw, { passThrough });
   if (!card.known)
     warnings.push(`${model} is not in the list of known models: one image a call is assumed`);
   const path = resolve(dataset);

@@ -2,6 +2,7 @@ import type { Deaths } from "../shared/deaths.ts";
 import { jobId, JOB_VERSION, type PromptJob } from "../shared/job.ts";
 import { parseParameters } from "../shared/model-parameters.ts";
 import { findModel } from "../shared/model-registry.ts";
+import { modelParameters } from "../shared/parameter-schemas.ts";
 import type { ImageRecord } from "../shared/result.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
@@ -19,7 +20,11 @@ export function refusal(row: ReadableRow, run: RunFile, passThrough: boolean): s
   }
   if (Object.keys(row.parameters).length === 0) return undefined;
   try {
-    parseParameters(card, { ...run.parameters, ...row.parameters }, { passThrough });
+    parseParameters(
+      modelParameters(card),
+      { ...run.parameters, ...row.parameters },
+      { passThrough },
+    );
     return undefined;
   } catch (error) {
     if (error instanceof UsageError) return error.message;

@@ -1,19 +1,18 @@
 import { z } from "zod";
-import type { ModelCard } from "./model-registry.ts";
 import { didYouMean } from "./near-match.ts";
-import { acceptedParameters, parameterSchemas } from "./parameter-schemas.ts";
+import type { ModelParameters } from "./parameter-schemas.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** What {@link parseParameters} makes of given parameters. */
 export interface ParsedParameters {
-  /** Only what was given, without nulls. */
+  /** What was given, without nulls, and the schema's defaults. */
   parameters: Record<string, unknown>;
   warnings: string[];
 }
 
 /** Names that are set in another way or that cannot work here, and what to do instead. */
 const reserved: Record<string, string> = {
-  n: "use -n/--num-generations",
+  n: "use -n/--num-generations (in the library `numGenerations`)",
   prompt: "it comes from the dataset: use --prompt-column",
   inputs: "it comes from the dataset: use --prompt-column",
   model: "use --model",
@@ -22,48 +21,54 @@ const reserved: Record<string, string> = {
 };
 
 /**
- * Checks parameters by the model's schemas, the only source of validation.
+ * Checks parameters by the model's schema.
  * @param options.passThrough true at a custom base URL: a parameter that the model is not known to take goes through
  * with a warning. Known parameters must have valid values there too.
  * @throws UsageError that names the parameter, what was expected and what came
  */
 export function parseParameters(
-  card: ModelCard,
+  model: ModelParameters,
   raw: Record<string, unknown>,
   options: { passThrough: boolean },
 ): ParsedParameters {
-  const parameters: Record<string, unknown> = {};
+  const { shape } = model.parameters;
+  const known: Record<string, unknown> = {};
+  const others: Record<string, unknown> = {};
   const warnings: string[] = [];
   for (const [name, value] of Object.entries(raw)) {
-    const instead = Object.hasOwn(reserved, name) ? reserved[name] : undefined;
-    if (instead !== undefined)
-      throw new UsageError(`\`${name}\` cannot be given as a parameter: ${instead}`);
+    if (Object.hasOwn(shape, name)) {
+      if (value !== null && value !== undefined) known[name] = value;
+      continue;
+    }
+    if (Object.hasOwn(reserved, name))
+      throw new UsageError(`\`${name}\` cannot be given as a parameter: ${reserved[name]}`);
     if (value === null || value === undefined) continue;
-    const fault = describeUnknown(card, name);
-    if (fault !== undefined && !options.passThrough) throw new UsageError(fault);
-    if (fault !== undefined) warnings.push(`${fault.replace(/\?$/, "")}: sent as it is`);
-    else checkValue(card, name, value);
-    parameters[name] = value;
+    const fault = describeUnknown(model, name);
+    if (!options.passThrough) throw new UsageError(fault);
+    warnings.push(`${fault.replace(/\?$/, "")}: sent as it is`);
+    others[name] = value;
   }
-  checkCombinations(parameters);
-  return { parameters, warnings };
+  return { parameters: { ...parseKnown(model, known), ...others }, warnings };
 }
 
-/** Why the model is not known to take a parameter; undefined where it does. */
-function describeUnknown(card: ModelCard, name: string): string | undefined {
-  const accepted = acceptedParameters(card);
-  if (accepted.includes(name)) return undefined;
-  if (Object.hasOwn(parameterSchemas(card), name)) {
-    return `${card.id} takes no \`${name}\`; it takes ${accepted.join(", ")}`;
-  }
+function describeUnknown({ modelName, parameters }: ModelParameters, name: string): string {
+  const accepted = Object.keys(parameters.shape);
   const near = didYouMean(name, accepted);
-  return `unknown parameter \`${name}\`${near || ` for ${card.id}; it takes ${accepted.join(", ")}`}`;
+  if (near) return `unknown parameter \`${name}\`${near}`;
+  return `${modelName} takes no \`${name}\`; it takes ${accepted.join(", ") || "no parameters"}`;
 }
 
-function checkValue(card: ModelCard, name: string, value: unknown): void {
-  const parsed = parameterSchemas(card)[name]!.safeParse(value);
-  if (parsed.success) return;
+function parseKnown(
+  { modelName, parameters }: ModelParameters,
+  known: Record<string, unknown>,
+): Record<string, unknown> {
+  const parsed = parameters.safeParse(known);
+  if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
+  const name = String(issue.path[0]);
+  if (!Object.hasOwn(known, name))
+    throw new UsageError(`${modelName} needs the parameter \`${name}\`: ${issue.message}`);
+  const value = known[name];
   const choices = issue.code === "invalid_value" ? issue.values.map(String) : [];
   const expected =
     choices.length > 0
@@ -71,24 +76,8 @@ function checkValue(card: ModelCard, name: string, value: unknown): void {
       : issue.message.replace("Invalid input: ", "");
   const near = typeof value === "string" ? didYouMean(value, choices) : "";
   throw new UsageError(
-    `parameter \`${name}\` of ${card.id}: ${expected}; got ${JSON.stringify(value)}${near}`,
+    `parameter \`${name}\` of ${modelName}: ${expected}; got ${JSON.stringify(value)}${near}`,
   );
-}
-
-/** Pairs that the API refuses, where both were given. */
-function checkCombinations(parameters: Record<string, unknown>): void {
-  const { background, output_compression: compression, output_format: format } = parameters;
-  if (format === undefined) return;
-  if (background === "transparent" && format !== "png" && format !== "webp") {
-    throw new UsageError(
-      `\`background\` transparent needs \`output_format\` png or webp; got ${JSON.stringify(format)}`,
-    );
-  }
-  if (compression !== undefined && format !== "jpeg" && format !== "webp") {
-    throw new UsageError(
-      `\`output_compression\` needs \`output_format\` jpeg or webp; got ${JSON.stringify(format)}`,
-    );
-  }
 }
 
 /** A parameter for people: its name, what its values may be, what it does. */
@@ -96,25 +85,46 @@ export interface ParameterHelp {
   name: string;
   expected: string;
   description: string;
+  /** What it is where it is not given; without it, the provider decides. */
+  default?: unknown;
 }
 
-/** Every parameter that the model takes, from its schemas. */
-export function describeParameters(card: ModelCard): ParameterHelp[] {
-  const schemas = parameterSchemas(card);
-  return acceptedParameters(card).map((name) => {
-    const { type, enum: choices, minimum, maximum } = z.toJSONSchema(schemas[name]!);
-    const range =
-      minimum === undefined ? "" : ` from ${minimum}${isLimit(maximum) ? ` to ${maximum}` : ""}`;
-    return {
-      name,
-      expected: choices ? choices.map(String).join(", ") : `${String(type ?? "value")}${range}`,
-      description: schemas[name]!.description ?? "",
-    };
-  });
+/** The parts of a JSON Schema that people are shown. */
+const Described = z.looseObject({
+  type: z.string().default("value"),
+  enum: z.array(z.unknown()).optional(),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+  description: z.string().default(""),
+  default: z.unknown().optional(),
+});
+type Described = z.infer<typeof Described>;
+
+/** The JSON Schema of what callers may give. */
+export function parametersJsonSchema({ parameters }: ModelParameters): Record<string, unknown> {
+  return z.toJSONSchema(parameters, { io: "input" });
 }
 
-function isLimit(maximum: number | undefined): maximum is number {
-  return maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER;
+/** Every parameter that the model takes, from its schema. */
+export function describeParameters(model: ModelParameters): ParameterHelp[] {
+  return Object.entries(propertiesOf(model)).map(([name, property]) => ({
+    name,
+    expected: describeValues(property),
+    description: property.description,
+    ...(property.default !== undefined && { default: property.default }),
+  }));
+}
+
+function propertiesOf(model: ModelParameters): Record<string, Described> {
+  const properties = z.record(z.string(), Described);
+  return properties.parse(parametersJsonSchema(model)["properties"] ?? {});
+}
+
+function describeValues({ type, enum: choices, minimum, maximum }: Described): string {
+  if (choices) return choices.map(String).join(", ");
+  if (minimum === undefined) return type;
+  const isLimited = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER;
+  return `${type} from ${minimum}${isLimited ? ` to ${maximum}` : ""}`;
 }
 
 /**
@@ -122,17 +132,16 @@ function isLimit(maximum: number | undefined): maximum is number {
  * number or a boolean where its text reads as one.
  * @throws UsageError where a number or a boolean is wanted and the text is none
  */
-export function coerceParameter(card: ModelCard, name: string, text: string): unknown {
-  const schemas = parameterSchemas(card);
-  const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
-  const type = schema ? z.toJSONSchema(schema).type : undefined;
+export function coerceParameter(model: ModelParameters, name: string, text: string): unknown {
+  const properties = propertiesOf(model);
+  const type = Object.hasOwn(properties, name) ? properties[name]!.type : undefined;
   if (type === "string") return text;
   const isNumber = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text.trim());
   if (isNumber) return Number(text);
   if (type === "number" || type === "integer") {
     const kind = type === "integer" ? "a whole number" : "a number";
     throw new UsageError(
-      `parameter \`${name}\` of ${card.id}: expected ${kind}; got ${JSON.stringify(text)}`,
+      `parameter \`${name}\` of ${model.modelName}: expected ${kind}; got ${JSON.stringify(text)}`,
     );
   }
   return text === "true" ? true : text === "false" ? false : text;

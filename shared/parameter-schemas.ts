@@ -1,8 +1,11 @@
 import { z } from "zod";
 import type { ModelCard } from "./model-registry.ts";
 
-/** A schema per parameter name. Its description and its type are what people are shown. */
-export type ParameterSchemas = Record<string, z.ZodType>;
+/** What a model takes: one schema of all its parameters, the only source of validation, types, defaults and descriptions. */
+export interface ModelParameters {
+  readonly modelName: string;
+  readonly parameters: z.ZodObject;
+}
 
 /**
  * Any size that gpt-image-2 makes: multiples of 16, at most 3:1, at most as long and as many pixels as 3840x2160.
@@ -39,7 +42,7 @@ const seed = z
   .describe("Seed of the image; usually set by the run's --seed");
 const negativePrompt = z.string().describe("What the image should not show");
 
-function openaiSchemas(card: ModelCard): ParameterSchemas {
+function openaiShape(card: ModelCard) {
   return {
     size: sizeSchema(card.sizes).describe("Width and height in pixels, such as 1024x1024"),
     quality: choice(card.qualities).describe("How much work goes into the image"),
@@ -81,7 +84,7 @@ function openaiSchemas(card: ModelCard): ParameterSchemas {
   };
 }
 
-const huggingfaceSchemas: ParameterSchemas = {
+const huggingfaceShape = {
   negative_prompt: negativePrompt,
   width: z.int().min(1).max(16_384).describe("Width in pixels"),
   height: z.int().min(1).max(16_384).describe("Height in pixels"),
@@ -95,17 +98,39 @@ const huggingfaceSchemas: ParameterSchemas = {
   seed,
 };
 
-const cache = new WeakMap<ModelCard, ParameterSchemas>();
-
-/** The schemas of every parameter that the model's provider kind knows, narrowed by what the card says of its values. */
-export function parameterSchemas(card: ModelCard): ParameterSchemas {
-  if (card.kind === "huggingface") return huggingfaceSchemas;
-  let schemas = cache.get(card);
-  if (!schemas) cache.set(card, (schemas = openaiSchemas(card)));
-  return schemas;
+/** Pairs that the API refuses, where both were given. */
+function refuseCombinations({ value, issues }: z.core.ParsePayload<Record<string, unknown>>): void {
+  const { background, output_compression: compression, output_format: format } = value;
+  if (format === undefined) return;
+  const refuse = (name: string, message: string) =>
+    issues.push({ code: "custom", path: [name], message, input: value[name] });
+  if (background === "transparent" && format !== "png" && format !== "webp") {
+    refuse(
+      "background",
+      `transparent needs \`output_format\` png or webp, not ${JSON.stringify(format)}`,
+    );
+  }
+  if (compression !== undefined && format !== "jpeg" && format !== "webp") {
+    refuse(
+      "output_compression",
+      `needs \`output_format\` jpeg or webp, not ${JSON.stringify(format)}`,
+    );
+  }
 }
 
-/** Names of the parameters that this very model takes. */
-export function acceptedParameters(card: ModelCard): string[] {
-  return [...(card.parameters ?? Object.keys(parameterSchemas(card)))];
+function schemaOf(card: ModelCard): z.ZodObject {
+  const shape: Record<string, z.ZodType> =
+    card.kind === "huggingface" ? huggingfaceShape : openaiShape(card);
+  const names = card.parameters ?? Object.keys(shape);
+  const taken = Object.fromEntries(names.map((name) => [name, shape[name]!.optional()]));
+  return z.object(taken).check(refuseCombinations);
+}
+
+const cache = new WeakMap<ModelCard, ModelParameters>();
+
+/** What the model of a card takes: the parameters that its provider has, narrowed by what the card says of their values. */
+export function modelParameters(card: ModelCard): ModelParameters {
+  let made = cache.get(card);
+  if (!made) cache.set(card, (made = { modelName: card.id, parameters: schemaOf(card) }));
+  return made;
 }

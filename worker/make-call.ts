@@ -2,9 +2,10 @@ import { attemptLimits, failureActions, ProviderError } from "../shared/failure.
 import type { CallOutcome } from "../shared/job.ts";
 import type { AttemptRecord } from "../shared/result.ts";
 import { StorageError } from "../shared/storage.ts";
+import { UsageError } from "../shared/usage-error.ts";
 import { backoffMs } from "./backoff.ts";
 import { HandBack, RetryLater } from "./job-moves.ts";
-import type { GenerateOptions } from "./providers/image-model.ts";
+import type { GenerateOptions } from "./providers/image-generation.ts";
 import { imageSeed } from "./seeds.ts";
 import { storeImages } from "./store-images.ts";
 import { parametersOf, type AnyWork } from "./work.ts";
@@ -50,9 +51,13 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
       lane.observer.attemptEnded(lane.lane, ended);
     };
     try {
-      const answer = await run.model.agenerate(data.prompt, requestOptions(work, generations));
+      const { call, warnings } = run.model.checkCall(
+        data.prompt,
+        requestOptions(work, generations),
+      );
+      const answer = await run.model.agenerate(data.prompt, call);
       lane.providerAnswered();
-      for (const warning of answer.warnings ?? []) lane.log.warn({ job: work.job.id }, warning);
+      tell(work, [...warnings, ...(answer.warnings ?? [])]);
       const answeredAt = Date.now();
       const images = await storeImages(work, generations, answer);
       record({
@@ -83,6 +88,15 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
   }
 }
 
+/** What is the same for every call of a run is said once. */
+function tell({ run, lane, job }: AnyWork, warnings: readonly string[]): void {
+  for (const warning of warnings) {
+    if (run.told.has(warning)) continue;
+    run.told.add(warning);
+    lane.log.warn({ job: job.id }, warning);
+  }
+}
+
 function requestOptions(work: AnyWork, generations: readonly number[]): GenerateOptions {
   const { seed: given, ...parameters } = parametersOf(work);
   const seed = seedOf(work, given, generations);
@@ -102,7 +116,7 @@ function seedOf(
 ): number | undefined {
   const first = generations[0]!;
   if (typeof given === "number") return given + first;
-  const derives = run.card.takesSeed && generations.length === 1;
+  const derives = run.model.takesSeed() && generations.length === 1;
   return derives ? imageSeed(run.file.seed, data.index, first) : undefined;
 }
 
@@ -116,6 +130,8 @@ function asProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   if (error instanceof StorageError)
     return new ProviderError("storage", error.message, { cause: error });
+  if (error instanceof UsageError)
+    return new ProviderError("invalid_request", error.message, { sent: false, cause: error });
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new ProviderError("internal", text, { cause: error });
 }

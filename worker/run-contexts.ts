@@ -19,6 +19,8 @@ export interface RunContext {
   card: ModelCard;
   /** Starts at the run's `maxGenerationsPerCall`; lowered when the provider says that a call asks for too many. */
   maxPerCall: number;
+  /** Warnings of the provider that the log has already. */
+  told: Set<string>;
   /** Jobs that work with it now: its model must not be let go under them. */
   uses: number;
 }
@@ -102,6 +104,7 @@ export class RunContexts {
       model,
       card: findModel(file.profile.kind, file.model),
       maxPerCall: file.maxGenerationsPerCall,
+      told: new Set(),
       uses: 0,
     };
   }

@@ -5,7 +5,7 @@ import { checkImage, ImageCheckError } from "../shared/image-check.ts";
 import { estimateCost } from "../shared/model-registry.ts";
 import type { ImageRecord } from "../shared/result.ts";
 import { imageExtensions, imagePath, StorageError } from "../shared/storage.ts";
-import type { GeneratedImage, ImageGeneration } from "./providers/image-model.ts";
+import type { GeneratedImage, ImageGeneration } from "./providers/image-generation.ts";
 import { parametersOf, type AnyWork } from "./work.ts";
 
 /** Time between two tries to store an image that the storage refused. */

@@ -1,14 +1,12 @@
+import type { z } from "zod";
 import { createModel } from "../../worker/providers/index.ts";
-import {
-  AsyncImageGenerationModel,
-  type GenerateOptions,
-  type ImageGeneration,
-} from "../../worker/providers/image-model.ts";
+import type { CallOptions, ImageGeneration } from "../../worker/providers/image-generation.ts";
+import { AsyncImageGenerationModel } from "../../worker/providers/image-model.ts";
 import type { ModelFactory } from "../../worker/run-contexts.ts";
 
 /** What a test does at a call. What it throws is what the call comes to. */
 export interface CallWatch {
-  before?(prompt: string, options: GenerateOptions): Promise<void> | void;
+  before?(prompt: string, call: CallOptions): Promise<void> | void;
   /** The provider has answered; the worker learns it when this resolves. */
   answered?(prompt: string): Promise<void> | void;
 }
@@ -16,6 +14,7 @@ export interface CallWatch {
 class WatchedModel extends AsyncImageGenerationModel {
   override readonly modelName: string;
   override readonly maxGenerationsPerCall: number;
+  override readonly parameters: z.ZodObject;
   readonly #inner: AsyncImageGenerationModel;
   readonly #watch: CallWatch;
 
@@ -23,18 +22,27 @@ class WatchedModel extends AsyncImageGenerationModel {
     super();
     this.modelName = inner.modelName;
     this.maxGenerationsPerCall = inner.maxGenerationsPerCall;
+    this.parameters = inner.parameters;
     this.#inner = inner;
     this.#watch = watch;
   }
 
-  override async agenerate(input: string, options: GenerateOptions = {}): Promise<ImageGeneration> {
+  override async agenerate(input: string, call: CallOptions): Promise<ImageGeneration> {
     const gaveUp = Promise.withResolvers<never>();
     gaveUp.promise.catch(() => undefined);
-    options.signal?.addEventListener("abort", () => gaveUp.reject(options.signal!.reason));
-    await this.#watch.before?.(input, options);
-    const answer = await this.#inner.agenerate(input, options);
+    call.signal?.addEventListener("abort", () => gaveUp.reject(call.signal!.reason));
+    await this.#watch.before?.(input, call);
+    const answer = await this.#inner.agenerate(input, call);
     await Promise.race([this.#watch.answered?.(input), gaveUp.promise]);
     return answer;
+  }
+
+  override takesSeed(): boolean {
+    return this.#inner.takesSeed();
+  }
+
+  protected override passesUnknownParameters(): boolean {
+    return true;
   }
 
   override unload(): Promise<void> {

@@ -231,11 +231,12 @@ test("images of a model come from its list of hosts, too", async () => {
     sendJson(response, { data: [{ url: `${images.url.replace("127.0.0.1", "localhost")}/x` }] }),
   );
   const options = { timeoutMs: 5_000 };
+  const call = { numGenerations: 1, parameters: {} };
   const profile = { name: "openai", kind: "openai", baseUrl: server.url, keyVariable: "" } as const;
   const imageHosts = ["localhost"];
   await using listed = createModel({ ...profile, imageHosts }, "dall-e-3", options);
   await using plain = createModel(profile, "dall-e-3", options);
-  expect((await listed.agenerate("a cat")).images).toHaveLength(1);
-  expect(await rejection(plain.agenerate("a cat"))).toMatchObject({ kind: "bad_response" });
+  expect((await listed.agenerate("a cat", call)).images).toHaveLength(1);
+  expect(await rejection(plain.agenerate("a cat", call))).toMatchObject({ kind: "bad_response" });
   expect(images.received).toHaveLength(1);
 });

@@ -1,84 +1,94 @@
-import { ProviderError } from "../../shared/failure.ts";
-import type { AsyncImageGenerationModel, GenerateAllOptions } from "./image-model.ts";
+import { planCalls } from "../plan.ts";
+import type {
+  CallOptions,
+  GenerateAllOptions,
+  GenerateOptions,
+  ImageGeneration,
+} from "./image-generation.ts";
+import { addAnswer, startOutcome, type InputOutcome } from "./input-outcome.ts";
+import { callWithRetries, isHopeless } from "./retry-call.ts";
 
-/** Images of one input that belong together, as base64. */
-export interface ImageGroup {
-  images: string[];
+/** What of a model is needed to make its images. */
+export interface CallableModel {
+  readonly maxGenerationsPerCall: number;
+  readonly maxRetries: number;
+  checkCall(input: string, options: GenerateOptions): { call: CallOptions; warnings: string[] };
+  agenerate(input: string, call: CallOptions): Promise<ImageGeneration>;
 }
 
-/** Some inputs could not be made into images. The others' images are in `results`. */
-export class GenerationsFailed extends AggregateError {
-  override readonly name = "GenerationsFailed";
-  /** One entry per input, in order; what an input lacks is missing from its groups. */
-  readonly results: ImageGroup[][];
-
-  constructor(errors: unknown[], results: ImageGroup[][]) {
-    const first = errors[0] instanceof Error ? errors[0].message : String(errors[0]);
-    super(errors, `${errors.length} calls failed, the first with: ${first}`);
-    this.results = results;
-  }
-}
-
-interface Call {
-  input: number;
-  first: number;
-  count: number;
-}
-
-/** Plans the calls for every input, makes them with limited concurrency, and groups the images by input. */
+/**
+ * Plans the calls for every input and makes them with limited concurrency; each is tried again where that can help. After a
+ * failure that every other call would meet as well (a refused key, no money) no further call is begun.
+ * @throws the signal's reason
+ */
 export async function generateAll(
-  model: AsyncImageGenerationModel,
+  model: CallableModel,
   inputs: readonly string[],
   options: GenerateAllOptions,
-): Promise<ImageGroup[][]> {
-  const { numGenerations = 1, concurrency = 10, seed, ...rest } = options;
-  const most = model.maxGenerationsPerCall;
-  const calls = planCalls(inputs.length, numGenerations, most);
-  const made: string[][] = calls.map(() => []);
-  const errors: unknown[] = [];
-  const queue = calls.entries();
+): Promise<InputOutcome[]> {
+  const { numGenerations = 1, concurrency = 10, signal } = options;
+  const outcomes = inputs.map((input) => startOutcome(input, numGenerations));
+  const plans = outcomes.flatMap((outcome) =>
+    planCalls([...outcome.images.keys()], model.maxGenerationsPerCall).map((generations) => ({
+      outcome,
+      generations,
+    })),
+  );
+  const makeImages = imageMaker(model, options);
+  const queue = plans.values();
+  let hopeless: unknown;
   const work = async () => {
-    for (const [place, { input, first, count }] of queue) {
-      if (options.signal?.aborted) return;
+    for (const { outcome, generations } of queue) {
+      signal?.throwIfAborted();
       try {
-        const own = { numGenerations: count, ...(seed !== undefined && { seed: seed + first }) };
-        const { images } = await model.agenerate(inputs[input]!, { ...rest, ...own });
-        made[place] = images.map(({ bytes }) => asBuffer(bytes).toString("base64"));
-        if (images.length < count) errors.push(tooFew(images.length, count));
+        if (hopeless !== undefined) throw hopeless;
+        await makeImages(outcome, generations);
       } catch (error) {
-        errors.push(error);
+        outcome.errors.push(error);
+        if (isHopeless(error)) hopeless ??= error;
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, calls.length) }, work));
-  options.signal?.throwIfAborted();
-  const results = inputs.map((_, input) => {
-    const callsEach = calls.length / inputs.length;
-    return group(made.slice(input * callsEach, (input + 1) * callsEach).flat(), most);
-  });
-  if (errors.length > 0) throw new GenerationsFailed(errors, results);
-  return results;
+  await Promise.all(Array.from({ length: Math.min(concurrency, plans.length) }, work));
+  signal?.throwIfAborted();
+  return outcomes;
 }
 
-function planCalls(inputs: number, numGenerations: number, most: number): Call[] {
-  const calls: Call[] = [];
-  for (let input = 0; input < inputs; input++) {
-    for (let first = 0; first < numGenerations; first += most) {
-      calls.push({ input, first, count: Math.min(most, numGenerations - first) });
-    }
-  }
-  return calls;
+/** Makes the images of one planned call into its input's outcome. */
+function imageMaker(model: CallableModel, options: GenerateAllOptions) {
+  const { seed: given, parameters: { seed: fixed, ...parameters } = {}, signal } = options;
+  const seed = given ?? (typeof fixed === "number" ? fixed : undefined);
+  const warn = onceEach(options.onWarning);
+  return async (outcome: InputOutcome, generations: readonly number[]): Promise<void> => {
+    const callFor = async (wanted: readonly number[]) => {
+      const { call, warnings } = model.checkCall(outcome.input, {
+        numGenerations: wanted.length,
+        parameters,
+        ...(seed !== undefined && { seed: seed + wanted[0]! }),
+        ...(signal && { signal }),
+      });
+      warnings.forEach(warn);
+      const answer = await model.agenerate(outcome.input, call);
+      answer.warnings?.forEach(warn);
+      return answer;
+    };
+    const made = (wanted: readonly number[], answer: ImageGeneration) =>
+      addAnswer(outcome, wanted, answer);
+    await callWithRetries(generations, {
+      call: callFor,
+      made,
+      maxRetries: model.maxRetries,
+      signal,
+    });
+  };
 }
 
-/** One group per input where the model can make several images in a call, else one per image. */
-function group(images: string[], most: number): ImageGroup[] {
-  return most > 1 ? [{ images }] : images.map((image) => ({ images: [image] }));
-}
-
-function tooFew(images: number, asked: number): ProviderError {
-  return new ProviderError("bad_response", `${asked} images were asked for, ${images} came`);
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Tells each text once. */
+function onceEach(tell: ((text: string) => void) | undefined): (text: string) => void {
+  const told = new Set<string>();
+  return (text) => {
+    if (told.has(text)) return;
+    told.add(text);
+    tell?.(text);
+  };
 }

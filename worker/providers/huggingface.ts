@@ -1,7 +1,10 @@
 import { randomInt } from "node:crypto";
 import type { InferenceProviderOrPolicy } from "@huggingface/inference";
+import type { z } from "zod";
 import { defaultMaxImageBytes } from "../../shared/image-check.ts";
+import { findModel } from "../../shared/model-registry.ts";
 import { didYouMean } from "../../shared/near-match.ts";
+import { modelParameters } from "../../shared/parameter-schemas.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { classifyHuggingfaceError } from "./classify-huggingface.ts";
 import { withDeadline } from "./deadline.ts";
@@ -9,11 +12,8 @@ import { asFetch, httpClientFromFetch, type Exchange, type Fetch } from "./fetch
 import { createHttpClient, type HttpClient, type ProxySettings } from "./http.ts";
 import { readHuggingfaceAnswer } from "./huggingface-answer.ts";
 import { defaultEndpointsApi, findEndpoint } from "./huggingface-endpoint.ts";
-import {
-  AsyncImageGenerationModel,
-  type GenerateOptions,
-  type ImageGeneration,
-} from "./image-model.ts";
+import type { GenerateOptions, ImageGeneration } from "./image-generation.ts";
+import { AsyncImageGenerationModel } from "./image-model.ts";
 import { refuseUnknownOptions, requireUrl, requireWhole } from "./known-options.ts";
 import { missingKey } from "./missing-key.ts";
 import { refuseContradictions } from "./huggingface-target.ts";
@@ -73,7 +73,10 @@ interface Target {
 
 /** Makes images with Hugging Face: the Hub's inference providers, a named Inference Endpoint, or a server of its kind. */
 export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel {
+  /** The model's id; of a named endpoint its name, until `load` has learned its model. */
+  override modelName: string;
   override readonly maxGenerationsPerCall = 1;
+  override readonly parameters: z.ZodObject;
   readonly #options: InferenceEndpointsOptions;
   readonly #timeoutMs: number;
   readonly #maxImageBytes: number;
@@ -82,7 +85,6 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
   #ready: Promise<void> | undefined;
   #target: Target | undefined;
   #provider: InferenceProviderOrPolicy | undefined;
-  #modelName: string;
 
   /** @throws UsageError for an unknown or a wrong option, or for options that contradict each other */
   constructor(options: InferenceEndpointsOptions) {
@@ -106,12 +108,8 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
     this.#http = options.fetch
       ? httpClientFromFetch(options.fetch)
       : createHttpClient({ timeoutMs, proxy: options.proxy });
-    this.#modelName = modelId ?? endpointName ?? "endpoint";
-  }
-
-  /** The model's id; of a named endpoint its name, until `load` has learned its model. */
-  override get modelName(): string {
-    return this.#modelName;
+    this.modelName = modelId ?? endpointName ?? "endpoint";
+    this.parameters = modelParameters(findModel("huggingface", this.modelName)).parameters;
   }
 
   /**
@@ -139,6 +137,11 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
     await this.#http.close();
   }
 
+  /** A server of one's own may take what the Hub's providers would refuse. */
+  protected override passesUnknownParameters(): boolean {
+    return this.#options.baseUrl !== undefined;
+  }
+
   async #findTarget(): Promise<Target> {
     const {
       modelId,
@@ -162,17 +165,16 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
       timeoutMs: Math.min(30_000, this.#timeoutMs),
       secrets: this.#secrets,
     });
-    this.#modelName = endpoint.model ?? endpointName;
+    this.modelName = endpoint.model ?? endpointName;
     return { endpointUrl: endpoint.url };
   }
 
   /** Without a seed a random one is sent, and told: a provider's cache would answer equal calls all alike. */
   override async agenerate(input: string, options: GenerateOptions = {}): Promise<ImageGeneration> {
-    this.countGenerations(options);
+    const { call, warnings } = this.checkCall(input, options);
+    const { parameters, seed = randomInt(2 ** 31) } = call;
     await this.load();
     const target = this.#target!;
-    const given = options.parameters?.["seed"];
-    const seed = options.seed ?? (typeof given === "number" ? given : randomInt(2 ** 31));
     const exchange: Exchange = {
       progress: { phase: "connecting" },
       maxBytes: this.#maxImageBytes * 1.4 + 1_048_576,
@@ -180,10 +182,10 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
     const limits = { timeoutMs: this.#timeoutMs, signal: options.signal };
     return await withDeadline(limits, async (signal, progress) => {
       exchange.progress = progress;
-      const json = await this.#request(input, { ...options.parameters, seed }, signal, exchange);
+      const json = await this.#request(input, { ...parameters, seed }, signal, exchange);
       progress.phase = "fetching the images";
       const requestId = exchange.answer && readRequestId(exchange.answer.headers);
-      const { images, warnings } = await takeImages(
+      const taken = await takeImages(
         [readHuggingfaceAnswer(json, exchange.answer, this.#secrets)],
         {
           http: this.#http,
@@ -195,8 +197,9 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
           requestId,
         },
       );
+      warnings.push(...taken.warnings);
       return {
-        images: images.map((image) => ({ seed, ...image })),
+        images: taken.images.map((image) => ({ seed, ...image })),
         ...(requestId !== undefined && { requestId }),
         ...(warnings.length > 0 && { warnings }),
       };

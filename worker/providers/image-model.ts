@@ -1,58 +1,52 @@
-import { ProviderError } from "../../shared/failure.ts";
-import type { Usage } from "../../shared/result.ts";
+import type { z } from "zod";
+import {
+  describeParameters,
+  parametersJsonSchema,
+  parseParameters,
+  type ParameterHelp,
+  type ParsedParameters,
+} from "../../shared/model-parameters.ts";
 import { UsageError } from "../../shared/usage-error.ts";
-import { generateAll, type ImageGroup } from "./generate-all.ts";
+import { generateAll } from "./generate-all.ts";
+import { groupsOf, type ImageGroup, requireAllMade } from "./image-groups.ts";
+import type {
+  CallOptions,
+  GenerateAllOptions,
+  GenerateOptions,
+  ImageGeneration,
+} from "./image-generation.ts";
+import type { InputOutcome } from "./input-outcome.ts";
 import { requireWhole } from "./known-options.ts";
 
-/** One image as the provider gave it, whole and of a known format. */
-export interface GeneratedImage {
-  bytes: Uint8Array;
-  /** The seed that makes this image again, where the model takes seeds. */
-  seed?: number;
-  revisedPrompt?: string;
-}
+/**
+ * A model that makes images from text through somebody's API. A subclass writes `parameters` and `agenerate`; all else
+ * has a default.
+ */
+export abstract class AsyncImageGenerationModel<
+  Schema extends z.ZodObject = z.ZodObject,
+> implements AsyncDisposable {
+  /** Default: the name of the class. */
+  readonly modelName: string = this.constructor.name;
+  /** Images that one call can make; 1, the default, where the provider ignores or refuses a number. */
+  readonly maxGenerationsPerCall: number = 1;
+  /** Longest prompt in characters; null, the default, where no limit is known. */
+  readonly maxPromptChars: number | null = null;
+  /** Further tries of a call in `generate`. Default 6. `agenerate` itself never tries twice. */
+  readonly maxRetries: number = 6;
 
-/** What one call came to. */
-export interface ImageGeneration {
-  /** At most as many as asked for. Fewer where the provider sent fewer, or where some were no whole images. */
-  images: GeneratedImage[];
-  usage?: Usage;
-  /** The provider's id of the request. */
-  requestId?: string;
-  warnings?: string[];
-}
-
-/** How images are made. */
-export interface GenerateOptions {
-  /** Images per input. Default 1. */
-  numGenerations?: number;
-  /** Where the model takes seeds. Images of one input get different ones: this, then this + 1, … */
-  seed?: number;
-  /** The model's own parameters. Only what is given is sent. */
-  parameters?: Record<string, unknown>;
-  /** Aborting rejects with its reason. */
-  signal?: AbortSignal;
-}
-
-/** How a list of inputs is made into images. */
-export interface GenerateAllOptions extends GenerateOptions {
-  /** Calls at the same time. Default 10. */
-  concurrency?: number;
-}
-
-/** A model that makes images from text through somebody's API. */
-export abstract class AsyncImageGenerationModel implements AsyncDisposable {
-  abstract readonly modelName: string;
-  /** Images that one call can make; 1 where the provider ignores or refuses a number. */
-  abstract readonly maxGenerationsPerCall: number;
+  /** The model's own parameters. A model that takes seeds has one named `seed`. */
+  abstract readonly parameters: Schema;
 
   /**
-   * Makes images by exactly one provider call; images at URLs are fetched as well.
+   * Makes images by exactly one provider call.
    * @throws ProviderError for anything that goes wrong, or the signal's reason
    */
-  abstract agenerate(input: string, options?: GenerateOptions): Promise<ImageGeneration>;
+  abstract agenerate(
+    input: string,
+    options: CallOptions<z.output<Schema>>,
+  ): Promise<ImageGeneration>;
 
-  /** Gets the model ready: checks what can be checked without a call. `agenerate` does it by itself when needed. */
+  /** Gets the model ready: checks what can be checked without a call. `generate` does it by itself. */
   async load(): Promise<void> {}
 
   /** Closes connections. Calls that are under way fail. */
@@ -66,34 +60,128 @@ export abstract class AsyncImageGenerationModel implements AsyncDisposable {
    * Makes `numGenerations` images for each input, in the inputs' order. A model that can make several images in a call gives
    * one group per input, `[[{ images: [a0, a1] }], …]`; another one group per image, `[[{ images: [a] }, { images: [a] }], …]`.
    * Images are base64.
-   * @throws UsageError for wrong arguments
+   * @throws UsageError for wrong arguments, before anything is sent
    * @throws GenerationsFailed when all other inputs are done, with their images
    */
   async generate(
     inputs: readonly string[],
-    options: GenerateAllOptions = {},
+    options: GenerateAllOptions<z.input<Schema>> = {},
   ): Promise<ImageGroup[][]> {
+    const outcomes = await this.generateSettled(inputs, options);
+    requireAllMade(outcomes, this.maxGenerationsPerCall);
+    return outcomes.map((outcome) => groupsOf(outcome, this.maxGenerationsPerCall));
+  }
+
+  /**
+   * Like `generate`, with one group per input whatever the model can make in a call: `[{ images: [a0, a1] }, …]`.
+   * @throws as `generate` does
+   */
+  async generateOutputs(
+    inputs: readonly string[],
+    options: GenerateAllOptions<z.input<Schema>> = {},
+  ): Promise<ImageGroup[]> {
+    const outcomes = await this.generateSettled(inputs, options);
+    requireAllMade(outcomes, this.maxGenerationsPerCall);
+    return outcomes.map((outcome) => groupsOf(outcome, Infinity)[0]!);
+  }
+
+  /**
+   * What every input came to, in order, failures included: images as bytes, seeds, revised prompts, usage, request ids.
+   * @throws UsageError for wrong arguments, before anything is sent
+   * @throws the signal's reason
+   */
+  async generateSettled(
+    inputs: readonly string[],
+    options: GenerateAllOptions<z.input<Schema>> = {},
+  ): Promise<InputOutcome[]> {
     if (!Array.isArray(inputs) || inputs.some((input) => typeof input !== "string")) {
       throw new UsageError(
-        `Expected \`inputs\` to be an array of strings, got ${typeof inputs}: put one prompt in []`,
+        `Expected \`inputs\` to be an array of strings, got ${describeInputs(inputs)}: put one prompt in []`,
       );
     }
     requireWhole("numGenerations", options.numGenerations ?? 1, 1);
     requireWhole("concurrency", options.concurrency ?? 10, 1);
+    this.checkParameters(options.parameters ?? {});
     await this.load();
     return await generateAll(this, inputs, options);
   }
 
-  /** For subclasses: the number of images asked for. @throws ProviderError where one call cannot make them */
-  protected countGenerations({ numGenerations = 1 }: GenerateOptions): number {
-    const most = this.maxGenerationsPerCall;
-    if (Number.isInteger(numGenerations) && numGenerations >= 1 && numGenerations <= most)
-      return numGenerations;
-    const message = `${this.modelName} makes 1 to ${most} images in a call, ${String(numGenerations)} were asked for`;
-    throw new ProviderError(
-      "invalid_request",
-      `${message}: generate() makes as many calls as are needed`,
-      { sent: false },
+  /** Every parameter with its values, default and description, from the schema. */
+  describeParameters(): ParameterHelp[] {
+    return describeParameters(this);
+  }
+
+  /** The JSON Schema of the parameters. */
+  parametersJsonSchema(): Record<string, unknown> {
+    return parametersJsonSchema(this);
+  }
+
+  /** Whether images can be made again by their seed: then every image should get a seed of its own. */
+  takesSeed(): boolean {
+    return this.#hasSeed();
+  }
+
+  /** Checks parameters by the schema. @throws UsageError that names the parameter and its near match */
+  checkParameters(parameters: Record<string, unknown>): ParsedParameters {
+    return parseParameters(this, parameters, { passThrough: this.passesUnknownParameters() });
+  }
+
+  /**
+   * Checks a call before anything is sent or paid: what comes back is what `agenerate` takes.
+   * @throws UsageError
+   */
+  checkCall(
+    input: string,
+    options: GenerateOptions = {},
+  ): { call: CallOptions<z.output<Schema>>; warnings: string[] } {
+    const { numGenerations = 1, signal } = options;
+    this.#checkInput(input);
+    this.#checkCount(numGenerations);
+    const { parameters: checked, warnings } = this.checkParameters(options.parameters ?? {});
+    const { seed: given, ...parameters } = checked;
+    const seed = options.seed ?? (typeof given === "number" ? given : undefined);
+    const isSent = seed !== undefined && (this.#hasSeed() || this.passesUnknownParameters());
+    if (seed !== undefined && !isSent)
+      warnings.push(`${this.modelName} takes no seed: it was not sent`);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed by this very schema
+    const parsed = parameters as z.output<Schema>;
+    const call = {
+      numGenerations,
+      parameters: parsed,
+      ...(isSent && { seed }),
+      ...(signal && { signal }),
+    };
+    return { call, warnings };
+  }
+
+  /** Whether parameters that the schema does not have are sent all the same, with a warning. Default: they are refused. */
+  protected passesUnknownParameters(): boolean {
+    return false;
+  }
+
+  #hasSeed(): boolean {
+    return "seed" in this.parameters.shape;
+  }
+
+  #checkInput(input: string): void {
+    const most = this.maxPromptChars;
+    if (most === null || input.length <= most) return;
+    throw new UsageError(
+      `the prompt has ${input.length} characters, ${this.modelName} takes ${most}`,
     );
   }
+
+  #checkCount(numGenerations: number): void {
+    const most = this.maxGenerationsPerCall;
+    requireWhole("numGenerations", numGenerations, 1);
+    if (numGenerations <= most) return;
+    throw new UsageError(
+      `${this.modelName} makes 1 to ${most} images in a call, ${numGenerations} were asked for: generate() makes as many calls as are needed`,
+    );
+  }
+}
+
+function describeInputs(inputs: unknown): string {
+  if (!Array.isArray(inputs)) return typeof inputs;
+  return `an array with ${typeof inputs.find((input) => typeof input !== "string")}`;
 }

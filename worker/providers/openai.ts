@@ -1,17 +1,16 @@
 import OpenAI from "openai";
+import type { z } from "zod";
 import type { ProviderError } from "../../shared/failure.ts";
 import { defaultMaxImageBytes } from "../../shared/image-check.ts";
 import { findModel, type ModelCard } from "../../shared/model-registry.ts";
+import { modelParameters } from "../../shared/parameter-schemas.ts";
 import { classifyOpenaiRefusal } from "./classify-openai.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
 import { asFetch, httpClientFromFetch, type Exchange, type Fetch } from "./fetch-adapter.ts";
 import { createHttpClient, type HttpClient, type Progress, type ProxySettings } from "./http.ts";
-import {
-  AsyncImageGenerationModel,
-  type GenerateOptions,
-  type ImageGeneration,
-} from "./image-model.ts";
+import type { CallOptions, GenerateOptions, ImageGeneration } from "./image-generation.ts";
+import { AsyncImageGenerationModel } from "./image-model.ts";
 import { refuseUnknownOptions, requireUrl, requireWhole } from "./known-options.ts";
 import { liftBase64 } from "./lift-base64.ts";
 import { missingKey } from "./missing-key.ts";
@@ -65,6 +64,8 @@ const publicUrl = "https://api.openai.com/v1";
 export class OpenAIImageGeneration extends AsyncImageGenerationModel {
   override readonly modelName: string;
   override readonly maxGenerationsPerCall: number;
+  override readonly maxPromptChars: number | null;
+  override readonly parameters: z.ZodObject;
   readonly #card: ModelCard;
   readonly #options: OpenAIOptions;
   readonly #timeoutMs: number;
@@ -91,6 +92,8 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     this.modelName = model;
     this.#card = findModel("openai", model);
     this.maxGenerationsPerCall = this.#card.maxGenerationsPerCall;
+    this.maxPromptChars = this.#card.maxPromptChars;
+    this.parameters = modelParameters(this.#card).parameters;
     this.#options = options;
     this.#timeoutMs = timeoutMs;
     this.#maxImageBytes = maxImageBytes;
@@ -114,12 +117,13 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
   }
 
   override async agenerate(input: string, options: GenerateOptions = {}): Promise<ImageGeneration> {
-    const asked = this.countGenerations(options);
+    const { call, warnings } = this.checkCall(input, options);
+    const asked = call.numGenerations;
     await this.load();
     const limits = { timeoutMs: this.#timeoutMs, signal: options.signal };
     return await withDeadline(limits, async (signal, progress) => {
       const { body, lifted, exchange } = await this.#request(
-        this.#body(input, options),
+        this.#body(input, call, options.numGenerations !== undefined),
         asked,
         signal,
         progress,
@@ -136,8 +140,8 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
         secrets: this.#secrets,
         requestId: answer.requestId,
       });
-      const seed = asked === 1 && this.#sendsSeed ? options.seed : undefined;
-      const warnings = [...this.#warnings(options), ...taken.warnings];
+      const seed = asked === 1 ? call.seed : undefined;
+      warnings.push(...taken.warnings);
       if (answer.images.length > asked) {
         warnings.push(`${answer.images.length} images came, ${asked} were asked for`);
       }
@@ -151,27 +155,23 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
   }
 
   /** Only what was given, but for the form of the answer where the model would send URLs by default. */
-  #body(prompt: string, { numGenerations, seed, parameters = {} }: GenerateOptions): RequestBody {
+  #body(prompt: string, call: CallOptions, hasCount: boolean): RequestBody {
+    const { numGenerations, seed, parameters } = call;
     const { id, known, answers } = this.#card;
-    const body: RequestBody = { model: id, prompt };
-    for (const [name, value] of Object.entries(parameters)) {
-      if (name !== "model" && name !== "prompt") body[name] = value;
-    }
-    if (numGenerations !== undefined) body["n"] = numGenerations;
+    const body: RequestBody = { model: id, prompt, ...parameters };
+    if (hasCount) body["n"] = numGenerations;
     if (known && answers === "either") body["response_format"] ??= "b64_json";
-    if (seed !== undefined && this.#sendsSeed) body["seed"] = seed;
+    if (seed !== undefined) body["seed"] = seed;
     return body;
   }
 
-  /** A server of one's own may take a seed whatever its model is called; the public one refuses what it does not know. */
-  get #sendsSeed(): boolean {
-    return this.#card.takesSeed || this.#options.baseUrl !== undefined;
+  /** A server of one's own may take what OpenAI's public one would refuse. */
+  protected override passesUnknownParameters(): boolean {
+    return this.#options.baseUrl !== undefined;
   }
 
-  #warnings({ seed }: GenerateOptions): string[] {
-    return seed === undefined || this.#sendsSeed
-      ? []
-      : [`${this.modelName} takes no seed: it was not sent`];
+  override takesSeed(): boolean {
+    return this.#card.takesSeed;
   }
 
   async #request(body: RequestBody, asked: number, signal: AbortSignal, progress: Progress) {

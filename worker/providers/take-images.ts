@@ -2,7 +2,7 @@ import { ProviderError } from "../../shared/failure.ts";
 import { checkImage, ImageCheckError } from "../../shared/image-check.ts";
 import { fetchImage, type FetchImageOptions } from "../fetch-image.ts";
 import { decodeBase64 } from "./decode-base64.ts";
-import type { GeneratedImage } from "./image-model.ts";
+import type { GeneratedImage } from "./image-generation.ts";
 import { safeMessage } from "./safe-message.ts";
 
 /** An image as an answer holds it: in base64, at a URL, or as bytes. */

@@ -1,18 +1,18 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { ProviderError } from "../../../shared/failure.ts";
-import { GenerationsFailed } from "../../../worker/providers/generate-all.ts";
-import {
-  AsyncImageGenerationModel,
-  type GenerateOptions,
-  type ImageGeneration,
-} from "../../../worker/providers/image-model.ts";
+import type { CallOptions, ImageGeneration } from "../../../worker/providers/image-generation.ts";
+import { GenerationsFailed } from "../../../worker/providers/image-groups.ts";
+import { AsyncImageGenerationModel } from "../../../worker/providers/image-model.ts";
+import { UsageError } from "../../../shared/usage-error.ts";
 import { createModel } from "../../../worker/providers/index.ts";
 import { png, rejection, sendBytes, sendJson, startProvider } from "./provider-server.ts";
 
 /** Draws the prompt, the seed and the place in the call as text. */
 class TextModel extends AsyncImageGenerationModel {
-  readonly modelName = "text";
-  readonly maxGenerationsPerCall: number;
+  override readonly modelName = "text";
+  override readonly maxGenerationsPerCall: number;
+  readonly parameters = z.object({ seed: z.int().optional() });
   loads = 0;
   inFlight = 0;
   mostInFlight = 0;
@@ -26,16 +26,15 @@ class TextModel extends AsyncImageGenerationModel {
     this.loads++;
   }
 
-  override async agenerate(input: string, options: GenerateOptions = {}): Promise<ImageGeneration> {
-    const count = this.countGenerations(options);
+  override async agenerate(input: string, call: CallOptions): Promise<ImageGeneration> {
     this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
     await new Promise((resolve) => setImmediate(resolve));
     this.inFlight--;
     if (input === "bad") throw new ProviderError("content_policy", "refused");
     const draw = (_: unknown, i: number) => ({
-      bytes: Buffer.from(`${input}${options.seed ?? ""}.${i}`),
+      bytes: Buffer.from(`${input}${call.seed ?? ""}.${i}`),
     });
-    return { images: Array.from({ length: count }, draw) };
+    return { images: Array.from({ length: call.numGenerations }, draw) };
   }
 }
 
@@ -101,6 +100,147 @@ test("aborting rejects with the signal's reason", async () => {
   ).toBe(reason);
 });
 
+test("generateOutputs gives one group per input, whatever a call can make", async () => {
+  const groups = await new TextModel(2).generateOutputs(["a", "b"], { numGenerations: 3 });
+  expect(read([groups])).toEqual([
+    [
+      ["a.0", "a.1", "a.0"],
+      ["b.0", "b.1", "b.0"],
+    ],
+  ]);
+  expect(read([await new TextModel(1).generateOutputs(["a"])])).toEqual([[["a.0"]]]);
+});
+
+test("generateSettled tells what every input came to, in order, and throws nothing", async () => {
+  const outcomes = await new TextModel(1).generateSettled(["a", "bad"], { numGenerations: 2 });
+  expect(outcomes).toMatchObject([
+    { input: "a", state: "succeeded", calls: [{ generations: [0] }, { generations: [1] }] },
+    { input: "bad", state: "failed", images: [null, null], calls: [] },
+  ]);
+  expect(outcomes[0]!.images.map((image) => String(image?.bytes))).toEqual(["a.0", "a.0"]);
+  expect(outcomes[1]!.errors).toHaveLength(2);
+});
+
+const Steps = z.object({ steps: z.int().min(1).default(4).describe("Steps") });
+
+/** The whole of what a subclass has to write. */
+class Smallest extends AsyncImageGenerationModel<typeof Steps> {
+  readonly parameters = Steps;
+  readonly seen: unknown[] = [];
+
+  async agenerate(input: string, call: CallOptions<{ steps: number }>): Promise<ImageGeneration> {
+    this.seen.push({ input, ...call });
+    return { images: [{ bytes: Buffer.from("x") }] };
+  }
+}
+
+test("a subclass writes its parameters and agenerate: defaults are filled in and all else has one", async () => {
+  await using model = new Smallest();
+  expect(await model.generate(["a"])).toEqual([[{ images: ["eA=="] }]]);
+  expect(model.seen).toEqual([{ input: "a", numGenerations: 1, parameters: { steps: 4 } }]);
+  expect(model).toMatchObject({ modelName: "Smallest", maxGenerationsPerCall: 1, maxRetries: 6 });
+});
+
+test("wrong parameters are refused before anything is sent, with the near match", async () => {
+  const model = new Smallest();
+  // @ts-expect-error misspelt: JavaScript callers do it all the same
+  await expect(model.generate(["a", "b"], { parameters: { step: 3 } })).rejects.toThrow(
+    "unknown parameter `step`, did you mean `steps`?",
+  );
+  expect(model.seen).toEqual([]);
+});
+
+test("a prompt that is too long fails alone, unsent", async () => {
+  class Short extends Smallest {
+    override readonly maxPromptChars = 3;
+  }
+  const model = new Short();
+  const [short, long] = await model.generateSettled(["abc", "abcd"]);
+  expect(short!.state).toBe("succeeded");
+  expect(long!.errors).toEqual([new UsageError("the prompt has 4 characters, Short takes 3")]);
+  expect(model.seen).toHaveLength(1);
+});
+
+test("a warning is told once, and a seed that the model cannot take is not sent", async () => {
+  const warnings: string[] = [];
+  const model = new Smallest();
+  await model.generate(["a", "b"], { seed: 5, onWarning: (text) => warnings.push(text) });
+  expect(warnings).toEqual(["Smallest takes no seed: it was not sent"]);
+  expect(model.seen).not.toContainEqual(expect.objectContaining({ seed: expect.anything() }));
+});
+
+/** Fails as it is told to, call by call, then draws what it is asked for. */
+class Failing extends Smallest {
+  override readonly maxGenerationsPerCall = 10;
+  readonly failures: (ProviderError | number)[];
+
+  constructor(failures: (ProviderError | number)[]) {
+    super();
+    this.failures = failures;
+  }
+
+  override async agenerate(input: string, call: CallOptions<{ steps: number }>) {
+    await super.agenerate(input, call);
+    const failure = this.failures.shift();
+    if (failure instanceof ProviderError) throw failure;
+    const length = Math.min(failure ?? Infinity, call.numGenerations);
+    return { images: Array.from({ length }, () => ({ bytes: Buffer.from("x") })) };
+  }
+
+  counts(): number[] {
+    return this.seen.map(
+      (call) => z.object({ numGenerations: z.int() }).parse(call).numGenerations,
+    );
+  }
+}
+
+test("what may succeed at another try is tried again, after the time that the provider asks for", async () => {
+  const busy = new ProviderError("unavailable", "busy", { retryAfterMs: 1 });
+  const limited = new ProviderError("rate_limited", "slow down", { retryAfterMs: 30 });
+  const model = new Failing([busy, limited]);
+  const startedAt = performance.now();
+  expect((await model.generateOutputs(["a"]))[0]!.images).toHaveLength(1);
+  expect(performance.now() - startedAt).toBeGreaterThan(25);
+  expect(model.counts()).toEqual([1, 1, 1]);
+});
+
+test("tries end with maxRetries, and a broken answer is tried three times in all", async () => {
+  const busy = new ProviderError("unavailable", "busy", { retryAfterMs: 0 });
+  const broken = new ProviderError("bad_response", "half an image", { retryAfterMs: 0 });
+  const always = new Failing(Array.from({ length: 20 }, () => busy));
+  expect((await always.generateSettled(["a"]))[0]!.errors).toEqual([busy]);
+  expect(always.counts()).toHaveLength(7);
+  const halves = new Failing(Array.from({ length: 20 }, () => broken));
+  expect((await halves.generateSettled(["a"]))[0]!.errors).toEqual([broken]);
+  expect(halves.counts()).toHaveLength(3);
+});
+
+test("images that an answer lacks are asked for again, and a call over the limit is made smaller", async () => {
+  const tooMany = new ProviderError("request_exceeds_limit", "Limit 2", { imagesLimit: 2 });
+  const model = new Failing([tooMany, 1]);
+  expect((await model.generateOutputs(["a"], { numGenerations: 5 }))[0]!.images).toHaveLength(5);
+  expect(model.counts()).toEqual([5, 2, 2, 2]);
+});
+
+test("after a refused key no further call is begun", async () => {
+  const refused = new ProviderError("auth", "wrong key");
+  const model = new Failing([refused]);
+  const outcomes = await model.generateSettled(["a", "b", "c"], { concurrency: 1 });
+  expect(outcomes.map(({ errors }) => errors)).toEqual([[refused], [refused], [refused]]);
+  expect(model.counts()).toHaveLength(1);
+});
+
+test("an abort ends the wait before another try", async () => {
+  const busy = new ProviderError("unavailable", "busy", { retryAfterMs: 3_600_000 });
+  const model = new Failing([busy]);
+  const reason = new Error("enough");
+  const controller = new AbortController();
+  const ended = rejection(model.generate(["a"], { signal: controller.signal }));
+  await expect.poll(() => model.seen.length).toBe(1);
+  controller.abort(reason);
+  expect(await ended).toBe(reason);
+});
+
 test("a profile's kind decides which API is spoken", async () => {
   const server = await startProvider(({ url }, response) =>
     url.startsWith("/models/")
@@ -111,7 +251,7 @@ test("a profile's kind decides which API is spoken", async () => {
     const profile = { name: kind, kind, baseUrl: server.url, keyVariable: "KEY" };
     await using model = createModel(profile, "org/model", { timeoutMs: 5000 });
     expect(model.modelName).toBe("org/model");
-    expect((await model.agenerate("a cat")).images).toHaveLength(1);
+    expect((await model.generateSettled(["a cat"]))[0]!.images).toHaveLength(1);
   }
   expect(server.received.map(({ url }) => url)).toEqual([
     "/images/generations",
