@@ -2,20 +2,10 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rmdir, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { messageOf } from "../shared/caught.ts";
+import type { Check } from "./check.ts";
 import { checkRedis } from "./doctor-redis.ts";
 import { findKey, type FoundKey } from "./find-key.ts";
 import type { Environment } from "./redis-environment.ts";
-
-/** One thing that doctor looked at. Holds no secret. */
-export interface DoctorCheck {
-  name: string;
-  /** `warning`: runs work, but something will be missed. */
-  ok: boolean | "warning";
-  /** What was found. */
-  detail: string;
-  /** What to do about it. */
-  fix?: string;
-}
 
 /** What doctor looks at besides the environment. */
 export interface DoctorOptions {
@@ -27,10 +17,7 @@ export interface DoctorOptions {
 const littleSpaceBytes = 1_000_000_000;
 
 /** Looks at everything that a run needs on this machine; reads nothing but `env`, and leaves nothing behind. */
-export async function runDoctor(
-  env: Environment,
-  options: DoctorOptions = {},
-): Promise<DoctorCheck[]> {
+export async function runDoctor(env: Environment, options: DoctorOptions = {}): Promise<Check[]> {
   const [redis, output] = await Promise.all([checkRedis(env), checkOutput(options.out ?? "runs")]);
   return [
     checkNode(process.versions.node),
@@ -42,19 +29,14 @@ export async function runDoctor(
 }
 
 /** Node 22.12 is the oldest with everything that the built package uses. */
-export function checkNode(version: string): DoctorCheck {
+export function checkNode(version: string): Check {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const check = { name: "node", detail: `version ${version}` };
   if (major > 22 || (major === 22 && minor >= 12)) return { ...check, ok: true };
   return { ...check, ok: false, fix: "update Node to 22.12 or newer" };
 }
 
-function checkKey(
-  env: Environment,
-  variable: string,
-  urlVariable: string,
-  use: string,
-): DoctorCheck {
+function checkKey(env: Environment, variable: string, urlVariable: string, use: string): Check {
   let found: FoundKey | undefined;
   try {
     found = findKey(env, variable);
@@ -74,7 +56,7 @@ function checkKey(
 }
 
 /** Quotes and blanks come from files and shells; a provider then refuses the key without saying why. */
-function checkKeyText(name: string, { source, key }: FoundKey): DoctorCheck {
+function checkKeyText(name: string, { source, key }: FoundKey): Check {
   if (!/[\s"'“”]/.test(key))
     return { name, ok: true, detail: `from ${source}, ${key.length} characters` };
   return {
@@ -85,7 +67,7 @@ function checkKeyText(name: string, { source, key }: FoundKey): DoctorCheck {
   };
 }
 
-async function checkOutput(out: string): Promise<DoctorCheck> {
+async function checkOutput(out: string): Promise<Check> {
   const name = "output";
   if (out.includes("://"))
     return { name, ok: "warning", detail: `${out} is not on this machine: not checked` };

@@ -1,9 +1,8 @@
 import type { Command } from "commander";
-import type { DoctorCheck } from "./doctor-checks.ts";
+import type { Check } from "./check.ts";
 import { exitCodes, EnvironmentCommand, type Io } from "./io.ts";
 
-const marks = (check: DoctorCheck) =>
-  check.ok === "warning" ? "warn" : check.ok ? "ok  " : "FAIL";
+const marks = (check: Check) => (check.ok === "warning" ? "warn" : check.ok ? "ok  " : "FAIL");
 
 /** `imagemill doctor`: what is wrong here and what to do. */
 export function doctorCommand(io: Io): Command {
@@ -22,7 +21,7 @@ export function doctorCommand(io: Io): Command {
   return command;
 }
 
-function lines(check: DoctorCheck): string[] {
+function lines(check: Check): string[] {
   const { name, detail, fix } = check;
   return [`${marks(check)}  ${name}: ${detail}`, ...(fix === undefined ? [] : [`      ${fix}`])];
 }

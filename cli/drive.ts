@@ -10,6 +10,7 @@ import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { createLog } from "./logger.ts";
+import { prepareRedis } from "./prepare-redis.ts";
 import { sharedRedis } from "./queue-access.ts";
 import { readRedisTarget } from "./redis-environment.ts";
 import { showProgress } from "./progress-view.ts";
@@ -40,6 +41,7 @@ export async function drive(
   const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "warn");
   for (const note of notes) terminal.write(note);
   const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);
+  if (shared) await prepareRedis(shared, (text) => terminal.write(`warning: ${text}`));
   await using stack = new AsyncDisposableStack();
   let worker: ImageWorker | undefined;
   const run = await openRun({

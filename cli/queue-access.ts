@@ -1,9 +1,12 @@
 import { statePaths } from "../producer/run-directory.ts";
-import { connectRedis, limitErrors, type RedisClient } from "../shared/redis.ts";
-import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
+import { messageOf } from "../shared/caught.ts";
+import { isQueueError } from "../shared/queue-error.ts";
+import { connectRedis, type RedisClient } from "../shared/redis.ts";
+import { describeRedis, parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { livingEmbeddedRedis } from "./embedded-redis.ts";
 import type { Io } from "./io.ts";
+import { refuse } from "./prepare-redis.ts";
 import { readRedisTarget } from "./redis-environment.ts";
 
 /** The Redis that `REDIS_URL` names. @throws UsageError where none is named */
@@ -21,21 +24,30 @@ async function redisOfRun(io: Io, directory: string | undefined): Promise<RedisT
   return url ? parseRedisTarget(url) : await sharedRedis(io);
 }
 
-/** Connects for one command, does the work and disconnects. */
+/**
+ * Connects for one command, does the work and disconnects.
+ * @throws UsageError where Redis does not answer, or refuses
+ */
 export async function withRedis<T>(
   io: Io,
   directory: string | undefined,
   work: (redis: RedisClient) => Promise<T>,
 ): Promise<T> {
-  const redis = connectRedis(await redisOfRun(io, directory), {
-    role: "producer",
-    name: "imagemill-cli",
-  });
-  const stop = limitErrors(redis, (message) => io.stderr.write(`Redis: ${message}\n`));
+  const target = await redisOfRun(io, directory);
+  const redis = connectRedis(target, { role: "producer", name: "imagemill-cli" });
+  let lastError: unknown;
+  redis.on("error", (error) => (lastError = error));
   try {
     return await work(redis);
+  } catch (error) {
+    if (!isQueueError(error)) throw error;
+    // What the connection said ("connect ECONNREFUSED …") says more than what became of the command.
+    const cause = lastError ?? error;
+    refuse(target, cause);
+    throw new UsageError(`Redis at ${describeRedis(target)} does not answer: ${messageOf(cause)}`, {
+      cause,
+    });
   } finally {
-    stop();
     redis.disconnect();
   }
 }

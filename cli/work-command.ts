@@ -12,6 +12,7 @@ import { listenAddress } from "./listen-address.ts";
 import { createLog } from "./logger.ts";
 import { duration, wholeNumber } from "./numbers.ts";
 import { profileOf } from "./profiles.ts";
+import { prepareRedis } from "./prepare-redis.ts";
 import { sharedRedis } from "./queue-access.ts";
 import { endAtSignal } from "./signals.ts";
 import { Terminal } from "./terminal.ts";
@@ -70,6 +71,7 @@ export function workCommand(io: Io): Command {
       const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "info");
       const profiles = reachableProfiles(io);
       const redis = await sharedRedis(io);
+      if (cluster.isPrimary) await prepareRedis(redis, (text) => log.warn({}, text));
       io.exitCode =
         flags.processes > 1 && cluster.isPrimary
           ? await workInProcesses({ redis, flags, terminal, log })

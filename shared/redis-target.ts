@@ -12,10 +12,25 @@ type RedisAddress =
   | { kind: "sentinel"; sentinels: RedisNode[]; master: string; tls: boolean; db: number }
   | { kind: "cluster"; nodes: RedisNode[]; tls: boolean };
 
-/** Credentials of a Redis user. */
+/** PEM texts for TLS. */
+export interface RedisCertificates {
+  /** The only authorities that are trusted. Default: Node's own and those of `NODE_EXTRA_CA_CERTS`. */
+  ca?: string | undefined;
+  /** The client's certificate and its key, for a server that asks for one. */
+  cert?: string | undefined;
+  key?: string | undefined;
+}
+
+/** Who a client is, and whom it trusts. */
 export interface RedisCredentials {
   username?: string | undefined;
   password?: string | undefined;
+  /** Where the password came from: read again before each reconnect, so that it can be changed under a running process. */
+  passwordFile?: string | undefined;
+  /** For the Sentinels themselves, which have users of their own. */
+  sentinelUsername?: string | undefined;
+  sentinelPassword?: string | undefined;
+  certificates?: RedisCertificates | undefined;
 }
 
 /** Where Redis is and who asks. Holds the password: print it with {@link describeRedis} only. */
@@ -124,11 +139,7 @@ function split(text: string, separator: string): [before: string, after: string]
 }
 
 function given(credentials: RedisCredentials): RedisCredentials {
-  const { username, password } = credentials;
-  return {
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-  };
+  return Object.fromEntries(Object.entries(credentials).filter(([, value]) => value !== undefined));
 }
 
 function malformed(problem: string): UsageError {

@@ -1,6 +1,7 @@
 import type { EventEmitter } from "node:events";
+import { readFileSync } from "node:fs";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
-import type { RedisTarget } from "./redis-target.ts";
+import type { RedisCertificates, RedisTarget } from "./redis-target.ts";
 
 /** What {@link connectRedis} returns. */
 export type RedisClient = Redis | Cluster;
@@ -25,21 +26,27 @@ export function connectRedis(target: RedisTarget, options: RedisConnectionOption
   const common = {
     ...commonOptions(target, options),
     lazyConnect: true,
-    retryStrategy: retryDelay,
+    retryStrategy: reconnectDelay(target.passwordFile),
     db: target.db,
   };
   if (target.kind === "socket") return new Redis({ ...common, path: target.path });
   if (target.kind === "single") {
-    return new Redis({ ...common, ...target.node, ...(target.tls && { tls: {} }) });
+    return new Redis({ ...common, ...target.node, ...(target.tls && { tls: trust(target) }) });
   }
   return new Redis({
     ...common,
     sentinels: target.sentinels,
     name: target.master,
+    sentinelUsername: target.sentinelUsername,
+    sentinelPassword: target.sentinelPassword,
     sentinelRetryStrategy: retryDelay,
     // Without it a connection to a master that was demoted but still answers would be kept.
     failoverDetector: true,
-    ...(target.tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
+    ...(target.tls && {
+      tls: trust(target),
+      sentinelTLS: trust(target),
+      enableTLSForSentinelMode: true,
+    }),
   });
 }
 
@@ -48,7 +55,7 @@ function connectCluster(
   options: RedisConnectionOptions,
 ): Cluster {
   return new Cluster(target.nodes, {
-    redisOptions: { ...commonOptions(target, options), ...(target.tls && { tls: {} }) },
+    redisOptions: { ...commonOptions(target, options), ...(target.tls && { tls: trust(target) }) },
     lazyConnect: true,
     clusterRetryStrategy: retryDelay,
     // The default of a second is short for a cluster that is failing over.
@@ -66,11 +73,37 @@ function retryDelay(times: number): number {
   return Math.min(50 * 2 ** Math.min(times - 1, 5), 1_000) + Math.random() * 100;
 }
 
+/**
+ * ioredis calls it as a method of the connection's own options, also in BullMQ's copies of a connection, and takes the
+ * password from there at each connect. A file that cannot be read right now leaves the last password.
+ */
+function reconnectDelay(passwordFile: string | undefined) {
+  return function (this: RedisOptions, times: number): number {
+    if (passwordFile !== undefined) this.password = readPassword(passwordFile) ?? this.password;
+    return retryDelay(times);
+  };
+}
+
+function readPassword(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8").trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a TLS connection is made with: the given authorities and certificate, else Node's own. */
+function trust({ certificates }: RedisTarget): RedisCertificates {
+  return { ...certificates };
+}
+
 function commonOptions(target: RedisTarget, { role, name }: RedisConnectionOptions) {
   return {
     username: target.username,
     password: target.password,
     connectionName: name ?? `imagemill-${role}`,
+    // CLIENT SETINFO is not among the commands that a user of the queue needs.
+    disableClientInfo: true,
     // BullMQ's workers refuse anything but null; a producer would rather know (FACTS: BullMQ 13).
     maxRetriesPerRequest: role === "worker" ? null : 1,
     connectTimeout: 5_000,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { checkNode, runDoctor } from "../../cli/doctor-checks.ts";
 import { startTestRedis, type TestRedisOptions } from "../helpers/redis.ts";
+import { tlsFile } from "../helpers/tls.ts";
 
 let home: string;
 
@@ -39,12 +40,12 @@ describe("doctor on Redis", () => {
     });
   });
 
-  test("refuses a server that evicts, and warns of one without an append-only file", async () => {
+  test("warns of a server that evicts, and of one without an append-only file", async () => {
     const checks = await diagnoseServer({
       arguments: ["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"],
     });
     expect(checks["redis eviction"]).toMatchObject({
-      ok: false,
+      ok: "warning",
       detail: "maxmemory-policy allkeys-lru, limit 64.00M",
       fix: expect.stringContaining("maxmemory-policy noeviction"),
     });
@@ -53,7 +54,7 @@ describe("doctor on Redis", () => {
 
   test("refuses a replica", async () => {
     const checks = await diagnoseServer({ arguments: ["--replicaof", "127.0.0.1", "1"] });
-    expect(checks["redis role"]).toMatchObject({ ok: false, detail: "slave" });
+    expect(checks["redis role"]).toMatchObject({ ok: false, detail: "replica" });
   });
 
   test("says why a server does not answer", async () => {
@@ -66,6 +67,20 @@ describe("doctor on Redis", () => {
     const { redis } = await diagnoseServer({ arguments: ["--requirepass", "right"] }, ":hunter2@");
     expect(redis).toMatchObject({ ok: false, detail: expect.stringContaining("WRONGPASS") });
     expect(JSON.stringify(redis)).not.toContain("hunter2");
+  });
+
+  test("refuses certificates for a URL without TLS, and a password file that is empty", async () => {
+    await writeFile(join(home, "empty"), "\n");
+    const refused = await diagnose({
+      REDIS_URL: "redis://localhost",
+      REDIS_TLS_CA_FILE: tlsFile("ca.pem"),
+    });
+    expect(refused["redis"]?.detail).toContain("expected REDIS_URL to begin with rediss");
+    const empty = await diagnose({
+      REDIS_URL: "redis://localhost",
+      REDIS_PASSWORD_FILE: join(home, "empty"),
+    });
+    expect(empty["redis"]?.detail).toMatch(/Expected a text in .*empty \(REDIS_PASSWORD_FILE\)/);
   });
 
   test("takes the password from REDIS_PASSWORD_FILE", async () => {

@@ -1,16 +1,21 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { tlsArguments, tlsClient } from "./tls.ts";
 
 export interface TestRedisOptions {
   /** True: a free TCP port on 127.0.0.1 instead of a Unix socket. */
   tcp?: boolean;
+  /** True: a free TCP port that speaks only TLS, with the certificates of `fixtures/tls`; asks clients for none. */
+  tls?: boolean;
+  /** Lines of a configuration file, for what cannot be an argument. The server may change them. */
+  config?: string;
   /** Further arguments of redis-server, such as `["--maxmemory", "4mb"]`. */
   arguments?: string[];
 }
@@ -50,12 +55,17 @@ export async function freePort(): Promise<number> {
 export async function startTestRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
   const directory = await mkdtemp(join(tmpdir(), "imagemill-redis-"));
   const socket = join(directory, "redis.sock");
-  const port = options.tcp ? await freePort() : 0;
-  const address =
-    port === 0
+  const port = options.tcp || options.tls ? await freePort() : 0;
+  const scheme = options.tls ? "rediss" : "redis";
+  const address = options.tls
+    ? ["--port", "0", "--tls-port", String(port), "--bind", "127.0.0.1", ...tlsArguments]
+    : port === 0
       ? ["--port", "0", "--unixsocket", socket]
       : ["--port", String(port), "--bind", "127.0.0.1"];
+  const configFile = join(directory, "redis.conf");
+  if (options.config !== undefined) await writeFile(configFile, options.config);
   const settings = [
+    ...(options.config === undefined ? [] : [configFile]),
     "--save",
     "",
     "--appendonly",
@@ -65,18 +75,20 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
     "--logfile",
     join(directory, "redis.log"),
   ];
-  const url = port === 0 ? `redis+unix://${socket}` : `redis://127.0.0.1:${port}`;
+  const url = port === 0 ? `redis+unix://${socket}` : `${scheme}://127.0.0.1:${port}`;
 
   let server: ChildProcess;
   const killNow = () => void server.kill("SIGKILL");
   const start = async () => {
-    server = spawn("redis-server", [...address, ...settings, ...(options.arguments ?? [])], {
+    server = spawn("redis-server", [...settings, ...address, ...(options.arguments ?? [])], {
       stdio: "ignore",
     });
     await once(server, "spawn");
     await untilReady(
       server,
-      port === 0 ? { path: socket } : { port, host: "127.0.0.1" },
+      port === 0
+        ? { path: socket }
+        : { port, host: "127.0.0.1", ...(options.tls && { tls: tlsClient }) },
       directory,
     );
   };
@@ -111,7 +123,7 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
 
 async function untilReady(
   server: ChildProcess,
-  address: { path: string } | { port: number; host: string },
+  address: { path: string } | { port: number; host: string; tls?: typeof tlsClient },
   directory: string,
 ): Promise<void> {
   const client = new Redis({ ...address, retryStrategy: () => 5, maxRetriesPerRequest: null });

@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
 import { connectRedis, limitErrors, type RedisConnectionOptions } from "../../shared/redis.ts";
@@ -42,6 +43,29 @@ describe("a connection to Redis", () => {
     await client.set("here", "yes");
     expect(await client.info("keyspace")).toContain("db5:keys=1");
     await expect(connect(url, { role: "producer" }).ping()).rejects.toThrow("NOAUTH");
+  });
+
+  test("takes a changed password from its file when it reconnects, and so does a copy of it", async () => {
+    const server = await startServer({ tcp: true, arguments: ["--requirepass", "old"] });
+    const passwordFile = join(server.directory, "password");
+    const write = (password: string) => writeFile(passwordFile, `${password}\n`);
+    await write("old");
+    const client = connectRedis(parseRedisTarget(server.url, { password: "old", passwordFile }), {
+      role: "worker",
+    });
+    if (!(client instanceof Redis)) throw new Error("Expected a connection to one server");
+    // BullMQ makes a second connection like this one.
+    const clients = [client, client.duplicate()];
+    for (const each of clients) {
+      each.on("error", () => {});
+      onTestFinished(() => each.disconnect());
+      await each.ping();
+    }
+    const admin = connect(server.url.replace("//", "//:old@"));
+    await admin.config("SET", "requirepass", "new");
+    await write("new");
+    await admin.call("CLIENT", "KILL", "TYPE", "normal");
+    for (const each of clients) expect(await each.ping()).toBe("PONG");
   });
 
   test("of a worker lets commands wait until Redis is back", async () => {
