@@ -1,4 +1,5 @@
 import { Command, CommanderError, type Option } from "commander";
+import { Declined } from "./cli/approve.ts";
 import { doctorCommand } from "./cli/doctor-command.ts";
 import { failuresCommand } from "./cli/failures-command.ts";
 import { exitCodes, type Io } from "./cli/io.ts";
@@ -93,6 +94,10 @@ function report(io: Io, error: unknown): number {
   // Commander has printed its own message, and ends `--help` and `--version` this way, too.
   if (error instanceof CommanderError)
     return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  if (error instanceof Declined) {
+    io.stderr.write(`${error.message}\n`);
+    return exitCodes.cancelled;
+  }
   if (error instanceof UsageError) {
     io.stderr.write(`imagemill: ${error.message}\n`);
     return exitCodes.usage;

@@ -1,15 +1,19 @@
 import { openRun } from "../producer/open-run.ts";
+import { surveyRun } from "../producer/survey.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
 import { messageOf } from "../shared/caught.ts";
+import { cardOfRun } from "../shared/model-registry.ts";
 import type { Profile } from "../shared/profile.ts";
-import type { RunSummary } from "../shared/run-file.ts";
 import { createWorker, type ImageWorker } from "../worker/create-worker.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
+import { approve } from "./approve.ts";
+import { printDryRun } from "./estimate-view.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { createLog } from "./logger.ts";
+import { modelNotes } from "./model-notes.ts";
 import { prepareRedis } from "./prepare-redis.ts";
 import { sharedRedis } from "./queue-access.ts";
 import { readRedisTarget } from "./redis-environment.ts";
@@ -32,14 +36,27 @@ export interface Drive {
   notes: readonly string[];
 }
 
-/** Makes a run on this machine: its own Redis unless `REDIS_URL` is set, workers, producer, progress and outputs. */
+/**
+ * Makes a run on this machine: its own Redis unless `REDIS_URL` is set, workers, producer, progress and outputs. With
+ * `--dry-run` it only says what would be made.
+ * @throws Declined where a person did not want it
+ */
 export async function drive(
   io: Io,
   { out, settings, profile, options, workHere, retry, notes }: Drive,
-): Promise<RunSummary> {
+): Promise<void> {
   const terminal = new Terminal(io.stderr);
+  const card = cardOfRun(settings);
+  const basis = { profile, card, concurrency: options.concurrency };
+  const passThrough = profile.baseUrl !== undefined;
   const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "warn");
-  for (const note of notes) terminal.write(note);
+  const today = new Date().toISOString().slice(0, 10);
+  for (const note of [...notes, ...modelNotes(profile, card, today)]) terminal.write(note);
+  if (options.dryRun) {
+    const survey = await surveyRun({ out, settings, retry, passThrough });
+    printDryRun(io, survey, basis, options.json === true);
+    return;
+  }
   const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);
   if (shared) await prepareRedis(shared, (text) => terminal.write(`warning: ${text}`));
   await using stack = new AsyncDisposableStack();
@@ -48,7 +65,8 @@ export async function drive(
     out,
     settings,
     retry,
-    passThrough: profile.baseUrl !== undefined,
+    passThrough,
+    approve: (survey) => approve(survey, basis, { terminal, yes: options.yes === true }),
     window: options.window,
     maxFailures: options.maxFailures,
     giveUpAfterMs: options.giveUpAfter,
@@ -94,7 +112,6 @@ export async function drive(
     });
     io.exitCode =
       signals.code ?? exitCodeOf(summary, run.progress().totals.failures, options.allowFailures);
-    return summary;
   } finally {
     hide();
   }

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
+import { priceOfCall } from "../shared/call-price.ts";
 import { describeParameters } from "../shared/model-parameters.ts";
 import { findModel, listModels, type ModelCard } from "../shared/model-registry.ts";
 import { modelParameters } from "../shared/parameter-schemas.ts";
 import { unknownName } from "../shared/near-match.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import { formatUsd } from "./estimate-view.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 
 /** `imagemill models [ID]`: what is known of models, and the parameters that one takes. */
@@ -41,21 +43,20 @@ function listText(cards: readonly ModelCard[]): string[] {
   return cards.map((card) => {
     const { id, maxGenerationsPerCall: most, shutdownOn } = card;
     const end = shutdownOn === undefined ? "" : `  shut down on ${shutdownOn}`;
-    return `${id.padEnd(width)}  ${card.kind.padEnd(11)}  ${most === 1 ? "1 image" : `${most} images`} a call${end}`;
+    const perCall = `${most === 1 ? "1 image" : `${most} images`} a call`;
+    return `${id.padEnd(width)}  ${card.kind.padEnd(11)}  ${perCall.padEnd(16)}  ${shortPrice(card).padEnd(28)}${end}`.trimEnd();
   });
 }
 
 function cardText(card: ModelCard): string[] {
   const parameters = describeParameters(modelParameters(card));
-  const price =
-    card.pricePerImageUsd === undefined ? "not known" : `$${card.pricePerImageUsd} an image`;
-  const tokens = card.pricing && `$${card.pricing.imageOut} for a million image tokens`;
   const longest = card.maxPromptChars === null ? "not known" : `${card.maxPromptChars} characters`;
   return [
     `${card.id} (${card.kind})${card.known ? "" : ": not in the list of known models, so safe assumptions hold"}`,
     `  images a call   ${card.maxGenerationsPerCall}`,
     `  longest prompt  ${longest}`,
-    `  price           ${tokens ?? price}`,
+    ...priceLines(card),
+    `  limits          ${limitText(card)}`,
     ...(card.shutdownOn === undefined ? [] : [`  shut down on    ${card.shutdownOn}`]),
     "  parameters",
     ...parameters.flatMap(({ name, expected, description }) => [
@@ -63,4 +64,35 @@ function cardText(card: ModelCard): string[] {
       `      ${description}`,
     ]),
   ];
+}
+
+/** An image of the usual size: what it costs, from the cheapest to the dearest quality. */
+function shortPrice(card: ModelCard): string {
+  const qualities = (card.qualities ?? ["auto"]).filter((one) => one !== "auto" || !card.qualities);
+  const known = qualities.flatMap((quality) => {
+    const parameters = { quality, size: "1024x1024" };
+    return priceOfCall(card, { images: 1, prompt: "", parameters })?.expectedUsd ?? [];
+  });
+  if (known.length === 0) return card.tokenPrices ? "by tokens" : "price not known";
+  const [least, most] = [Math.min(...known), Math.max(...known)].map(formatUsd);
+  return `${least === most ? least : `${least} to ${most}`} an image`;
+}
+
+function priceLines(card: ModelCard): string[] {
+  const { tokenPrices } = card;
+  return [
+    `  price           ${shortPrice(card)}${tokenPrices || card.prices ? " of 1024x1024" : ""}`,
+    ...(tokenPrices
+      ? [
+          `  million tokens  text in $${tokenPrices.textIn}, image in $${tokenPrices.imageIn}, image out $${tokenPrices.imageOut}`,
+          `                  ${tokenPrices.source}`,
+        ]
+      : []),
+  ];
+}
+
+function limitText({ imagesPerMinute }: ModelCard): string {
+  return imagesPerMinute
+    ? `${imagesPerMinute.join(", ")} images a minute, by the account's tier`
+    : "not known";
 }

@@ -50,3 +50,11 @@ export function allowance(text: string): Allowance {
   if (value > 100) throw new InvalidArgumentError(`Expected at most 100%, got \`${text}\`.`);
   return { share: value / 100 };
 }
+
+/** Parses US dollars, such as `5`, `0.04` or `$5`. */
+export function dollars(text: string): number {
+  const match = /^\$?(\d+(?:\.\d+)?|\.\d+)$/.exec(text.trim());
+  if (!match)
+    throw new InvalidArgumentError(`Expected US dollars such as 5 or 0.04, got \`${text}\`.`);
+  return Number(match[1]);
+}

@@ -1,6 +1,6 @@
 import { findModel, inferProviderKind } from "../shared/model-registry.ts";
 import { unknownName } from "../shared/near-match.ts";
-import type { Profile } from "../shared/profile.ts";
+import { isPublicHost, type Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findKey } from "./find-key.ts";
 
@@ -97,18 +97,20 @@ export function profileOf(
 
 /** @throws UsageError where the provider's public host would be asked without a key, or for a model that it shut down */
 export function requireUsable(profile: Profile, model: string, today: string): void {
-  if (profile.baseUrl !== undefined || profile.identity !== undefined) return;
-  if (profile.apiKey === undefined) {
-    throw new UsageError(
-      `${profile.name} needs a key: set ${profile.keyVariable} (or ${profile.keyVariable}_FILE), ` +
-        "or try everything without one by --provider simulator",
-    );
-  }
+  requireServed(profile, model, today);
+  if (!isPublicHost(profile) || profile.apiKey !== undefined) return;
+  throw new UsageError(
+    `${profile.name} needs a key: set ${profile.keyVariable} (or ${profile.keyVariable}_FILE), ` +
+      "or try everything without one by --provider simulator",
+  );
+}
+
+/** @throws UsageError where the provider's public host has shut the model down; `today` is YYYY-MM-DD */
+export function requireServed(profile: Profile, model: string, today: string): void {
   const { shutdownOn } = findModel(profile.kind, model);
-  if (shutdownOn !== undefined && shutdownOn <= today) {
-    throw new UsageError(
-      `${model} was shut down by ${profile.name} on ${shutdownOn}: choose another --model ` +
-        "(a server of yours that still has it is reached by --base-url)",
-    );
-  }
+  if (!isPublicHost(profile) || shutdownOn === undefined || shutdownOn > today) return;
+  throw new UsageError(
+    `${model} was shut down by ${profile.name} on ${shutdownOn}: choose another --model ` +
+      "(a server of yours that still has it is reached by --base-url)",
+  );
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { RunSettings } from "../producer/run-settings.ts";
 import { FailureKind } from "../shared/failure.ts";
 import { unknownName } from "../shared/near-match.ts";
 import type { RunFile } from "../shared/run-file.ts";
@@ -6,19 +7,26 @@ import { profileIdentity, type Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findRun } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
-import { profileOf, requireUsable } from "./profiles.ts";
+import { profileOf, requireServed, requireUsable } from "./profiles.ts";
 import { addDriveOptions, type DriveOptions } from "./run-options.ts";
 
 /** The profile of a run, from the environment as it is now. @throws UsageError where it is another one */
-function profileOfRun(io: Io, run: RunFile, baseUrl: string | undefined): Profile {
+function profileOfRun(io: Io, run: RunFile, { baseUrl, dryRun }: DriveOptions): Profile {
   const profile = profileOf(run.profile.name, io.env, baseUrl);
   if (profileIdentity(profile).hash !== run.profile.hash) {
     throw new UsageError(
       `run ${run.id} was made with another base URL of ${run.profile.name}: set it again, by --base-url or its variable`,
     );
   }
-  requireUsable(profile, run.model, new Date().toISOString().slice(0, 10));
+  const today = new Date().toISOString().slice(0, 10);
+  if (dryRun) requireServed(profile, run.model, today);
+  else requireUsable(profile, run.model, today);
   return profile;
+}
+
+/** The settings that the run has, with the prices that this command gives. */
+function settingsOf(run: RunFile, { pricePerImage }: DriveOptions): RunSettings {
+  return { ...run, pricePerImageUsd: pricePerImage ?? run.pricePerImageUsd };
 }
 
 /** `imagemill resume RUN`: goes on with the settings that the run has. */
@@ -28,9 +36,10 @@ export function resumeCommand(io: Io): Command {
     .argument("<run>", "run directory or id");
   addDriveOptions(command).action(async (text: string, options: DriveOptions) => {
     const { directory, run } = await findRun(text);
-    const profile = profileOfRun(io, run, options.baseUrl);
+    const profile = profileOfRun(io, run, options);
     const { drive } = await import("./drive.ts");
-    await drive(io, { out: directory, settings: run, profile, options, workHere: true, notes: [] });
+    const settings = settingsOf(run, options);
+    await drive(io, { out: directory, settings, profile, options, workHere: true, notes: [] });
   });
   return command;
 }
@@ -49,12 +58,12 @@ export function retryCommand(io: Io): Command {
   addDriveOptions(command).action(
     async (text: string, options: DriveOptions & { kind?: string }) => {
       const { directory, run } = await findRun(text);
-      const profile = profileOfRun(io, run, options.baseUrl);
+      const profile = profileOfRun(io, run, options);
       const kinds = options.kind === undefined ? null : parseKinds(options.kind);
       const { drive } = await import("./drive.ts");
       await drive(io, {
         out: directory,
-        settings: run,
+        settings: settingsOf(run, options),
         profile,
         options,
         retry: { kinds },

@@ -1,9 +1,11 @@
-import { resolve } from "node:path";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
-import { spoolStdin } from "./spool-stdin.ts";
+import { keptStdin, spoolStdin } from "./spool-stdin.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
-import { profileOf, providerAndModel, requireUsable } from "./profiles.ts";
+import { profileOf, providerAndModel, requireServed, requireUsable } from "./profiles.ts";
 import { addRunOptions, defaultOut, runSettings, type RunOptions } from "./run-options.ts";
 
 const examples = `
@@ -55,8 +57,10 @@ async function startRun(
 ): Promise<void> {
   const [provider, model] = providerAndModel(options.provider, options.model);
   const profile = profileOf(provider, io.env, options.baseUrl);
-  if (workHere) requireUsable(profile, model, new Date().toISOString().slice(0, 10));
-  else if (profile.name === "simulator") {
+  const today = new Date().toISOString().slice(0, 10);
+  if (workHere && !options.dryRun) requireUsable(profile, model, today);
+  else requireServed(profile, model, today);
+  if (!workHere && profile.name === "simulator") {
     throw new UsageError(
       "the simulator of `--provider simulator` is private to `run`: start `imagemill simulate` and set OPENAI_BASE_URL",
     );
@@ -66,9 +70,24 @@ async function startRun(
   if (isStdin && options.format === undefined) {
     throw new UsageError("expected --format with - (standard input): jsonl, json, csv, tsv or txt");
   }
-  const path = isStdin ? await spoolStdin(process.stdin, out, options.format!) : dataset;
+  await using stack = new AsyncDisposableStack();
+  const path = isStdin ? await keepStdin(stack, out, options) : dataset;
   const { settings, warnings } = runSettings(path, options, profile, model);
   const notes = warnings.map((text) => `warning: ${text}`);
   const { drive } = await import("./drive.ts");
   await drive(io, { out, settings, profile, options, workHere, notes });
+}
+
+/** Standard input as a file of the run; for a dry run, which writes nothing there, as one that is removed at once. */
+async function keepStdin(
+  stack: AsyncDisposableStack,
+  out: string,
+  { dryRun, format }: RunOptions,
+): Promise<string> {
+  if (!dryRun) return await spoolStdin(process.stdin, out, format!);
+  const kept = await keptStdin(out, format!);
+  if (kept !== undefined) return kept;
+  const folder = await mkdtemp(join(tmpdir(), "imagemill-dry-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  return await spoolStdin(process.stdin, folder, format!);
 }

@@ -9,7 +9,7 @@ import { profileIdentity, type Profile } from "../shared/profile.ts";
 import type { DatasetFormat } from "../shared/run-file.ts";
 import { DatasetFormat as Formats } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import { allowance, duration, wholeNumber, type Allowance } from "./numbers.ts";
+import { allowance, dollars, duration, wholeNumber, type Allowance } from "./numbers.ts";
 
 /** Options of commands that make a run go. */
 export interface DriveOptions {
@@ -18,6 +18,9 @@ export interface DriveOptions {
   maxFailures?: number;
   allowFailures?: Allowance;
   giveUpAfter: number;
+  pricePerImage?: number;
+  dryRun?: true;
+  yes?: true;
   json?: true;
   baseUrl?: string;
 }
@@ -60,6 +63,13 @@ export function addDriveOptions(command: Command): Command {
         .argParser(duration)
         .default(15 * 60_000, "15m"),
     )
+    .option(
+      "--price-per-image <usd>",
+      "what an image costs, instead of the prices that are known",
+      dollars,
+    )
+    .option("--dry-run", "say what would be made and what it would cost; send and write nothing")
+    .option("-y, --yes", "do not ask before a run that costs much")
     .option("--base-url <url>", "a server that speaks the provider's API; needs no key")
     .option("--json", "print the summary as one JSON object");
 }
@@ -146,8 +156,6 @@ export function runSettings(
   const passThrough = profile.baseUrl !== undefined;
   const raw = Object.fromEntries(options.param.map((text) => parameterOf(card, text)));
   const { parameters, warnings } = parseParameters(modelParameters(card), raw, { passThrough });
-  if (!card.known)
-    warnings.push(`${model} is not in the list of known models: one image a call is assumed`);
   const path = resolve(dataset);
   const { idColumn, paramsColumn } = options;
   const settings: RunSettings = {
@@ -169,6 +177,8 @@ export function runSettings(
     maxGenerationsPerCall: maxPerCall(card, options.maxPerCall),
     limit: options.limit ?? null,
     attempts: options.attempts,
+    maxCostUsd: null,
+    pricePerImageUsd: options.pricePerImage ?? null,
     timeoutMs: options.timeout,
     durable: options.durable === true,
   };

@@ -16,15 +16,27 @@ export async function spoolStdin(
   out: string,
   format: DatasetFormat,
 ): Promise<string> {
+  const kept = await keptStdin(out, format);
+  if (kept !== undefined) return kept;
   await prepareDirectory(out);
-  const path = join(statePaths(out).state, `stdin.${format}`);
+  const path = stdinPath(out, format);
+  await pipeline(input, createWriteStream(`${path}.part`));
+  await rename(`${path}.part`, path);
+  return path;
+}
+
+/** The standard input that a run has kept; undefined where there is none. */
+export async function keptStdin(out: string, format: DatasetFormat): Promise<string | undefined> {
+  const path = stdinPath(out, format);
   try {
     await access(path);
     return path;
   } catch (error) {
-    if (!hasCode(error, "ENOENT")) throw error;
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
   }
-  await pipeline(input, createWriteStream(`${path}.part`));
-  await rename(`${path}.part`, path);
-  return path;
+}
+
+function stdinPath(out: string, format: DatasetFormat): string {
+  return join(statePaths(out).state, `stdin.${format}`);
 }

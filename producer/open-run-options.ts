@@ -2,6 +2,7 @@ import type { Log } from "../shared/log.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import type { RunSettings } from "./run-settings.ts";
+import type { Survey } from "./survey.ts";
 
 /** A Redis to run over. */
 export interface QueueAccess {
@@ -21,6 +22,8 @@ export interface OpenRunOptions {
   queue(run: RunFile): Promise<QueueAccess>;
   /** Called once the run is known to workers, before the first prompt: the moment to start workers of one's own. */
   onOpened?: ((queue: QueueAccess) => Promise<void>) | undefined;
+  /** Told what the run has to do before it is begun; where it rejects, so does `openRun`, and nothing was begun. */
+  approve?: ((survey: Survey) => Promise<void>) | undefined;
   /** Whether parameters that the model's schema does not know go to the server as they are. */
   passThrough: boolean;
   prefix?: string | undefined;

@@ -10,15 +10,17 @@ import type { OpenRunOptions } from "./open-run-options.ts";
 import { replayJournal } from "./replay.ts";
 import { RowHashes } from "./row-hashes.ts";
 import {
-  datasetStat,
+  checkDataset,
   openRunFile,
   prepareDirectory,
+  startRound,
   statePaths,
   writeRunFile,
 } from "./run-directory.ts";
-import { RunLife, type RunProgress } from "./run-life.ts";
+import { isComplete, RunLife, type RunProgress } from "./run-life.ts";
 import { acquireRunLock, type RunLock } from "./run-lock.ts";
 import type { StopReason } from "./stop.ts";
+import { surveyRows } from "./survey.ts";
 
 /** A run that is under way. */
 export interface Run {
@@ -40,7 +42,8 @@ export interface Run {
 
 /**
  * Creates or resumes the run of a directory and starts it.
- * @throws UsageError where the directory is in use, holds another run, or rows of the dataset have changed
+ * @throws UsageError where the directory is in use, holds another run, or rows of the dataset have changed; what
+ * `approve` throws
  */
 export async function openRun(options: OpenRunOptions): Promise<Run> {
   const directory = resolve(options.out);
@@ -58,10 +61,14 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
     const hashes = stack.use(await RowHashes.open(paths.rows));
     const hasMoved = await checkDataset(run, hashes);
     if (isNew) await readFirstRow(run);
-    if (isChanged || hasMoved || options.retry) await writeRunFile(directory, run);
-    const journal = stack.use(await Journal.open(paths.journal, validBytes, lock));
     const journalFile = await open(paths.journal, "r");
     stack.defer(() => journalFile.close());
+    if (options.approve && !isComplete(run, settled)) {
+      const { passThrough } = options;
+      await options.approve(await surveyRows({ run, settled, journal: journalFile, passThrough }));
+    }
+    if (isChanged || hasMoved || options.retry) await writeRunFile(directory, run);
+    const journal = stack.use(await Journal.open(paths.journal, validBytes, lock));
     const life = new RunLife({
       ...options,
       directory,
@@ -99,22 +106,6 @@ async function lockDirectory(directory: string): Promise<RunLock> {
       cause: error,
     });
   }
-}
-
-/** A new round: failures of these kinds (null: of all) are settled again. */
-function startRound(run: RunFile, kinds: string[] | null): void {
-  run.round += 1;
-  run.retryKinds = kinds;
-  run.outputsAt = null;
-}
-
-/** Compares rows that were read with the dataset as it is, unless the file is untouched. True where that was needed. */
-async function checkDataset(run: RunFile, hashes: RowHashes): Promise<boolean> {
-  const { size, mtimeMs } = await datasetStat(run.source.path);
-  if (size === run.dataset.size && mtimeMs === run.dataset.mtimeMs) return false;
-  await hashes.verify(readDataset(run.source), run.source.path);
-  run.dataset = { size, mtimeMs, rows: null };
-  return true;
 }
 
 /** A dataset that cannot be read at all, or lacks a column, is refused before the run exists. @throws UsageError */

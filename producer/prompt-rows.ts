@@ -13,7 +13,11 @@ import type { InFlight } from "./window.ts";
 export type ReadableRow = Extract<DatasetRow, { ok: true }>;
 
 /** Why the model cannot take a row, found before anything is paid; undefined where it can. */
-export function refusal(row: ReadableRow, run: RunFile, passThrough: boolean): string | undefined {
+export function refusal(
+  row: ReadableRow,
+  run: Pick<RunFile, "profile" | "model" | "parameters">,
+  passThrough: boolean,
+): string | undefined {
   const card = findModel(run.profile.kind, run.model);
   if (card.maxPromptChars !== null && row.prompt.length > card.maxPromptChars) {
     return `the prompt has ${row.prompt.length} characters, ${run.model} takes ${card.maxPromptChars}`;

@@ -13,6 +13,8 @@ import {
   type RunFile,
 } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import { readDataset } from "./dataset/read-dataset.ts";
+import type { RowHashes } from "./row-hashes.ts";
 import { resumedRun, type RunSettings } from "./run-settings.ts";
 
 /** Paths of the state that a run keeps. */
@@ -87,8 +89,13 @@ export async function openRunFile(
     if (isChanged) run.revision += 1;
     return { run, isNew: false, isChanged };
   }
+  return { run: await newRun(settings), isNew: true, isChanged: true };
+}
+
+/** A run that was never begun. @throws UsageError where its dataset cannot be read */
+export async function newRun(settings: RunSettings): Promise<RunFile> {
   const { seed = randomInt(2 ** 31 - 1), ...asked } = settings;
-  const run: RunFile = {
+  return {
     v: RUN_FILE_VERSION,
     id: newRunId(),
     createdAt: new Date().toISOString(),
@@ -102,7 +109,22 @@ export async function openRunFile(
     outputsAt: null,
     dataset: { ...(await datasetStat(settings.source.path)), rows: null },
   };
-  return { run, isNew: true, isChanged: true };
+}
+
+/** A new round: failures of these kinds (null: of all) are settled again. */
+export function startRound(run: RunFile, kinds: string[] | null): void {
+  run.round += 1;
+  run.retryKinds = kinds;
+  run.outputsAt = null;
+}
+
+/** Compares rows that were read with the dataset as it is, unless the file is untouched. True where that was needed. */
+export async function checkDataset(run: RunFile, hashes: RowHashes): Promise<boolean> {
+  const { size, mtimeMs } = await datasetStat(run.source.path);
+  if (size === run.dataset.size && mtimeMs === run.dataset.mtimeMs) return false;
+  await hashes.verify(readDataset(run.source), run.source.path);
+  run.dataset = { size, mtimeMs, rows: null };
+  return true;
 }
 
 /** Removes images that a crash left half written. Only for the holder of the run's lock, while no worker writes. */

@@ -40,6 +40,12 @@ function wantedRows({ dataset: { rows }, limit }: RunFile): number | undefined {
   return rows === null ? (limit ?? undefined) : Math.min(rows, limit ?? rows);
 }
 
+/** Whether every row that the run asks for is settled; false while the dataset's end was not reached. */
+export function isComplete(run: RunFile, { count, redo }: Settled): boolean {
+  const wanted = wantedRows(run);
+  return wanted !== undefined && count >= wanted && redo.size === 0;
+}
+
 /** What an opened run directory gives. */
 export interface LifeParts extends OpenRunOptions {
   directory: string;
@@ -64,8 +70,7 @@ export class RunLife {
   constructor(parts: LifeParts) {
     this.#parts = parts;
     const { run, settled } = parts;
-    const wanted = wantedRows(run);
-    this.isComplete = wanted !== undefined && settled.count >= wanted && settled.redo.size === 0;
+    this.isComplete = isComplete(run, settled);
   }
 
   progress(): RunProgress {

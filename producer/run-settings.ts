@@ -13,6 +13,8 @@ export type RunSettings = Pick<
   | "maxGenerationsPerCall"
   | "limit"
   | "attempts"
+  | "maxCostUsd"
+  | "pricePerImageUsd"
   | "timeoutMs"
   | "durable"
 > & { seed?: number | undefined };
@@ -65,5 +67,16 @@ export function resumedRun(then: RunFile, now: RunSettings, directory: string): 
     );
   }
   const { numGenerations, maxGenerationsPerCall, limit, attempts, timeoutMs, durable } = now;
-  return { ...then, numGenerations, maxGenerationsPerCall, limit, attempts, timeoutMs, durable };
+  const { maxCostUsd, pricePerImageUsd } = now;
+  return {
+    ...then,
+    numGenerations,
+    maxGenerationsPerCall,
+    limit,
+    attempts,
+    maxCostUsd,
+    pricePerImageUsd,
+    timeoutMs,
+    durable,
+  };
 }

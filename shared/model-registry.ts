@@ -1,5 +1,5 @@
+import type { TokenScheme } from "./image-tokens.ts";
 import { ProviderKind } from "./profile.ts";
-import type { Usage } from "./result.ts";
 
 /** A price for one image that holds only for this size or quality. */
 export interface ImagePrice {
@@ -35,7 +35,19 @@ export interface ModelCard {
   /** Other prices per image; the first that fits the call's size and quality holds. */
   prices?: readonly ImagePrice[];
   /** US dollars per million tokens. */
-  pricing?: { textIn: number; imageIn: number; imageOut: number };
+  tokenPrices?: TokenPrices;
+  /** How many tokens an image takes; undefined where that is not published: then its cost is known only afterwards. */
+  tokenScheme?: TokenScheme;
+  /** Images a minute that the provider's tiers of account allow, the lowest first. */
+  imagesPerMinute?: readonly number[];
+}
+
+/** US dollars per million tokens, and the page where they were read. */
+export interface TokenPrices {
+  textIn: number;
+  imageIn: number;
+  imageOut: number;
+  source: string;
 }
 
 type Facts = Omit<ModelCard, "kind" | "id" | "known">;
@@ -62,15 +74,35 @@ const gptImage1: Facts = {
   formats: ["png", "jpeg", "webp"],
 };
 
-const gptImage2: Facts = { ...gptImage1, sizes: "free" };
+const modelPages = "https://developers.openai.com/api/docs/models";
 
+// Prices as of November 2026.
+const gptImage2Prices: TokenPrices = {
+  textIn: 5,
+  imageIn: 8,
+  imageOut: 30,
+  source: "https://xairouter.com/en/models/gpt-image-2/",
+};
+
+const anySizeGptImage: Facts = { ...gptImage1, sizes: "free" };
+
+const gptImage2: Facts = {
+  ...anySizeGptImage,
+  tokenPrices: gptImage2Prices,
+  tokenScheme: "area",
+  imagesPerMinute: [5, 20, 50, 150, 250],
+};
+
+/** Tokens are priced as those of gpt-image-2, but an image takes another, unpublished number of them. */
 const gptImage25: Facts = {
-  ...gptImage2,
+  ...anySizeGptImage,
   qualities: ["low", "medium", "high", "xhigh", "max", "auto"],
+  tokenPrices: { ...gptImage2Prices, source: "https://apidog.com/kr/blog/gpt-image-2-5-api/" },
 };
 
 const gptImage26: Facts = {
-  ...gptImage25,
+  ...anySizeGptImage,
+  qualities: ["low", "medium", "high", "xhigh", "max", "auto"],
   parameters: [...gptImageParameters, "complexity", "frame_count", "frame_duration_ms"],
   formats: ["png", "jpeg", "webp", "gif"],
 };
@@ -117,9 +149,45 @@ const openaiModels: Record<string, Facts> = {
       { quality: "hd", usd: 0.08 },
     ],
   },
-  "gpt-image-1": { ...gptImage1, shutdownOn: "2026-10-23" },
-  "gpt-image-1-mini": { ...gptImage1, shutdownOn: "2026-12-01" },
-  "gpt-image-1.5": { ...gptImage1, shutdownOn: "2026-12-01" },
+  "gpt-image-1": {
+    ...gptImage1,
+    shutdownOn: "2026-10-23",
+    tokenPrices: {
+      textIn: 5,
+      imageIn: 10,
+      imageOut: 40,
+      source: "https://community.openai.com/t/1275254",
+    },
+    tokenScheme: "table",
+  },
+  "gpt-image-1-mini": {
+    ...gptImage1,
+    shutdownOn: "2026-12-01",
+    tokenPrices: { textIn: 2, imageIn: 2.5, imageOut: 8, source: `${modelPages}/gpt-image-1-mini` },
+    // Its page gives prices per image that are above those of its tokens: the estimate takes the higher ones.
+    prices: [
+      { quality: "low", size: "1024x1024", usd: 0.005 },
+      { quality: "low", size: "1024x1536", usd: 0.006 },
+      { quality: "low", size: "1536x1024", usd: 0.006 },
+      { quality: "medium", size: "1024x1024", usd: 0.011 },
+      { quality: "medium", size: "1024x1536", usd: 0.015 },
+      { quality: "medium", size: "1536x1024", usd: 0.015 },
+      { quality: "high", size: "1024x1024", usd: 0.036 },
+      { quality: "high", size: "1024x1536", usd: 0.052 },
+      { quality: "high", size: "1536x1024", usd: 0.052 },
+    ],
+  },
+  "gpt-image-1.5": {
+    ...gptImage1,
+    shutdownOn: "2026-12-01",
+    tokenPrices: {
+      textIn: 5,
+      imageIn: 8,
+      imageOut: 32,
+      source: "https://community.openai.com/t/1371851",
+    },
+    tokenScheme: "table",
+  },
   "chatgpt-image-latest": { ...gptImage1, shutdownOn: "2026-12-01" },
   "gpt-image-2": gptImage2,
   "gpt-image-2-2026-04-21": gptImage2,
@@ -127,7 +195,15 @@ const openaiModels: Record<string, Facts> = {
   "gpt-image-2.5-sunburst-2026-09-08": gptImage25,
   "gpt-image-2.5-flare": gptImage25,
   "gpt-image-2.5-flare-2026-09-08": gptImage25,
-  "gpt-image-2.6-sunburst": { ...gptImage26, pricing: { textIn: 5, imageIn: 8, imageOut: 30 } },
+  "gpt-image-2.6-sunburst": {
+    ...gptImage26,
+    tokenPrices: {
+      textIn: 5,
+      imageIn: 8,
+      imageOut: 30,
+      source: `${modelPages}/gpt-image-2.6-sunburst`,
+    },
+  },
   "gpt-image-2.6-flare": gptImage26,
   "imagemill-sim-1": { ...simulated, maxGenerationsPerCall: 1 },
   "imagemill-sim-10": simulated,
@@ -179,26 +255,18 @@ export function inferProviderKind(model: string): ProviderKind | undefined {
   return undefined;
 }
 
-/**
- * What a call cost in US dollars: by its token usage where the model's tokens are priced, else by the price per image for
- * the call's size and quality. Undefined where no price is known. An estimate: a server at a custom base URL may ask
- * for less, or nothing.
- */
-export function estimateCost(
-  card: ModelCard,
-  images: number,
-  usage?: Usage,
-  parameters: Record<string, unknown> = {},
-): number | undefined {
-  if (card.pricing && usage?.outputTokens !== undefined) {
-    const { textIn, imageOut } = card.pricing;
-    return ((usage.inputTokens ?? 0) * textIn + usage.outputTokens * imageOut) / 1_000_000;
-  }
-  const special = card.prices?.find(
-    (price) =>
-      (price.size === undefined || price.size === parameters["size"]) &&
-      (price.quality === undefined || price.quality === parameters["quality"]),
-  );
-  const price = special?.usd ?? card.pricePerImageUsd;
-  return price === undefined ? undefined : price * images;
+/** The same card with a price per image in place of every price that it has. */
+export function withPricePerImage(card: ModelCard, usd: number): ModelCard {
+  const { prices: _prices, tokenPrices: _tokens, tokenScheme: _scheme, ...rest } = card;
+  return { ...rest, pricePerImageUsd: usd };
+}
+
+/** The card of a run's model, with the price that the run was told. */
+export function cardOfRun(run: {
+  profile: { kind: ProviderKind };
+  model: string;
+  pricePerImageUsd: number | null;
+}): ModelCard {
+  const card = findModel(run.profile.kind, run.model);
+  return run.pricePerImageUsd === null ? card : withPricePerImage(card, run.pricePerImageUsd);
 }

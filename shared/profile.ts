@@ -34,3 +34,8 @@ export function profileIdentity(profile: Profile): ProfileIdentity {
   const hash = createHash("sha256").update(effective).digest("hex").slice(0, 8);
   return { name: profile.name, kind: profile.kind, hash };
 }
+
+/** Whether a profile is the provider's own service, and neither a server of one's own nor the simulator. */
+export function isPublicHost({ baseUrl, identity }: Profile): boolean {
+  return baseUrl === undefined && identity === undefined;
+}

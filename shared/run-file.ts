@@ -76,6 +76,10 @@ export const RunFile = z.object({
   maxGenerationsPerCall: z.int().min(1),
   limit: z.int().min(0).nullable(),
   attempts: z.int().min(1),
+  /** The run stops before more US dollars than this could be spent. */
+  maxCostUsd: z.number().min(0).nullable().default(null),
+  /** US dollars an image, where that was told instead of the model's own prices. */
+  pricePerImageUsd: z.number().min(0).nullable().default(null),
   timeoutMs: z.int().min(1),
   durable: z.boolean(),
   round: z.int().min(0),

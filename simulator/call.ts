@@ -28,6 +28,8 @@ export interface ProviderCall {
   failure(fault: ErrorFault): Reply;
   /** The answer with the first `count` images, or with text in their place. */
   answer(count: number, asText: boolean): Reply;
+  /** US dollars for so many images of this call. */
+  priceOf(images: number): number;
   /** Headers of every answer to this call. */
   headers(): Record<string, string>;
 }
@@ -152,6 +154,8 @@ export async function serveCall(
     return reset(response);
   }
   const { reply, images } = makeAnswer(call, fault);
-  ledger.charge(record, images);
+  const { pricePerImage } = settings;
+  const usd = pricePerImage === null ? call.priceOf(images) : images * pricePerImage;
+  ledger.charge(record, images, usd);
   await deliver(provider, record, response, withHeaders(reply));
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { ErrorFault, ProviderCall } from "./call.ts";
 import type { ImageFormat, WantedImage } from "./image.ts";
 import { imageFormats, recipeOf, render } from "./image.ts";
+import { usualPrice } from "./prices.ts";
 import type { SimulatedProvider } from "./provider.ts";
 import type { Reply } from "./reply.ts";
 import { jsonReply } from "./reply.ts";
@@ -154,6 +155,7 @@ export function huggingFaceCall(
         ? brokenAnswer(asText)
         : answer(provider, model, body, formatFor(accept));
     },
+    priceOf: (images) => images * usualPrice,
     headers: () => ({ "x-request-id": requestId }),
   };
 }

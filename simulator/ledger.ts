@@ -123,8 +123,7 @@ export class Ledger {
   }
 
   /** Charges for images that were made. From here on the client pays, even if it never receives them. */
-  charge(record: CallRecord, images: number): void {
-    const usd = images * this.#settings.pricePerImage;
+  charge(record: CallRecord, images: number, usd: number): void {
     record.images += images;
     record.billedUsd += usd;
     this.#images += images;

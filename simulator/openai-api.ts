@@ -4,31 +4,11 @@ import { recipeOf, render } from "./image.ts";
 import * as errors from "./openai-errors.ts";
 import type { ImagesRequest } from "./openai-request.ts";
 import { readImagesRequest } from "./openai-request.ts";
+import { priceOf, usageOf } from "./prices.ts";
 import type { SimulatedProvider } from "./provider.ts";
 import type { Reply } from "./reply.ts";
 import { jsonReply } from "./reply.ts";
 import { shortDuration } from "./retry-after.ts";
-
-/** What an image of 1024x1024 costs in tokens, by quality. */
-const tokensByQuality: Record<string, number> = {
-  low: 272,
-  medium: 1_056,
-  auto: 1_056,
-  high: 4_160,
-};
-
-function usageOf({ prompt, quality, width, height }: ImagesRequest, images: number) {
-  const input = Math.ceil(prompt.length / 4);
-  const perImage = Math.round(
-    ((tokensByQuality[quality] ?? 6_240) * width * height) / (1024 * 1024),
-  );
-  return {
-    input_tokens: input,
-    input_tokens_details: { text_tokens: input, image_tokens: 0 },
-    output_tokens: perImage * images,
-    total_tokens: input + perImage * images,
-  };
-}
 
 /** What the answer says beside the images: GPT image models tell usage and what they chose for `auto`. */
 function details(request: ImagesRequest, images: number): Record<string, unknown> {
@@ -129,6 +109,7 @@ export function openAiCall(provider: SimulatedProvider, text: string, host: stri
     failure: (fault) => errors.openAiFailure(fault, model, settings),
     answer: (count, asText) =>
       reading.ok ? answer(provider, reading.request, host, count, asText) : reading.refusal,
+    priceOf: (images) => (reading.ok ? priceOf(reading.request, images) : 0),
     headers: () => ({
       "x-request-id": requestId,
       "openai-version": "2020-10-01",

@@ -124,8 +124,8 @@ export const SimulatorSettings = z.strictObject({
   endpoints: z.record(z.string(), NamedEndpoint).default({}),
   /** Milliseconds until an endpoint runs after it was resumed, or called while scaled to zero. */
   endpointWakeMs: z.number().min(0).default(1_000),
-  /** US dollars of one image on the bill. */
-  pricePerImage: z.number().min(0).default(0.04),
+  /** US dollars of one image on the bill; null: what the model costs, 0.04 where that is not known. */
+  pricePerImage: z.number().min(0).nullable().default(null),
   /** Calls that the ledger remembers one by one. Its counters cover all. */
   keepCalls: z.int().min(1).default(100_000),
   /** Image URLs that can still be fetched; the oldest is forgotten first. */

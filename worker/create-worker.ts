@@ -5,7 +5,8 @@ import { defaultPrefix, lanesKey } from "../shared/keys.ts";
 import { LaneCard } from "../shared/lane-card.ts";
 import { silentLog, type Log } from "../shared/log.ts";
 import { parseJson } from "../shared/parse-json.ts";
-import { profileIdentity, type Profile } from "../shared/profile.ts";
+import { findModel } from "../shared/model-registry.ts";
+import { isPublicHost, profileIdentity, type Profile } from "../shared/profile.ts";
 import { connectRedis, limitErrors, type RedisClient } from "../shared/redis.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
 import { repeat } from "../shared/repeat.ts";
@@ -70,19 +71,9 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
   redis.on("error", onError);
   const services = new Map<string, LaneService>();
   const solitude = new Solitude();
-  const lanesServed = () =>
-    discover({
-      ...options,
-      prefix,
-      log,
-      id,
-      redis,
-      services,
-      solitude,
-      onError,
-      profiles,
-      concurrency,
-    });
+  const refused = new Set<string>();
+  const found = { ...options, prefix, log, id, redis, services, solitude, refused, onError };
+  const lanesServed = () => discover({ ...found, profiles, concurrency });
   const closing = new AbortController();
   const disconnect = () => {
     stopListening();
@@ -133,6 +124,8 @@ interface Discovery extends Omit<WorkerOptions, "redis"> {
   redis: RedisClient;
   services: Map<string, LaneService>;
   solitude: Solitude;
+  /** Models that are not served, and of which that was told. */
+  refused: Set<string>;
   onError: (error: Error) => void;
 }
 
@@ -145,7 +138,7 @@ async function discover(worker: Discovery): Promise<void> {
     if (worker.lanes && !worker.lanes.some((name) => lane.includes(name))) continue;
     const card = parseJson(LaneCard, text);
     const profile = card && worker.profiles.find((candidate) => isSame(candidate, card));
-    if (!profile) continue;
+    if (!profile || isShutDown(worker, profile, card.model)) continue;
     const service = new LaneService({
       worker: worker.id,
       lane,
@@ -170,6 +163,17 @@ async function discover(worker: Discovery): Promise<void> {
       throw error;
     }
   }
+}
+
+/** Whether the provider's own service no longer has the model: then no call is made. Says so once. */
+function isShutDown({ log, refused }: Discovery, profile: Profile, model: string): boolean {
+  const { shutdownOn } = findModel(profile.kind, model);
+  const today = new Date().toISOString().slice(0, 10);
+  if (!isPublicHost(profile) || shutdownOn === undefined || shutdownOn > today) return false;
+  if (!refused.has(model))
+    log.error({ model }, `not served: ${profile.name} shut it down on ${shutdownOn}`);
+  refused.add(model);
+  return true;
 }
 
 function isSame(profile: Profile, { profile: wanted }: LaneCard): boolean {

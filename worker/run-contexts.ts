@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { messageOf } from "../shared/caught.ts";
 import type { Log } from "../shared/log.ts";
 import { localStorage } from "../shared/local-storage.ts";
-import { findModel, type ModelCard } from "../shared/model-registry.ts";
+import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
 import type { Profile } from "../shared/profile.ts";
 import type { Registration } from "../shared/registration.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
@@ -102,7 +102,7 @@ export class RunContexts {
       file,
       storage: localStorage(location, { durable: file.durable }),
       model,
-      card: findModel(file.profile.kind, file.model),
+      card: cardOfRun(file),
       maxPerCall: file.maxGenerationsPerCall,
       told: new Set(),
       uses: 0,

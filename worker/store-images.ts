@@ -1,12 +1,12 @@
 import { hash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { costOfCall } from "../shared/call-price.ts";
 import { ProviderError } from "../shared/failure.ts";
 import { checkImage, ImageCheckError } from "../shared/image-check.ts";
-import { estimateCost } from "../shared/model-registry.ts";
 import type { ImageRecord } from "../shared/result.ts";
 import { imageExtensions, imagePath, StorageError } from "../shared/storage.ts";
 import type { GeneratedImage, ImageGeneration } from "./providers/image-generation.ts";
-import { parametersOf, type AnyWork } from "./work.ts";
+import { pricedCall, type AnyWork } from "./work.ts";
 
 /** Time between two tries to store an image that the storage refused. */
 const storageRetryMs = 1_000;
@@ -78,7 +78,7 @@ export async function storeImages(
   answer: ImageGeneration,
 ): Promise<ImageRecord[]> {
   const images = wholeImages(answer).slice(0, generations.length);
-  const total = estimateCost(work.run.card, images.length, answer.usage, parametersOf(work));
+  const total = costOfAnswer(work, answer);
   return await Promise.all(
     images.map(async (image, i) => {
       const generation = generations[i]!;
@@ -95,12 +95,18 @@ export async function storeImages(
   );
 }
 
+/** What the provider charges for an answer, images that cannot be used included; undefined where no price is known. */
+export function costOfAnswer(work: AnyWork, answer: ImageGeneration): number | undefined {
+  const charged = answer.imagesAnswered ?? answer.images.length;
+  return costOfCall(work.run.card, pricedCall(work, charged), answer.usage);
+}
+
 /** Those of the generations whose image is in storage: after a crash nobody knows more of them than the bytes. */
 export async function findStored(
   work: AnyWork,
   generations: readonly number[],
 ): Promise<ImageRecord[]> {
-  const costUsd = estimateCost(work.run.card, 1, undefined, parametersOf(work));
+  const costUsd = costOfCall(work.run.card, pricedCall(work, 1), undefined);
   const found = await Promise.all(generations.map((generation) => findOne(work, generation)));
   return found
     .filter((record) => record !== undefined)

@@ -1,4 +1,5 @@
 import type { Job } from "bullmq";
+import type { PricedCall } from "../shared/call-price.ts";
 import type { CallJob, CallOutcome, PromptJob } from "../shared/job.ts";
 import type { LaneContext } from "./lane-context.ts";
 import type { RunContext } from "./run-contexts.ts";
@@ -35,4 +36,9 @@ export function wasInterrupted({
   data,
 }: Pick<Work<{ mayExist?: true | undefined }>, "job" | "data">): boolean {
   return job.stalledCounter > 0 || data.mayExist === true;
+}
+
+/** A call of the job for so many images, as far as its price depends on it. */
+export function pricedCall(work: AnyWork, images: number): PricedCall {
+  return { images, prompt: work.data.prompt, parameters: parametersOf(work) };
 }

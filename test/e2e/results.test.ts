@@ -19,10 +19,10 @@ describe.concurrent("what a run makes", () => {
       throttled: 0,
       usage: {
         inputTokens: expect.any(Number),
-        outputTokens: 60 * 1_056,
+        outputTokens: 60 * 1_756,
         totalTokens: expect.any(Number),
       },
-      costUsd: null,
+      costUsd: stage.simulator.ledger.billUsd,
       seconds: expect.any(Number),
     });
     expect(end.stdout.trimEnd()).not.toContain("\n");

@@ -70,6 +70,8 @@ export async function openTestMill(
     maxGenerationsPerCall: 1,
     limit: null,
     attempts: 3,
+    maxCostUsd: null,
+    pricePerImageUsd: null,
     timeoutMs: 30_000,
     durable: false,
     seed: 42,

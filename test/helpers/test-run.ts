@@ -16,6 +16,8 @@ export function testRun(changes: Partial<RunFile> = {}): RunFile {
     maxGenerationsPerCall: 1,
     limit: null,
     attempts: 5,
+    maxCostUsd: null,
+    pricePerImageUsd: null,
     timeoutMs: 30_000,
     durable: false,
     round: 0,

@@ -19,9 +19,10 @@ const then = testRun({
 
 function now(changes: Partial<RunSettings> = {}): RunSettings {
   const { source, profile, model, parameters, numGenerations, maxGenerationsPerCall } = then;
-  const { limit, attempts, timeoutMs, durable } = then;
+  const { limit, attempts, maxCostUsd, pricePerImageUsd, timeoutMs, durable } = then;
   const same = { source, profile, model, parameters, numGenerations, maxGenerationsPerCall };
-  return { ...same, limit, attempts, timeoutMs, durable, ...changes };
+  const prices = { maxCostUsd, pricePerImageUsd };
+  return { ...same, ...prices, limit, attempts, timeoutMs, durable, ...changes };
 }
 
 function refusal(changes: Partial<RunSettings>): string {

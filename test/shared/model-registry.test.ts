@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { estimateCost, findModel, inferProviderKind } from "../../shared/model-registry.ts";
+import { findModel, inferProviderKind } from "../../shared/model-registry.ts";
 
 const dallE3 = findModel("openai", "dall-e-3");
 const gptImage2 = findModel("openai", "gpt-image-2");
@@ -47,20 +47,4 @@ test("a model's name tells its provider where it can", () => {
   expect(inferProviderKind("imagemill-sim-1")).toBe("openai");
   expect(inferProviderKind("org/model-1.0")).toBe("huggingface");
   expect(inferProviderKind("sdxl")).toBeUndefined();
-});
-
-test("a cost comes from tokens where they are priced, else from the price of the size and quality, else is unknown", () => {
-  const sunburst = findModel("openai", "gpt-image-2.6-sunburst");
-  expect(estimateCost(sunburst, 1, { inputTokens: 1000, outputTokens: 10_000 })).toBeCloseTo(
-    0.305,
-    9,
-  );
-  expect(estimateCost(sunburst, 1)).toBeUndefined();
-  expect(estimateCost(gptImage2, 3, { outputTokens: 10 })).toBeUndefined();
-  expect(estimateCost(dallE3, 2)).toBeCloseTo(0.08, 9);
-  expect(estimateCost(dallE3, 1, undefined, { quality: "hd" })).toBe(0.08);
-  expect(estimateCost(dallE3, 1, undefined, { quality: "hd", size: "1792x1024" })).toBe(0.12);
-  expect(estimateCost(findModel("openai", "dall-e-2"), 1, undefined, { size: "256x256" })).toBe(
-    0.016,
-  );
 });

@@ -21,8 +21,8 @@ test("the openai client gets images, usage and a request id", async () => {
   expect(data.data).toHaveLength(3);
   expect(data.usage).toMatchObject({
     input_tokens: 2,
-    output_tokens: 3 * 136,
-    total_tokens: 2 + 3 * 136,
+    output_tokens: 3 * 81,
+    total_tokens: 2 + 3 * 81,
   });
   const files = data.data!.map((image) => Buffer.from(image.b64_json!, "base64"));
   expect(decodePng(files[0]!)).toMatchObject({ width: 64, height: 32 });

@@ -1,7 +1,11 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { lanesKey } from "../../shared/keys.ts";
+import { laneKeys, lanesKey } from "../../shared/keys.ts";
+import type { LaneCard } from "../../shared/lane-card.ts";
+import { laneName } from "../../shared/lane.ts";
+import { silentLog, type Log } from "../../shared/log.ts";
+import { profileIdentity, type Profile } from "../../shared/profile.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
 import { createWorker, type ImageWorker, type WorkerOptions } from "../../worker/create-worker.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
@@ -54,6 +58,25 @@ describe.concurrent("createWorker", () => {
     await using named = await start(lane, { lanes: ["gpt-image-2", "sim-1"] });
     const workers = (await lane.heartbeats()).map(({ worker }) => worker);
     expect(workers.toSorted()).toEqual([mine.id, named.id].toSorted());
+  });
+
+  test("serves no lane of a model that the provider's own service has shut down, and says so once", async () => {
+    await using lane = await openTestLane(server);
+    const own: Profile = { name: "openai", kind: "openai", apiKey: "k", keyVariable: "KEY" };
+    const profile = profileIdentity(own);
+    for (const model of ["dall-e-3", "gpt-image-2"]) {
+      const card: LaneCard = { v: 1, profile, model };
+      const name = laneName(profile, model);
+      await lane.redis.hset(lanesKey(lane.prefix), name, JSON.stringify(card));
+    }
+    const errors: string[] = [];
+    const log: Log = { ...silentLog, error: (_, message) => void errors.push(message) };
+    await using worker = await start(lane, { profiles: [own], log });
+    const workersOf = (model: string) =>
+      lane.redis.smembers(laneKeys(lane.prefix, laneName(profile, model)).workers);
+    expect(await workersOf("gpt-image-2")).toEqual([worker.id]);
+    expect(await workersOf("dall-e-3")).toEqual([]);
+    expect(errors).toEqual(["not served: openai shut it down on 2026-05-12"]);
   });
 
   test("counts its calls in flight, closes once, and leaves nothing of itself in Redis", async () => {

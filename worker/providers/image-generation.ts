@@ -12,6 +12,8 @@ export interface GeneratedImage {
 export interface ImageGeneration {
   /** At most as many as asked for. Fewer where the provider sent fewer, or where some were no whole images. */
   images: GeneratedImage[];
+  /** How many images the answer held and the provider charges for, where these are not the images above. */
+  imagesAnswered?: number;
   usage?: Usage;
   /** The provider's id of the request. */
   requestId?: string;

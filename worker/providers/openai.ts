@@ -147,6 +147,9 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
       }
       return {
         images: taken.images.map((image) => ({ ...(seed !== undefined && { seed }), ...image })),
+        ...(answer.images.length !== taken.images.length && {
+          imagesAnswered: answer.images.length,
+        }),
         ...(answer.usage && { usage: answer.usage }),
         ...(answer.requestId !== undefined && { requestId: answer.requestId }),
         ...(warnings.length > 0 && { warnings }),

@@ -20,6 +20,8 @@ export function runFile(changes: Partial<RunFile> = {}): RunFile {
     numGenerations: 2,
     maxGenerationsPerCall: 1,
     limit: null,
+    maxCostUsd: null,
+    pricePerImageUsd: null,
     attempts: 5,
     timeoutMs: 1000,
     durable: false,

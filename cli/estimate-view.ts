@@ -1,0 +1,110 @@
+import type { Survey } from "../producer/survey.ts";
+import type { CallPrice } from "../shared/call-price.ts";
+import type { ModelCard } from "../shared/model-registry.ts";
+import { isPublicHost, type Profile } from "../shared/profile.ts";
+import type { Io } from "./io.ts";
+import { formatSeconds } from "./progress-view.ts";
+
+/** How a run would be made: what its time depends on. */
+export interface EstimateBasis {
+  profile: Profile;
+  card: ModelCard;
+  /** Calls in flight at once. */
+  concurrency: number;
+}
+
+/** Seconds that the images take at the highest and at the lowest limit that the provider gives to its accounts. */
+export interface TimeSpan {
+  atLeast: number;
+  atMost: number;
+}
+
+/** Undefined where no limit is known: at a server of one's own, and for most models. */
+export function estimateTime(
+  { images }: Survey,
+  { profile, card }: EstimateBasis,
+): TimeSpan | undefined {
+  const limits = card.imagesPerMinute;
+  if (!limits || !isPublicHost(profile)) return undefined;
+  const seconds = (perMinute: number) => Math.ceil((images / perMinute) * 60);
+  return { atLeast: seconds(Math.max(...limits)), atMost: seconds(Math.min(...limits)) };
+}
+
+/** US dollars: cents from a dollar up, below it as many digits as say something. */
+export function formatUsd(usd: number): string {
+  return usd === 0 || usd >= 1 ? `$${usd.toFixed(2)}` : `$${Number(usd.toPrecision(3))}`;
+}
+
+/** What calls cost, in words. */
+export function costText(cost: CallPrice | undefined): string {
+  if (!cost) return "cost not known (--price-per-image tells it)";
+  const { expectedUsd, atMostUsd } = cost;
+  // A little is due to prompts, whose tokens are counted by the provider alone.
+  const isOpen = atMostUsd > expectedUsd * 1.5;
+  return `about ${formatUsd(expectedUsd)}${isOpen ? `, at most ${formatUsd(atMostUsd)}` : ""}`;
+}
+
+function timeText(survey: Survey, basis: EstimateBasis): string {
+  const time = estimateTime(survey, basis);
+  if (time) {
+    const { atLeast, atMost } = time;
+    return `${formatSeconds(atLeast)} to ${formatSeconds(atMost)} at the provider's known limits`;
+  }
+  const rounds = Math.ceil(survey.calls / basis.concurrency);
+  return `time not known: ${number(rounds)} times as long as a call takes`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+/** The line before the first call. */
+export function estimateLine(survey: Survey, basis: EstimateBasis): string {
+  const { prompts, calls, images, rejected } = survey;
+  const bad = rejected > 0 ? `, ${number(rejected)} rows rejected` : "";
+  return (
+    `${number(calls)} calls for ${number(images)} images of ${number(prompts)} prompts${bad}; ` +
+    `${costText(survey.cost)}; ${timeText(survey, basis)}`
+  );
+}
+
+/** Prints what `--dry-run` found: one JSON object, or a few lines for people. */
+export function printDryRun(io: Io, survey: Survey, basis: EstimateBasis, json: boolean): void {
+  const text = json
+    ? JSON.stringify(dryRunObject(survey, basis))
+    : dryRunLines(survey, basis).join("\n");
+  io.stdout.write(`${text}\n`);
+}
+
+function dryRunLines(survey: Survey, basis: EstimateBasis): string[] {
+  const { prompts, settled, calls, images, rejected, rejections, cost } = survey;
+  const more = rejected - rejections.length;
+  return [
+    "dry run: nothing is sent, nothing is written",
+    `  prompts   ${number(prompts)}${settled > 0 ? `, and ${number(settled)} settled already` : ""}`,
+    `  calls     ${number(calls)} for ${number(images)} images`,
+    `  cost      ${cost && calls === 0 ? "nothing" : costText(cost)}`,
+    `  time      ${timeText(survey, basis)}`,
+    `  rejected  ${number(rejected)} rows`,
+    ...rejections.map(({ row, reason }) => `    row ${row}: ${reason}`),
+    ...(more > 0 ? [`    and ${number(more)} more`] : []),
+  ];
+}
+
+function dryRunObject(survey: Survey, basis: EstimateBasis): Record<string, unknown> {
+  const { cost, ...counts } = survey;
+  const { profile, card } = basis;
+  return {
+    dryRun: true,
+    provider: profile.name,
+    model: card.id,
+    ...counts,
+    costUsd: cost ? round(cost.expectedUsd) : null,
+    costAtMostUsd: cost ? round(cost.atMostUsd) : null,
+    seconds: estimateTime(survey, basis) ?? null,
+  };
+}
+
+function round(usd: number): number {
+  return Math.round(usd * 1e6) / 1e6;
+}

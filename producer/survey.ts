@@ -1,0 +1,152 @@
+import { open, type FileHandle } from "node:fs/promises";
+import { priceOfCall, type CallPrice } from "../shared/call-price.ts";
+import { hasCode } from "../shared/caught.ts";
+import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
+import { readRunFile, type RunFile } from "../shared/run-file.ts";
+import { readDataset } from "./dataset/read-dataset.ts";
+import { refusal, type ReadableRow } from "./prompt-rows.ts";
+import { earlierImages, replayJournal } from "./replay.ts";
+import { checkDataset, newRun, startRound, statePaths } from "./run-directory.ts";
+import { resumedRun, type RunSettings } from "./run-settings.ts";
+import { RowHashes } from "./row-hashes.ts";
+import { Settled } from "./settled.ts";
+
+/** Rejected rows that are shown with their reasons. */
+const shownRejections = 5;
+
+/** What is asked about a run before it is made. */
+export interface SurveyOptions {
+  /** The run directory, whether it is there or not. */
+  out: string;
+  settings: RunSettings;
+  retry?: { kinds: string[] | null } | undefined;
+  passThrough: boolean;
+}
+
+/** What a run has to do, and what it will cost if nothing has to be tried twice. */
+export interface Survey {
+  /** Prompts that still have to be made. */
+  prompts: number;
+  /** Prompts that the run directory has already; nothing is paid for them. */
+  settled: number;
+  images: number;
+  calls: number;
+  rejected: number;
+  /** The first rejected rows, by their 1-based number in the dataset. */
+  rejections: { row: number; reason: string }[];
+  /** Undefined where no price is known for one of the calls. */
+  cost: CallPrice | undefined;
+}
+
+/**
+ * Reads the whole dataset as the run would, and the run directory where there is one. Writes nothing, and may be asked
+ * while a producer has the run.
+ * @throws UsageError where the run would be refused
+ */
+export async function surveyRun(options: SurveyOptions): Promise<Survey> {
+  const { run, settled, journal } = await openForReading(options);
+  try {
+    return await surveyRows({ run, settled, journal, passThrough: options.passThrough });
+  } finally {
+    await journal?.close();
+  }
+}
+
+/** What an opened run has to do. `journal`, for reading, is where earlier images of its prompts are listed. */
+export async function surveyRows({
+  run,
+  settled,
+  journal,
+  passThrough,
+}: {
+  run: RunFile;
+  settled: Settled;
+  journal: FileHandle | undefined;
+  passThrough: boolean;
+}): Promise<Survey> {
+  const survey: Survey = {
+    prompts: 0,
+    settled: 0,
+    images: 0,
+    calls: 0,
+    rejected: 0,
+    rejections: [],
+    cost: { expectedUsd: 0, atMostUsd: 0 },
+  };
+  const card = cardOfRun(run);
+  for await (const row of readDataset(run.source)) {
+    if (run.limit !== null && row.index >= run.limit) break;
+    if (settled.has(row.index)) {
+      survey.settled += 1;
+      continue;
+    }
+    const reason = row.ok ? refusal(row, run, passThrough) : row.reason;
+    if (!row.ok || reason !== undefined) {
+      survey.rejected += 1;
+      if (survey.rejections.length < shownRejections)
+        survey.rejections.push({ row: row.row, reason: reason! });
+      continue;
+    }
+    const have = journal && (await earlierImages(settled, journal, row.index));
+    count(survey, card, run, row, run.numGenerations - (have?.length ?? 0));
+  }
+  return survey;
+}
+
+/** Adds the calls for so many missing images of a row. */
+function count(
+  survey: Survey,
+  card: ModelCard,
+  run: RunFile,
+  row: ReadableRow,
+  missing: number,
+): void {
+  survey.prompts += 1;
+  survey.images += missing;
+  const parameters = { ...run.parameters, ...row.parameters };
+  for (let left = missing; left > 0; left -= run.maxGenerationsPerCall) {
+    survey.calls += 1;
+    const images = Math.min(left, run.maxGenerationsPerCall);
+    const price = priceOfCall(card, { images, prompt: row.prompt, parameters });
+    survey.cost = survey.cost && price && add(survey.cost, price);
+  }
+}
+
+function add(a: CallPrice, b: CallPrice): CallPrice {
+  return {
+    expectedUsd: a.expectedUsd + b.expectedUsd,
+    atMostUsd: a.atMostUsd + b.atMostUsd,
+  };
+}
+
+/** The run as it would be made, and what is settled of it; `journal` only where there is one. */
+async function openForReading({
+  out,
+  settings,
+  retry,
+}: SurveyOptions): Promise<{ run: RunFile; settled: Settled; journal: FileHandle | undefined }> {
+  const present = await readRunFile(out);
+  if (!present) {
+    const run = await newRun(settings);
+    return { run, settled: new Settled(run), journal: undefined };
+  }
+  const run = resumedRun(present, settings, out);
+  if (retry) startRound(run, retry.kinds);
+  const paths = statePaths(out);
+  const journal = await openIfThere(paths.journal);
+  // A run that was killed before it had begun.
+  if (!journal) return { run, settled: new Settled(run), journal };
+  await using hashes = await RowHashes.openForReading(paths.rows);
+  await checkDataset(run, hashes);
+  const { settled } = await replayJournal(paths.journal, run);
+  return { run, settled, journal };
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}

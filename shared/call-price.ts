@@ -1,0 +1,72 @@
+import { imageTokens } from "./image-tokens.ts";
+import type { ModelCard } from "./model-registry.ts";
+import type { Usage } from "./result.ts";
+
+/** What a call costs, as far as it is known before it is made. US dollars. */
+export interface CallPrice {
+  /** Where size or quality is left to the model: for its likely choice. */
+  expectedUsd: number;
+  /** Never less than what the provider charges by the prices that are known. */
+  atMostUsd: number;
+}
+
+/** A call, as far as its price depends on it. */
+export interface PricedCall {
+  images: number;
+  prompt: string;
+  /** The run's parameters, with the row's own on top. */
+  parameters: Record<string, unknown>;
+}
+
+/** Tokens that a provider may put around a prompt; nobody publishes how many there are. */
+const wrappingTokens = 64;
+
+/** What a call will cost; undefined where no price is known, or none for its size or quality. */
+export function priceOfCall(card: ModelCard, call: PricedCall): CallPrice | undefined {
+  const perImage = pricePerImage(card, call.parameters);
+  if (perImage !== undefined) {
+    const usd = perImage * call.images;
+    return { expectedUsd: usd, atMostUsd: usd };
+  }
+  const { tokenPrices, tokenScheme } = card;
+  const tokens = tokenScheme && imageTokens(tokenScheme, call.parameters);
+  if (!tokenPrices || !tokens) return undefined;
+  // English has about four characters a token; no text has more tokens than bytes.
+  const likelyInput = call.prompt.length / 4;
+  const mostInput = Buffer.byteLength(call.prompt) + wrappingTokens;
+  const usd = (input: number, output: number) =>
+    (input * tokenPrices.textIn + output * call.images * tokenPrices.imageOut) / 1_000_000;
+  return {
+    expectedUsd: usd(likelyInput, tokens.expected),
+    atMostUsd: usd(mostInput, tokens.atMost),
+  };
+}
+
+/**
+ * What a call that was made cost: by its token usage where the model's tokens are priced, else what it was expected to.
+ * Undefined where no price is known. A server at a custom base URL may ask for less, or nothing.
+ */
+export function costOfCall(
+  card: ModelCard,
+  call: PricedCall,
+  usage: Usage | undefined,
+): number | undefined {
+  const { tokenPrices } = card;
+  if (tokenPrices && usage?.outputTokens !== undefined) {
+    const { textIn, imageOut } = tokenPrices;
+    return ((usage.inputTokens ?? 0) * textIn + usage.outputTokens * imageOut) / 1_000_000;
+  }
+  return priceOfCall(card, call)?.expectedUsd;
+}
+
+function pricePerImage(
+  { prices = [], pricePerImageUsd }: ModelCard,
+  parameters: Record<string, unknown>,
+): number | undefined {
+  const special = prices.find(
+    ({ size, quality }) =>
+      (size === undefined || size === parameters["size"]) &&
+      (quality === undefined || quality === parameters["quality"]),
+  );
+  return special?.usd ?? pricePerImageUsd;
+}
