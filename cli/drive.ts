@@ -90,6 +90,12 @@ export async function drive(
     },
   });
   for (const line of run.repaired) terminal.write(`repaired: ${line}`);
+  if (run.steering?.state === "paused" && !run.isComplete) {
+    const why = run.steering.reason === undefined ? "" : ` (${run.steering.reason})`;
+    terminal.write(
+      `the run was paused at ${run.steering.at}${why} and waits: \`imagemill unpause ${out}\` lets it go on`,
+    );
+  }
   const how = run.isComplete ? "is complete, no call is made" : run.resumed ? "goes on" : "starts";
   terminal.write(`run ${run.id} ${how}: ${settings.model} by ${profile.name}, ${out}`);
   const callsInFlight = () => worker?.callsInFlight() ?? 0;

@@ -18,10 +18,13 @@ export async function sharedRedis(io: Io): Promise<RedisTarget> {
   );
 }
 
-/** The Redis of a run: its private one while that is up, else the one that `REDIS_URL` names. */
-async function redisOfRun(io: Io, directory: string | undefined): Promise<RedisTarget> {
+/** The Redis of a run: its private one while that is up, else the one that `REDIS_URL` names, if any. */
+export async function redisOfRun(
+  io: Io,
+  directory: string | undefined,
+): Promise<RedisTarget | undefined> {
   const url = directory && (await livingEmbeddedRedis(statePaths(directory).state));
-  return url ? parseRedisTarget(url) : await sharedRedis(io);
+  return url ? parseRedisTarget(url) : await readRedisTarget(io.env);
 }
 
 /**
@@ -33,7 +36,7 @@ export async function withRedis<T>(
   directory: string | undefined,
   work: (redis: RedisClient) => Promise<T>,
 ): Promise<T> {
-  const target = await redisOfRun(io, directory);
+  const target = (await redisOfRun(io, directory)) ?? (await sharedRedis(io));
   const redis = connectRedis(target, { role: "producer", name: "imagemill-cli" });
   let lastError: unknown;
   redis.on("error", (error) => (lastError = error));

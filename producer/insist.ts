@@ -1,5 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { asError } from "../shared/caught.ts";
+import { asError, isDiskTrouble } from "../shared/caught.ts";
+import { giveRoom } from "./give-room.ts";
+import type { LaneClient } from "./lane-client.ts";
+import type { LaneWatch } from "./lane-watch.ts";
+import { RunLostError } from "./run-lock.ts";
+import type { StopReason } from "./stop.ts";
+import type { Window } from "./window.ts";
 
 /** Time between two tries. */
 const retryMs = 500;
@@ -28,6 +34,67 @@ export async function insist(work: () => Promise<void>, options: InsistOptions):
       await options.onFailure(asError(error));
       if (options.stopping.aborted) return false;
       await delay(retryMs);
+    }
+  }
+}
+
+/** What insistence works on. */
+export interface InsistenceParts {
+  lane: LaneClient;
+  window: Window;
+  watch: LaneWatch;
+  stopping: AbortSignal;
+  /** Told of each failure. */
+  onError: (error: Error) => void;
+  /** Told once Redis or the disk have been away for too long. */
+  onGivenUp: (reason: StopReason) => void;
+}
+
+/** How a run insists on its queue and its disk: until they work, or have been away for longer than it waits. */
+export class Insistence {
+  readonly #parts: InsistenceParts;
+
+  constructor(parts: InsistenceParts) {
+    this.#parts = parts;
+  }
+
+  /** Does something in Redis until it works (true) or the run stops. */
+  async onQueue(work: () => Promise<void>): Promise<boolean> {
+    const { watch, stopping } = this.#parts;
+    const isDone = await insist(work, {
+      stopping,
+      mayPass: (error) => !(error instanceof RunLostError) && !isDiskTrouble(error),
+      onFailure: async (error) => {
+        this.#failed(error, watch.queue.failed(error.message));
+        if (error.message.startsWith("OOM ")) await this.#makeRoom();
+      },
+    });
+    if (isDone) watch.queue.worked();
+    return isDone;
+  }
+
+  /** Writes to the run directory until it works; rejects when the run stops. */
+  async onDisk(write: () => Promise<void>): Promise<void> {
+    const { watch, stopping } = this.#parts;
+    const isDone = await insist(write, {
+      stopping,
+      mayPass: isDiskTrouble,
+      onFailure: (error) => this.#failed(error, watch.disk.failed(error.message)),
+    });
+    if (!isDone) stopping.throwIfAborted();
+    watch.disk.worked();
+  }
+
+  #failed(error: Error, reason: StopReason | undefined): void {
+    this.#parts.onError(error);
+    if (reason) this.#parts.onGivenUp(reason);
+  }
+
+  async #makeRoom(): Promise<void> {
+    try {
+      await giveRoom(this.#parts.lane, this.#parts.window);
+    } catch (error) {
+      this.#parts.onError(asError(error));
     }
   }
 }

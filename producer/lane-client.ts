@@ -15,11 +15,10 @@ import {
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import type { Registration } from "../shared/registration.ts";
+import { producerTtlMs } from "../shared/steer.ts";
+import { callsSentFor, removePromptJobs, runJobs } from "../shared/run-jobs.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import type { InFlight } from "./window.ts";
-
-/** How long a producer counts that has gone silent. */
-const producerTtlMs = 10_000;
 
 /** Results in one read of the stream. */
 const readCount = 512;
@@ -82,6 +81,17 @@ export class LaneClient {
     await this.#redis.del(this.#results, this.#keys.producer(run));
   }
 
+  /** Ids of the run's jobs that are in the queue, sub-jobs included, by the id of their prompt job. */
+  runJobs(run: string): Promise<Map<string, string[]>> {
+    return runJobs(this.#queue, run);
+  }
+
+  /** Takes a prompt's jobs out; gives the calls they had made, or undefined where a worker holds one of them. */
+  async removeUnsettled(prompt: string, ids: readonly string[]): Promise<number | undefined> {
+    const calls = await callsSentFor(this.#queue, ids);
+    return (await removePromptJobs(this.#queue, prompt, ids)) ? calls : undefined;
+  }
+
   async isRegistered(run: string): Promise<boolean> {
     return (await this.#redis.hexists(this.#keys.runs, run)) === 1;
   }
@@ -121,12 +131,14 @@ export class LaneClient {
 
   /**
    * Drops all jobs of the lane: only for a Redis that no other producer and no worker uses. Gives the deaths that jobs of
-   * the run were in, by index: what was in hand is what the process died with.
+   * the run were in, by index: what was in hand is what the process died with; and the calls that its jobs had made.
    */
-  async clear(run: string): Promise<Map<number, Deaths>> {
+  async clear(run: string): Promise<{ deaths: Map<number, Deaths>; calls: number }> {
     const deaths = await this.#deaths(run);
+    const ids = [...(await this.runJobs(run)).values()].flat();
+    const calls = await callsSentFor(this.#queue, ids);
     await this.#queue.obliterate({ force: true });
-    return deaths;
+    return { deaths, calls };
   }
 
   /**

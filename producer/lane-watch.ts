@@ -1,4 +1,6 @@
 import type { Heartbeat } from "../shared/heartbeat.ts";
+import type { Registration } from "../shared/registration.ts";
+import { readSteering, writeSteering, type Steering } from "../shared/steering.ts";
 import type { LaneClient } from "./lane-client.ts";
 import { Outage } from "./outage.ts";
 import { stopOfPause, type StopReason } from "./stop.ts";
@@ -14,6 +16,7 @@ function isBlocked({ waiting }: Heartbeat): boolean {
 export class LaneWatch {
   readonly #run: string;
   readonly #lane: LaneClient;
+  readonly #location: string;
   /** Redis answers nothing. */
   readonly redis: Outage;
   /** Redis answers, but takes no job. */
@@ -24,12 +27,13 @@ export class LaneWatch {
   readonly #keys: Outage;
   #heartbeats: readonly Heartbeat[] = [];
   #runs = 1;
-  #isPaused = false;
+  #steering: Pick<Steering, "state" | "reason"> | undefined;
 
   /** `giveUpAfterMs`: how long Redis or storage may be away before the run stops. */
-  constructor(run: string, lane: LaneClient, giveUpAfterMs: number) {
+  constructor(run: string, lane: LaneClient, location: string, giveUpAfterMs: number) {
     this.#run = run;
     this.#lane = lane;
+    this.#location = location;
     this.redis = new Outage("queue: Redis has not answered", "bring it back", giveUpAfterMs);
     this.queue = new Outage("queue: Redis has taken no job", "give it memory", giveUpAfterMs);
     this.disk = new Outage(
@@ -55,9 +59,34 @@ export class LaneWatch {
     return this.#runs;
   }
 
+  /** How somebody steers the run; undefined where it may run. */
+  get steering(): Pick<Steering, "state" | "reason"> | undefined {
+    return this.#steering;
+  }
+
   /** Whether somebody paused the run. */
   get isPaused(): boolean {
-    return this.#isPaused;
+    return this.#steering?.state === "paused";
+  }
+
+  /**
+   * Learns how the run was steered while no producer had it open: by its directory or, by who cannot see that, in Redis.
+   * True where that was not known.
+   */
+  async learnSteering(): Promise<boolean> {
+    const before = this.#steering?.state;
+    const own = (await this.#lane.state()).runs.get(this.#run);
+    this.#steering = await readSteering(this.#location);
+    if (!this.#steering && own && own.state !== "running") await this.#follow(own);
+    return this.#steering?.state !== before;
+  }
+
+  /** Keeps what Redis says in the run directory, too, for the time when no producer has the run open. */
+  async #follow({ state, reason }: Registration): Promise<void> {
+    if (state === "stopping" || state === "stopped") return;
+    if (state === (this.#steering?.state ?? "running")) return;
+    this.#steering = state === "running" ? undefined : { state, ...(reason && { reason }) };
+    await writeSteering(this.#location, state, reason);
   }
 
   /** Looks at the lane. Gives the reason to stop, where a person has to mend something. */
@@ -67,7 +96,7 @@ export class LaneWatch {
     this.#runs = await this.#lane.beat(this.#run, state);
     this.redis.worked();
     const own = state.runs.get(this.#run);
-    this.#isPaused = own?.state === "paused";
+    if (own) await this.#follow(own);
     if (own?.state === "cancelled") return { state: "cancelled", text: own.reason ?? "cancelled" };
     return stopOfPause(state) ?? this.#blocked() ?? this.#refused();
   }

@@ -22,8 +22,8 @@ export interface LeftoverParts {
 }
 
 /**
- * Settles the results that an earlier life of the producer left in the stream, before anything is fed. This life has not
- * read their rows yet: they are looked up in the dataset.
+ * Settles what is in the stream, also the results of prompts that an earlier life of the producer sent. This life has
+ * not read their rows yet: they are looked up in the dataset.
  */
 export async function settleLeftovers({
   run,
@@ -33,7 +33,7 @@ export async function settleLeftovers({
   collector,
   journalFile,
 }: LeftoverParts): Promise<void> {
-  const wanted = await unsettledIndexes(lane, run, settled);
+  const wanted = await unsettledIndexes(lane, run, settled, window);
   const last = Math.max(-1, ...wanted);
   if (last >= 0) {
     for await (const row of readDataset(run.source)) {
@@ -52,6 +52,7 @@ async function unsettledIndexes(
   lane: LaneClient,
   run: RunFile,
   settled: Settled,
+  window: Window,
 ): Promise<Set<number>> {
   const wanted = new Set<number>();
   for (let after = "0"; ;) {
@@ -59,7 +60,8 @@ async function unsettledIndexes(
     if (entries.length === 0) return wanted;
     for (const { text } of entries) {
       const result = parseJson(PromptResult, text);
-      if (result?.round === run.round && !settled.has(result.index)) wanted.add(result.index);
+      const isKnown = result === undefined || settled.has(result.index) || window.get(result.index);
+      if (!isKnown && result.round === run.round) wanted.add(result.index);
     }
     after = entries.at(-1)!.id;
   }

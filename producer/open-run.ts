@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import type { RunFile, RunSummary } from "../shared/run-file.ts";
+import { readSteering, type Steering } from "../shared/steering.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import { Journal } from "./journal.ts";
@@ -29,6 +30,8 @@ export interface Run {
   readonly resumed: boolean;
   /** Nothing is left to be done: no Redis is asked for, no call made. */
   readonly isComplete: boolean;
+  /** How the run was steered while no producer had it open; undefined where it may run. */
+  readonly steering: Steering | undefined;
   /** What was repaired when the run directory was opened, for people. */
   readonly repaired: readonly string[];
   /** Resolves when all output files are written; rejects only on a bug or where the directory fails. */
@@ -53,13 +56,16 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
     const lock = stack.use(await lockDirectory(directory));
     const { run, isNew, isChanged } = await openRunFile(directory, options.settings);
     const paths = statePaths(directory);
-    if (options.retry) startRound(run, options.retry.kinds);
+    const steering = await readSteering(directory);
+    const isCancelled = steering?.state === "cancelled";
+    if (options.retry && !isCancelled) startRound(run, options.retry.kinds);
     const { settled, validBytes, torn } = await replayJournal(paths.journal, run);
     const repaired = torn
       ? ["the journal's last line was torn and was cut off: its prompt is settled again"]
       : [];
     const hashes = stack.use(await RowHashes.open(paths.rows));
-    const hasMoved = await checkDataset(run, hashes);
+    // A run can be cancelled though its dataset is gone.
+    const hasMoved = !isCancelled && (await checkDataset(run, hashes));
     if (isNew) await readFirstRow(run);
     const journalFile = await open(paths.journal, "r");
     stack.defer(() => journalFile.close());
@@ -78,6 +84,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
       journal,
       lock,
       journalFile,
+      steering,
     });
     const finished = runAndClose(life, stack.move());
     finished.catch(() => undefined);
@@ -85,6 +92,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
       id: run.id,
       resumed: !isNew,
       isComplete: life.isComplete,
+      steering,
       repaired,
       finished,
       progress: () => life.progress(),

@@ -1,13 +1,34 @@
 import { hostname } from "node:os";
 import type { Registration } from "../shared/registration.ts";
 import type { RunFile } from "../shared/run-file.ts";
+import type { Steering } from "../shared/steering.ts";
+import type { StopReason } from "./stop.ts";
+
+interface StateOfRun {
+  state: Registration["state"];
+  reason?: string | undefined;
+}
+
+/** The state that workers know a run in: what stops it goes before how somebody steers it. */
+export function stateOf(
+  stop: StopReason | undefined,
+  steering: Pick<Steering, "state" | "reason"> | undefined,
+): StateOfRun {
+  if (stop)
+    return { state: stop.state === "cancelled" ? "cancelled" : "stopping", reason: stop.text };
+  return steering ?? { state: "running" };
+}
+
+/** The state of a run that its producer has left while workers hold jobs of it: they drop what they meet. */
+export function leftState(stop: StopReason | undefined): StateOfRun {
+  return { state: stop?.state === "cancelled" ? "cancelled" : "stopped", reason: stop?.text };
+}
 
 /** What a producer tells workers of its run, which is in the directory `location` of this host. */
 export function registrationOf(
   { id, round, revision }: RunFile,
   location: string,
-  state: Registration["state"],
-  reason: string | undefined,
+  { state, reason }: StateOfRun,
 ): Registration {
   return {
     v: 1,

@@ -106,6 +106,7 @@ export async function newRun(settings: RunSettings): Promise<RunFile> {
     revision: 0,
     retryKinds: null,
     summary: null,
+    unsettledCalls: 0,
     outputsAt: null,
     dataset: { ...(await datasetStat(settings.source.path)), rows: null },
   };

@@ -1,8 +1,7 @@
-import { asError, isDiskTrouble } from "../shared/caught.ts";
+import { asError } from "../shared/caught.ts";
 import type { Deaths } from "../shared/deaths.ts";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
-import type { Registration } from "../shared/registration.ts";
 import { isQueueError } from "../shared/queue-error.ts";
 import { repeat } from "../shared/repeat.ts";
 import { maxWindowBytes, windowSize } from "./capacity.ts";
@@ -10,16 +9,15 @@ import { Collector } from "./collector.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import { Feeder } from "./feeder.ts";
 import type { EngineEnd, EngineParts } from "./engine-parts.ts";
-import { giveRoom } from "./give-room.ts";
-import { insist } from "./insist.ts";
+import { Insistence } from "./insist.ts";
 import { LaneWatch } from "./lane-watch.ts";
 import { settleLeftovers } from "./leftovers.ts";
 import { reconcile } from "./reconciler.ts";
-import { registrationOf } from "./registration-of.ts";
+import { leftState, registrationOf, stateOf } from "./registration-of.ts";
 import { RunLostError } from "./run-lock.ts";
 import { FailureWatch, type StopReason } from "./stop.ts";
 import { Window, type InFlight } from "./window.ts";
-import { withdraw } from "./withdraw.ts";
+import { leaveQueue, withdraw } from "./withdraw.ts";
 
 /** How often the producer looks at the lane's pause and workers. */
 const watchMs = 500;
@@ -34,18 +32,29 @@ export class RunEngine {
   readonly #collector: Collector;
   readonly #failures: FailureWatch;
   readonly #watch: LaneWatch;
+  readonly #insistence: Insistence;
   readonly #done = new AbortController();
   readonly #stopping = new AbortController();
   #deaths: ReadonlyMap<number, Deaths> = new Map();
   #stop: StopReason | undefined;
   #lost: RunLostError | undefined;
+  /** Nothing of the run is left in the queue. */
+  #isClean = true;
   #changed = Promise.withResolvers<void>();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    const { run, lane, journal, settled } = parts;
+    const { run, lane, journal, settled, location } = parts;
     this.#failures = new FailureWatch(parts.maxFailures, settled.totals.prompts.succeeded > 0);
-    this.#watch = new LaneWatch(run.id, lane, parts.giveUpAfterMs);
+    this.#watch = new LaneWatch(run.id, lane, location, parts.giveUpAfterMs);
+    this.#insistence = new Insistence({
+      lane,
+      window: this.window,
+      watch: this.#watch,
+      stopping: this.#stopping.signal,
+      onError: this.#onError,
+      onGivenUp: (reason) => this.stop(reason),
+    });
     this.#collector = new Collector({
       run: run.id,
       round: run.round,
@@ -63,6 +72,11 @@ export class RunEngine {
     return this.#watch.heartbeats;
   }
 
+  /** How somebody steers the run; undefined where it may run. */
+  get steering() {
+    return this.#watch.steering;
+  }
+
   /** Ends the run early: nothing more is sent, calls in flight are waited for. */
   stop(reason: StopReason): void {
     if (this.#stop) return;
@@ -78,7 +92,7 @@ export class RunEngine {
   async run(): Promise<EngineEnd> {
     if (!(await this.#open())) return { stop: this.#stop, rows: undefined, ended: false };
     const { signal } = this.#done;
-    const onError = (error: Error) => this.#onError(error);
+    const onError = this.#onError;
     const background = [
       repeat(0, signal, () => this.#collect(), onError),
       repeat(watchMs, signal, () => this.#look(), onError),
@@ -88,7 +102,7 @@ export class RunEngine {
       const fed = await this.#feed();
       if (fed) await this.#emptied();
       if (this.#lost) throw this.#lost;
-      if (this.#stop) await this.#withdraw();
+      if (this.#stop) this.#isClean = await this.#withdraw();
       return { stop: this.#stop, rows: fed?.rows, ended: fed?.ended ?? false };
     } finally {
       this.#done.abort();
@@ -103,31 +117,45 @@ export class RunEngine {
    * was stopped before Redis could be reached.
    */
   async #open(): Promise<boolean> {
-    const { run, lane, settled, privateRedis, journalFile } = this.#parts;
-    const isOpen = await this.#insistOnQueue(async () => {
+    const { run, lane, privateRedis } = this.#parts;
+    const isOpen = await this.#insistence.onQueue(async () => {
       const { pause } = await lane.state();
       if (pause && pause.kind !== "person") await lane.unpause();
-      await settleLeftovers({
-        run,
-        lane,
-        settled,
-        window: this.window,
-        collector: this.#collector,
-        journalFile,
-      });
+      await this.#watch.learnSteering();
+      await this.#settle();
       // Jobs of a crashed life hold locks of a worker that is no more; the journal knows better than they.
-      if (privateRedis) this.#deaths = await lane.clear(run.id);
-      await this.#register("running");
+      if (privateRedis) {
+        const { deaths, calls } = await lane.clear(run.id);
+        this.#deaths = deaths;
+        run.unsettledCalls += calls;
+      }
+      await this.#register();
+      // Who steered the run before that saw no registration, but wrote to the directory.
+      if (await this.#watch.learnSteering()) await this.#register();
       await this.#look();
     });
-    if (isOpen) await this.#parts.onOpened();
-    else await lane.close();
+    if (!isOpen) await lane.close();
+    else if (!this.#stop) await this.#parts.onOpened();
     return isOpen;
   }
 
-  async #register(state: Registration["state"], reason?: string): Promise<void> {
+  /** Tells workers of the run, in the state that it has. */
+  async #register(): Promise<void> {
     const { run, location, lane } = this.#parts;
-    await lane.register(registrationOf(run, location, state, reason));
+    await lane.register(registrationOf(run, location, stateOf(this.#stop, this.#watch.steering)));
+  }
+
+  /** Settles everything that is in the stream. */
+  async #settle(): Promise<void> {
+    const { window } = this;
+    try {
+      await settleLeftovers({ ...this.#parts, window, collector: this.#collector });
+    } catch (error) {
+      if (this.#stop?.state !== "cancelled" || isQueueError(error)) throw error;
+      // A run can be cancelled though its dataset is gone: what cannot be settled stays in storage.
+      this.#onError(asError(error));
+      await this.#collector.drain();
+    }
   }
 
   /** Feeds to the dataset's end or the limit; undefined where the run was stopped before. */
@@ -145,7 +173,7 @@ export class RunEngine {
       deaths: this.#deaths,
       room: () => this.#room(),
       send: (prompts) => this.#send(prompts),
-      writing: (write) => this.#writing(write),
+      writing: (write) => this.#insistence.onDisk(write),
       onRejected: (lines) => this.#onSettled(lines),
       stopping: this.#stopping.signal,
     });
@@ -175,49 +203,12 @@ export class RunEngine {
   }
 
   async #send(prompts: readonly InFlight[]): Promise<void> {
-    if (!(await this.#insistOnQueue(() => this.#parts.lane.add(prompts)))) return;
+    if (!(await this.#insistence.onQueue(() => this.#parts.lane.add(prompts)))) return;
     for (const prompt of prompts) prompt.addedAt = Date.now();
   }
 
-  /** Does something in Redis until it works (true) or the run stops. */
-  async #insistOnQueue(work: () => Promise<void>): Promise<boolean> {
-    const isDone = await insist(work, {
-      stopping: this.#stopping.signal,
-      mayPass: (error) => !(error instanceof RunLostError) && !isDiskTrouble(error),
-      onFailure: async (error) => {
-        this.#onError(error);
-        this.#stopIf(this.#watch.queue.failed(error.message));
-        if (error.message.startsWith("OOM ")) await this.#makeRoom();
-      },
-    });
-    if (isDone) this.#watch.queue.worked();
-    return isDone;
-  }
-
-  async #makeRoom(): Promise<void> {
-    try {
-      await giveRoom(this.#parts.lane, this.window);
-    } catch (error) {
-      this.#onError(asError(error));
-    }
-  }
-
-  /** Writes to the run directory until it works; rejects when the run stops. */
-  async #writing(write: () => Promise<void>): Promise<void> {
-    const isDone = await insist(write, {
-      stopping: this.#stopping.signal,
-      mayPass: isDiskTrouble,
-      onFailure: (error) => {
-        this.#parts.onError(error);
-        this.#stopIf(this.#watch.disk.failed(error.message));
-      },
-    });
-    if (!isDone) this.#stopping.signal.throwIfAborted();
-    this.#watch.disk.worked();
-  }
-
   async #collect(): Promise<void> {
-    await this.#writing(async () => {
+    await this.#insistence.onDisk(async () => {
       await this.#collector.collect(blockMs);
     });
     this.#watch.redis.worked();
@@ -226,8 +217,7 @@ export class RunEngine {
   async #reconcile(): Promise<void> {
     const { lane, settled, run, log } = this.#parts;
     if (this.#stop) return;
-    if (!(await lane.isRegistered(run.id)))
-      await this.#register(this.#watch.isPaused ? "paused" : "running");
+    if (!(await lane.isRegistered(run.id))) await this.#register();
     const again = await reconcile({
       lane,
       window: this.window,
@@ -251,7 +241,7 @@ export class RunEngine {
     this.#wake();
   }
 
-  #onError(error: Error): void {
+  readonly #onError = (error: Error): void => {
     if (error instanceof RunLostError) {
       this.#lost = error;
       this.stop({ state: "stopped", text: error.message });
@@ -259,7 +249,7 @@ export class RunEngine {
     }
     this.#parts.onError(error);
     if (isQueueError(error)) this.#stopIf(this.#watch.redis.failed("no connection"));
-  }
+  };
 
   #wake(): void {
     this.#changed.resolve();
@@ -270,25 +260,38 @@ export class RunEngine {
     while (this.window.size > 0 && !this.#stop) await this.#changed.promise;
   }
 
-  async #withdraw(): Promise<void> {
-    const { lane, graceMs } = this.#parts;
+  /** Takes the run out of the queue. False where something of it stays there. */
+  async #withdraw(): Promise<boolean> {
+    const { run, lane, graceMs } = this.#parts;
+    const { window } = this;
+    const settle = () => this.#settle();
     try {
-      const state = this.#stop?.state === "cancelled" ? "cancelled" : "paused";
-      await this.#register(state, this.#stop?.text);
-      await withdraw({ lane, window: this.window, collector: this.#collector, graceMs });
+      await this.#register();
+      const collector = this.#collector;
+      const { calls, held } = await withdraw({
+        run: run.id,
+        lane,
+        window,
+        collector,
+        settle,
+        graceMs,
+      });
+      run.unsettledCalls += calls;
+      return held === 0;
     } catch (error) {
       this.#onError(asError(error));
+      return false;
     }
   }
 
   async #leave(): Promise<void> {
-    const { lane, run } = this.#parts;
+    const { lane, run, location } = this.#parts;
     try {
       // A lost run is another producer's now: nothing of it may be touched.
       if (!this.#lost) {
         await this.#collector.drain();
-        // What is left in Redis after a stop is settled by the next life of the run.
-        if (this.window.size === 0) await lane.unregister(run.id);
+        if (this.#isClean) await leaveQueue(lane, run.id);
+        else await lane.register(registrationOf(run, location, leftState(this.#stop)));
       }
     } catch (error) {
       this.#onError(asError(error));

@@ -4,6 +4,7 @@ import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { defaultPrefix } from "../shared/keys.ts";
 import { silentLog } from "../shared/log.ts";
+import type { Steering } from "../shared/steering.ts";
 import { connectRedis, limitErrors } from "../shared/redis.ts";
 import type { RunFile, RunSummary } from "../shared/run-file.ts";
 import type { EngineEnd } from "./engine-parts.ts";
@@ -31,7 +32,7 @@ export interface RunProgress {
   calls: number;
   /** Living workers of the lane that the provider has not refused; undefined before the run is under way. */
   workers: number | undefined;
-  /** Why workers wait, where they do. */
+  /** Why nothing goes on, where that is so. */
   waiting: string | undefined;
 }
 
@@ -46,6 +47,13 @@ export function isComplete(run: RunFile, { count, redo }: Settled): boolean {
   return wanted !== undefined && count >= wanted && redo.size === 0;
 }
 
+/** Why a run ends at once that was cancelled in an earlier life or between two. */
+function cancelledBefore({ reason, at, host }: Steering, directory: string): StopReason {
+  const why = reason === undefined ? "" : ` (${reason})`;
+  const undo = `\`imagemill unpause ${directory}\` takes that back`;
+  return { state: "cancelled", text: `cancelled at ${at} from ${host}${why}: ${undo}` };
+}
+
 /** What an opened run directory gives. */
 export interface LifeParts extends OpenRunOptions {
   directory: string;
@@ -55,6 +63,8 @@ export interface LifeParts extends OpenRunOptions {
   journal: Journal;
   lock: RunLock;
   journalFile: FileHandle;
+  /** How the run was steered while no producer had it open. */
+  steering: Steering | undefined;
 }
 
 /** From the opened directory to its output files. */
@@ -69,7 +79,8 @@ export class RunLife {
 
   constructor(parts: LifeParts) {
     this.#parts = parts;
-    const { run, settled } = parts;
+    const { run, settled, steering, directory } = parts;
+    if (steering?.state === "cancelled") this.#stop = cancelledBefore(steering, directory);
     this.isComplete = isComplete(run, settled);
   }
 
@@ -83,8 +94,16 @@ export class RunLife {
       total: wantedRows(run),
       calls: beats.reduce((sum, beat) => sum + beat.calls.length, 0),
       workers: this.#engine && beats.filter((beat) => beat.fit).length,
-      waiting: beats.find((beat) => beat.waiting !== undefined)?.waiting,
+      waiting: this.#pausedBy() ?? beats.find((beat) => beat.waiting !== undefined)?.waiting,
     };
+  }
+
+  /** Told to people while somebody has paused the run. */
+  #pausedBy(): string | undefined {
+    const steering = this.#engine?.steering;
+    if (steering?.state !== "paused") return undefined;
+    const why = steering.reason === undefined ? "" : ` (${steering.reason})`;
+    return `the run is paused${why}: \`imagemill unpause ${this.#parts.directory}\` lets it go on`;
   }
 
   stop(reason: StopReason): void {

@@ -28,6 +28,9 @@ const touchMs = 3_000;
 /** A holder on another machine is dead after this long without a touch. */
 const foreignTimeoutMs = 15_000;
 
+/** Another producer that lives holds the run. */
+export class RunInUseError extends UsageError {}
+
 /** Another producer has taken the run over: this one must not write any more. */
 export class RunLostError extends UsageError {}
 
@@ -40,7 +43,7 @@ export interface RunLock extends AsyncDisposable {
 
 /**
  * Takes the run's lock. A dead holder is replaced: at once on this host, after 15 s of silence on another.
- * @throws UsageError naming the living holder
+ * @throws RunInUseError naming the living holder
  */
 export async function acquireRunLock(directory: string): Promise<RunLock> {
   const path = join(directory, stateFolder, "run.lock");
@@ -59,7 +62,7 @@ export async function acquireRunLock(directory: string): Promise<RunLock> {
       continue;
     }
     if (await isAlive(path, holder)) {
-      throw new UsageError(
+      throw new RunInUseError(
         `${directory} is in use by process ${holder.pid} on ${holder.host}: wait for it or stop it (lock: ${path})`,
       );
     }

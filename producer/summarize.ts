@@ -8,7 +8,7 @@ export function summarize(
   { stop }: EngineEnd,
   elapsedMs: number,
 ): RunSummary {
-  const { prompts, images, calls, retries, throttled, usage, costUsd } = settled.totals;
+  const { prompts, images, retries, throttled, usage, costUsd } = settled.totals;
   const isWhole = prompts.partial + prompts.failed + prompts.rejected === 0;
   const finished: RunState = isWhole ? "completed" : "completed_with_failures";
   const stopped: RunState = stop?.state === "cancelled" ? "cancelled" : "stopped";
@@ -19,7 +19,7 @@ export function summarize(
     out: directory,
     prompts: { total: settled.count, ...prompts },
     images,
-    calls,
+    calls: settled.totals.calls + run.unsettledCalls,
     retries,
     throttled,
     usage,

@@ -7,27 +7,51 @@ const blockMs = 250;
 
 /** What withdrawing works on. */
 export interface WithdrawParts {
+  run: string;
   lane: LaneClient;
   window: Window;
   collector: Collector;
+  /** Settles everything that is in the stream, results of an earlier life included. */
+  settle: () => Promise<void>;
   /** How long calls in flight may go on. */
   graceMs: number;
 }
 
+/** What a withdrawal came to. */
+export interface Withdrawn {
+  /** Requests that had been sent for the prompts taken out. */
+  calls: number;
+  /** Prompts that workers still hold. */
+  held: number;
+}
+
 /**
- * Takes a run's prompts out of the queue: unsent ones at once; for those in work it waits, and settles what they come to.
- * What is still in the window afterwards stays in Redis for the run's next life.
+ * Takes all jobs of a run out of the queue, those that an earlier life of its producer left included: unsent ones at
+ * once; for those in work it waits, and settles what they come to.
  */
-export async function withdraw({ lane, window, collector, graceMs }: WithdrawParts): Promise<void> {
+export async function withdraw(parts: WithdrawParts): Promise<Withdrawn> {
+  const { run, lane, window, collector, settle, graceMs } = parts;
   const end = Date.now() + graceMs;
-  while (window.size > 0 && Date.now() < end) {
-    const removed: number[] = [];
-    for (const prompt of window.values()) {
-      if (await lane.remove(prompt)) removed.push(prompt.job.index);
+  let calls = 0;
+  for (;;) {
+    const held = new Set<string>();
+    for (const [prompt, ids] of await lane.runJobs(run)) {
+      const sent = await lane.removeUnsettled(prompt, ids);
+      if (sent === undefined) held.add(prompt);
+      else calls += sent;
     }
     // One that was gone already may have left its result.
-    await collector.drain();
-    for (const index of removed) window.delete(index);
-    if (window.size > 0) await collector.collect(blockMs);
+    await settle();
+    for (const { id, job } of Array.from(window.values())) {
+      if (!held.has(id)) window.delete(job.index);
+    }
+    if (held.size === 0 || Date.now() >= end) return { calls, held: held.size };
+    await collector.collect(blockMs);
   }
+}
+
+/** Ends a run's registration, and drops jobs that were added again at the last moment: nobody waits for them. */
+export async function leaveQueue(lane: LaneClient, run: string): Promise<void> {
+  for (const [prompt, ids] of await lane.runJobs(run)) await lane.removeUnsettled(prompt, ids);
+  await lane.unregister(run);
 }

@@ -11,7 +11,11 @@ export const Registration = z.object({
   location: z.string(),
   /** The producer's host, for messages. */
   host: z.string(),
-  state: z.enum(["running", "paused", "cancelled"]),
+  /**
+   * `paused`: workers keep its jobs and start no call. `stopping`: the same, while its producer takes them out.
+   * `stopped`: its producer has left, workers drop what they meet. `cancelled`: the same, for good.
+   */
+  state: z.enum(["running", "paused", "stopping", "stopped", "cancelled"]),
   reason: z.string().optional(),
 });
 export type Registration = z.infer<typeof Registration>;

@@ -88,6 +88,8 @@ export const RunFile = z.object({
   /** Kinds of failure that this round settles again; null in round 0. */
   retryKinds: z.array(z.string()).nullable(),
   summary: RunSummary.nullable(),
+  /** Requests sent for prompts that were taken out of the queue unsettled: no journal line counts them. */
+  unsettledCalls: z.int().min(0).default(0),
   /** Bytes of the journal that the output files stand for; null while they have to be written. */
   outputsAt: z.int().nullable(),
   /** The dataset's file as it was last read, to know an unchanged one at a glance; `rows` once its end was reached. */

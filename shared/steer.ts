@@ -1,7 +1,16 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { laneKeys, lanesKey } from "./keys.ts";
+import { openLaneQueue } from "./lane-queue.ts";
 import { pauseLane, unpauseLane } from "./lane-state.ts";
 import type { RedisClient } from "./redis.ts";
 import { Registration } from "./registration.ts";
+import { removePromptJobs, runJobs } from "./run-jobs.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** How long a producer counts that has gone silent. */
+export const producerTtlMs = 10_000;
+const dropLimitMs = 60_000;
+const dropAgainMs = 250;
 
 /** A run as one of the lanes of a Redis knows it. */
 export interface RegisteredRun {
@@ -38,6 +47,51 @@ export async function setRunState(
   const { reason: _, ...rest } = registration;
   const changed: Registration = { ...rest, state, ...(reason !== undefined && { reason }) };
   await redis.hset(laneKeys(prefix, lane).runs, registration.run, JSON.stringify(changed));
+}
+
+/** Whether a living producer has the run open. */
+export async function hasProducer(
+  redis: RedisClient,
+  prefix: string,
+  { lane, registration }: RegisteredRun,
+): Promise<boolean> {
+  return (await redis.exists(laneKeys(prefix, lane).producer(registration.run))) === 1;
+}
+
+/**
+ * Takes all jobs of a cancelled run out of its lane, unless a living producer does: then false. What is in work ends by itself, since workers see that the run is
+ * cancelled; a job whose worker died is free after the time of its lock.
+ * @throws UsageError where workers still hold jobs after a minute
+ */
+export async function dropRunJobs(
+  redis: RedisClient,
+  prefix: string,
+  { lane, registration }: RegisteredRun,
+): Promise<boolean> {
+  const keys = laneKeys(prefix, lane);
+  // A producer that died counts as living until its key is gone; one that lives ends the run meanwhile.
+  const deadline = Date.now() + producerTtlMs + 1_000;
+  while ((await redis.exists(keys.producer(registration.run))) === 1) {
+    if (Date.now() > deadline) return false;
+    await delay(dropAgainMs);
+  }
+  const queue = openLaneQueue(lane, keys, redis);
+  try {
+    for (const end = Date.now() + dropLimitMs; ;) {
+      let held = 0;
+      for (const [prompt, ids] of await runJobs(queue, registration.run)) {
+        if (!(await removePromptJobs(queue, prompt, ids))) held += 1;
+      }
+      if (held === 0) return true;
+      if (Date.now() > end)
+        throw new UsageError(
+          `${held} prompts of the cancelled run ${registration.run} are still in work: their calls are finished, then they leave Redis`,
+        );
+      await delay(dropAgainMs);
+    }
+  } finally {
+    await queue.close();
+  }
 }
 
 /** Stops all calls of a lane until {@link resumeLane}; its runs wait. */

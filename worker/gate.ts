@@ -110,8 +110,9 @@ export class Gate {
     if (this.#closed !== undefined) throw new HandBack(this.#closed);
     if (this.#pause) throw new HandBack(`lane paused: ${this.#pause.reason}`);
     const state = this.#runs.get(run)?.state;
-    if (state === "cancelled") throw new RunCancelled(run);
-    if (state === "paused") throw new HandBack("run paused", pausedRunDelayMs);
+    if (state === "cancelled" || state === "stopped") throw new RunCancelled(run);
+    if (state === "paused" || state === "stopping")
+      throw new HandBack(`run ${state}`, pausedRunDelayMs);
     const trouble = this.#storageTrouble.get(run);
     if (trouble !== undefined) return { go: false, waitMs: Infinity };
     const waitMs = Math.max(this.#holdMs, this.health.waitMs);

@@ -24,6 +24,7 @@ export function testRun(changes: Partial<RunFile> = {}): RunFile {
     revision: 0,
     retryKinds: null,
     summary: null,
+    unsettledCalls: 0,
     outputsAt: null,
     dataset: { size: 0, mtimeMs: 0, rows: null },
     ...changes,

@@ -27,6 +27,7 @@ export function runFile(changes: Partial<RunFile> = {}): RunFile {
     durable: false,
     round: 0,
     revision: 0,
+    unsettledCalls: 0,
     retryKinds: null,
     summary: null,
     outputsAt: null,

@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { UsageError } from "./usage-error.ts";
+
+const Versioned = z.looseObject({ v: z.int() });
+
+/** Something was written by a newer imagemill than this one: only an update of this one helps. */
+export class NewerVersionError extends UsageError {
+  constructor(what: string, version: number, known: number) {
+    super(
+      `${what} was written by a newer imagemill (version ${version} of its form, this one reads ${known}): update this one`,
+    );
+  }
+}
+
+/** The version of something from outside, where it is newer than the one that is known here. */
+export function newerVersion(value: unknown, known: number): number | undefined {
+  const parsed = Versioned.safeParse(value);
+  return parsed.success && parsed.data.v > known ? parsed.data.v : undefined;
+}
+
+/** @throws NewerVersionError where `value` has a newer version than the one that is known here */
+export function refuseNewer(what: string, value: unknown, known: number): void {
+  const version = newerVersion(value, known);
+  if (version !== undefined) throw new NewerVersionError(what, version, known);
+}
