@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Starts the command line: the built file where there is one, as in the published package; in a checkout cli.ts,
-// under the Node of node_modules where the one that runs this is too old for TypeScript. Plain JavaScript for Node 18.
+// Starts the command line: in a checkout cli.ts, under the Node of node_modules where the one that runs this is too old
+// for TypeScript; in the published package, which has no cli.ts, the built file. Plain JavaScript for Node 18.
 import { spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import * as nodeModule from "node:module";
@@ -11,7 +11,7 @@ const built = new URL("../dist/cli.js", import.meta.url);
 const source = new URL("../cli.ts", import.meta.url);
 const ownNode = fileURLToPath(new URL("../node_modules/.bin/node", import.meta.url));
 
-if (existsSync(built)) await run(built);
+if (!existsSync(source)) await run(built);
 else if (process.features.typescript) await run(source);
 else runUnderOwnNode();
 

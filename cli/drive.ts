@@ -3,6 +3,7 @@ import { surveyRun } from "../producer/survey.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
 import { messageOf } from "../shared/caught.ts";
+import { Cleanup } from "../shared/cleanup.ts";
 import { cardOfRun } from "../shared/model-registry.ts";
 import type { Profile } from "../shared/profile.ts";
 import { createWorker, type ImageWorker } from "../worker/create-worker.ts";
@@ -59,7 +60,7 @@ export async function drive(
   }
   const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);
   if (shared) await prepareRedis(shared, (text) => terminal.write(`warning: ${text}`));
-  await using stack = new AsyncDisposableStack();
+  await using stack = new Cleanup();
   let worker: ImageWorker | undefined;
   const run = await openRun({
     out,
@@ -128,11 +129,7 @@ function tellAbandoned(terminal: Terminal, calls: number): void {
     terminal.write(`${calls} calls were given up: their images may be charged a second time`);
 }
 
-async function embeddedRedis(
-  out: string,
-  io: Io,
-  stack: AsyncDisposableStack,
-): Promise<RedisTarget> {
+async function embeddedRedis(out: string, io: Io, stack: Cleanup): Promise<RedisTarget> {
   const server = stack.use(await startEmbeddedRedis(statePaths(out).state, io.env));
   return parseRedisTarget(server.url);
 }
@@ -140,7 +137,7 @@ async function embeddedRedis(
 /** A simulator of the run's own, where the profile is the simulator's and no server is named. */
 async function withSimulator(
   profile: Profile,
-  stack: AsyncDisposableStack,
+  stack: Cleanup,
   terminal: Terminal,
 ): Promise<Profile> {
   if (profile.name !== "simulator" || profile.baseUrl !== undefined) return profile;

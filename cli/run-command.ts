@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { keptStdin, spoolStdin } from "./spool-stdin.ts";
+import { Cleanup } from "../shared/cleanup.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { profileOf, providerAndModel, requireServed, requireUsable } from "./profiles.ts";
@@ -70,7 +71,7 @@ async function startRun(
   if (isStdin && options.format === undefined) {
     throw new UsageError("expected --format with - (standard input): jsonl, json, csv, tsv or txt");
   }
-  await using stack = new AsyncDisposableStack();
+  await using stack = new Cleanup();
   const path = isStdin ? await keepStdin(stack, out, options) : dataset;
   const { settings, warnings } = runSettings(path, options, profile, model);
   const notes = warnings.map((text) => `warning: ${text}`);
@@ -80,7 +81,7 @@ async function startRun(
 
 /** Standard input as a file of the run; for a dry run, which writes nothing there, as one that is removed at once. */
 async function keepStdin(
-  stack: AsyncDisposableStack,
+  stack: Cleanup,
   out: string,
   { dryRun, format }: RunOptions,
 ): Promise<string> {

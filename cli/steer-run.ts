@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openRun } from "../producer/open-run.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import { RunInUseError } from "../producer/run-lock.ts";
+import { Cleanup } from "../shared/cleanup.ts";
 import { defaultPrefix } from "../shared/keys.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
@@ -108,7 +109,7 @@ async function endCancelled(
     return;
   }
   const { directory, run } = found;
-  await using stack = new AsyncDisposableStack();
+  await using stack = new Cleanup();
   const embedded = async () =>
     parseRedisTarget(stack.use(await startEmbeddedRedis(statePaths(directory).state, io.env)).url);
   try {

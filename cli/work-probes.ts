@@ -1,5 +1,6 @@
 import cluster from "node:cluster";
 import { AggregatorRegistry, type PrometheusContentType, type Registry } from "prom-client";
+import { Cleanup } from "../shared/cleanup.ts";
 import { messageOf } from "../shared/caught.ts";
 import type { Log } from "../shared/log.ts";
 import { type ListenAddress, type ProbeSources, startProbeServer } from "../shared/probes.ts";
@@ -20,7 +21,7 @@ export async function serveWorkerProbes(
 ): Promise<AsyncDisposable> {
   if (cluster.isWorker) {
     answerKeeper(registry);
-    return new AsyncDisposableStack();
+    return new Cleanup();
   }
   const sources = { metrics: () => registry.metrics(), pingRedis: () => worker.pingRedis() };
   try {
@@ -43,7 +44,7 @@ export async function serveProcessesProbes(
   target: RedisTarget,
   log: Log,
 ): Promise<AsyncDisposable> {
-  const stack = new AsyncDisposableStack();
+  const stack = new Cleanup();
   if (!address) return stack;
   const redis = connectRedis(target, { role: "producer", name: "imagemill-probes" });
   // Whether Redis is there is asked at each probe; the processes log it.
@@ -61,7 +62,7 @@ async function serve(
   sources: ProbeSources,
   log: Log,
 ): Promise<AsyncDisposable> {
-  if (!address) return new AsyncDisposableStack();
+  if (!address) return new Cleanup();
   try {
     const server = await startProbeServer(address, sources);
     log.info({ url: server.url }, "serving /metrics, /livez and /readyz");

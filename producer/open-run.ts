@@ -1,6 +1,7 @@
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { isDiskTrouble, messageOf } from "../shared/caught.ts";
+import { Cleanup } from "../shared/cleanup.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import type { RunFile, RunSummary } from "../shared/run-file.ts";
 import { readSteering, type Steering } from "../shared/steering.ts";
@@ -50,7 +51,7 @@ export interface Run {
  */
 export async function openRun(options: OpenRunOptions): Promise<Run> {
   const directory = resolve(options.out);
-  const stack = new AsyncDisposableStack();
+  const stack = new Cleanup();
   try {
     await prepareDirectory(directory);
     const lock = stack.use(await lockDirectory(directory));
@@ -100,7 +101,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
       onSettled: (listener) => life.onSettled(listener),
     };
   } finally {
-    await stack.disposeAsync();
+    await stack[Symbol.asyncDispose]();
   }
 }
 
@@ -121,10 +122,7 @@ async function readFirstRow(run: RunFile): Promise<void> {
   for await (const row of readDataset(run.source)) if (row.index >= 0) return;
 }
 
-async function runAndClose(life: RunLife, resources: AsyncDisposableStack): Promise<RunSummary> {
-  try {
-    return await life.run();
-  } finally {
-    await resources.disposeAsync();
-  }
+async function runAndClose(life: RunLife, resources: Cleanup): Promise<RunSummary> {
+  await using _ = resources;
+  return await life.run();
 }

@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { FileHandle } from "node:fs/promises";
 import { isDiskTrouble, messageOf } from "../shared/caught.ts";
+import { Cleanup } from "../shared/cleanup.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { defaultPrefix } from "../shared/keys.ts";
 import { silentLog } from "../shared/log.ts";
@@ -144,7 +145,7 @@ export class RunLife {
     const { run, directory, prefix = defaultPrefix, log = silentLog, ...parts } = this.#parts;
     const queue = await this.#parts.queue(run);
     if (queue.isPrivate) await removeTemporary(directory);
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Cleanup();
     const errors = new EventEmitter();
     const onError = (error: Error) => void errors.emit("error", error);
     stack.defer(limitErrors(errors, (message, count) => log.warn({ count }, `Redis: ${message}`)));

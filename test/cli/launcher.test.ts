@@ -45,6 +45,11 @@ async function addOwnNode() {
   await chmod(path, 0o755);
 }
 
+async function build() {
+  await mkdir(join(checkout, "dist"));
+  await writeFile(join(checkout, "dist", "cli.js"), `export const main = async () => 7;`);
+}
+
 function launch(nodeOptions: string[], args: string[]) {
   const child = spawn(
     process.execPath,
@@ -71,10 +76,15 @@ describe("the launcher", () => {
     expect({ code, stdout }).toEqual({ code: 3, stdout: `["run","a b"]\n` });
   });
 
-  test("runs the built file where there is one", async () => {
-    await mkdir(join(checkout, "dist"));
-    await writeFile(join(checkout, "dist", "cli.js"), `export const main = async () => 7;`);
+  test("runs the built file of a package, which has no cli.ts", async () => {
+    await build();
+    await rm(join(checkout, "cli.ts"));
     expect(await outcome(launch([oldNode], []))).toMatchObject({ code: 7 });
+  });
+
+  test("runs cli.ts of a checkout, whatever was built there some time ago", async () => {
+    await build();
+    expect(await outcome(launch([], []))).toMatchObject({ code: 3 });
   });
 
   test("under an old Node runs cli.ts with the Node of node_modules", async () => {

@@ -66,6 +66,8 @@ export function createHttpClient(options: {
     headersTimeout: timeoutMs + 10_000,
     bodyTimeout: timeoutMs + 10_000,
     connectTimeout: Math.min(maxConnectMs, timeoutMs),
+    // What is not encrypted needs no tunnel, and many proxies refuse one to port 80.
+    proxyTunnel: false,
     // Empty and not undefined: undefined would read the environment.
     httpProxy: proxy.httpProxy ?? "",
     httpsProxy: proxy.httpsProxy ?? proxy.httpProxy ?? "",

@@ -1,0 +1,19 @@
+// `imagemill/models`: the gallery's models, without any queue.
+export { ProviderError, type FailureKind, type ProviderErrorDetails } from "./shared/failure.ts";
+export { findModel, listModels, type ModelCard } from "./shared/model-registry.ts";
+export { UsageError } from "./shared/usage-error.ts";
+export {
+  InferenceEndpointsImageGeneration,
+  type InferenceEndpointsOptions,
+} from "./worker/providers/huggingface.ts";
+export type {
+  CallOptions,
+  GenerateAllOptions,
+  GeneratedImage,
+  GenerateOptions,
+  ImageGeneration,
+} from "./worker/providers/image-generation.ts";
+export { GenerationsFailed, type ImageGroup } from "./worker/providers/image-groups.ts";
+export { AsyncImageGenerationModel } from "./worker/providers/image-model.ts";
+export type { InputOutcome } from "./worker/providers/input-outcome.ts";
+export { OpenAIImageGeneration, type OpenAIOptions } from "./worker/providers/openai.ts";
