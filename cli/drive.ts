@@ -17,6 +17,7 @@ import { createLog } from "./logger.ts";
 import { modelNotes } from "./model-notes.ts";
 import { prepareRedis } from "./prepare-redis.ts";
 import { sharedRedis } from "./queue-access.ts";
+import { readProxySettings } from "./proxy-environment.ts";
 import { readRedisTarget } from "./redis-environment.ts";
 import { showProgress } from "./progress-view.ts";
 import type { DriveOptions } from "./run-options.ts";
@@ -58,6 +59,7 @@ export async function drive(
     printDryRun(io, survey, basis, options.json === true);
     return;
   }
+  const proxy = readProxySettings(io.env);
   const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);
   if (shared) await prepareRedis(shared, (text) => terminal.write(`warning: ${text}`));
   await using stack = new Cleanup();
@@ -84,6 +86,7 @@ export async function drive(
         profiles: [reachable],
         concurrency: options.concurrency,
         isOnlyWorker: isPrivate,
+        proxy,
         log,
       });
       // The run has waited for its calls: what is still there cannot be stored, or its run has ended.

@@ -40,59 +40,70 @@ function inferProvider(model: string): string {
   );
 }
 
-/** @throws UsageError where a base URL is none, or a key cannot stand in a header */
-function checked(profile: Profile): Profile {
-  const { baseUrl, apiKey, keyVariable, name } = profile;
-  if (baseUrl !== undefined && !/^https?:$/.test(protocolOf(baseUrl))) {
-    throw new UsageError(
-      `expected the base URL of ${name} to begin with http:// or https://, got \`${baseUrl}\``,
-    );
-  }
-  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
+/** What of a profile the command line can say, before the environment. */
+export interface GivenHosts {
+  baseUrl?: readonly string[] | undefined;
+  imageHosts?: readonly string[] | undefined;
+}
+
+/** Where the environment says how a provider is reached. */
+const variables = {
+  openai: { kind: "openai", keyVariable: "OPENAI_API_KEY", urlVariable: "OPENAI_BASE_URL" },
+  huggingface: { kind: "huggingface", keyVariable: "HF_TOKEN", urlVariable: "HF_BASE_URL" },
+} as const;
+
+/**
+ * The profile of a provider, from the environment.
+ * @throws UsageError where a base URL is none, a key file cannot be read or a key cannot stand in a header
+ */
+export function profileOf(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  { baseUrl: given = [], imageHosts = [] }: GivenHosts = {},
+): Profile {
+  const { kind, keyVariable, urlVariable } =
+    name === "huggingface" ? variables.huggingface : variables.openai;
+  const isSimulator = name === "simulator";
+  const baseUrls = given.length > 0 || isSimulator ? given : splitList(env[urlVariable] ?? "");
+  for (const [place, url] of baseUrls.entries()) requireBaseUrl(name, url, place);
+  const [baseUrl, ...moreBaseUrls] = baseUrls;
+  const profile: Profile = { name, kind, baseUrl, moreBaseUrls, imageHosts, keyVariable };
+  if (isSimulator) return { ...profile, identity: simulatorIdentity };
+  const apiKey = findKey(env, keyVariable)?.key;
+  if (apiKey !== undefined && !isHeaderText(apiKey)) {
     throw new UsageError(
       `the key in ${keyVariable} holds a space, a line break or another character that no key has`,
     );
   }
-  return profile;
+  return { ...profile, apiKey, readKey: () => readAgain(env, keyVariable) };
 }
 
-function protocolOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).protocol : "";
+/** Parts of a text that commas separate. */
+export function splitList(text: string, previous: readonly string[] = []): string[] {
+  const parts = text.split(",").map((part) => part.trim());
+  return [...previous, ...parts.filter((part) => part !== "")];
 }
 
-/** The profile of a provider, from the environment. @throws UsageError where a key file cannot be read */
-export function profileOf(
-  name: string,
-  env: NodeJS.ProcessEnv,
-  baseUrl: string | undefined,
-): Profile {
-  if (name === "simulator") {
-    return checked({
-      name,
-      kind: "openai",
-      baseUrl,
-      keyVariable: "OPENAI_API_KEY",
-      identity: simulatorIdentity,
-    });
+function requireBaseUrl(name: string, url: string, place: number): void {
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return;
+  // It may hold a password: it is not shown.
+  const which = place === 0 ? "the base URL" : `base URL ${place + 1}`;
+  throw new UsageError(`expected ${which} of ${name} to be a URL with http:// or https://`);
+}
+
+function isHeaderText(key: string): boolean {
+  return /^[\x21-\x7e]+$/.test(key);
+}
+
+/** A key file may be half written at this moment, or gone: then the next look finds it. */
+function readAgain(env: NodeJS.ProcessEnv, variable: string): string | undefined {
+  try {
+    const key = findKey(env, variable)?.key;
+    return key !== undefined && isHeaderText(key) ? key : undefined;
+  } catch (error) {
+    if (error instanceof UsageError) return undefined;
+    throw error;
   }
-  if (name === "huggingface") {
-    const apiKey = findKey(env, "HF_TOKEN")?.key;
-    return checked({
-      name,
-      kind: "huggingface",
-      baseUrl: baseUrl ?? (env["HF_BASE_URL"] || undefined),
-      apiKey,
-      keyVariable: "HF_TOKEN",
-    });
-  }
-  const apiKey = findKey(env, "OPENAI_API_KEY")?.key;
-  return checked({
-    name,
-    kind: "openai",
-    baseUrl: baseUrl ?? (env["OPENAI_BASE_URL"] || undefined),
-    apiKey,
-    keyVariable: "OPENAI_API_KEY",
-  });
 }
 
 /** @throws UsageError where the provider's public host would be asked without a key, or for a model that it shut down */

@@ -11,15 +11,15 @@ import { profileOf, requireServed, requireUsable } from "./profiles.ts";
 import { addDriveOptions, type DriveOptions } from "./run-options.ts";
 
 /** The profile of a run, from the environment as it is now. @throws UsageError where it is another one */
-function profileOfRun(io: Io, run: RunFile, { baseUrl, dryRun }: DriveOptions): Profile {
-  const profile = profileOf(run.profile.name, io.env, baseUrl);
+function profileOfRun(io: Io, run: RunFile, options: DriveOptions): Profile {
+  const profile = profileOf(run.profile.name, io.env, options);
   if (profileIdentity(profile).hash !== run.profile.hash) {
     throw new UsageError(
       `run ${run.id} was made with another base URL of ${run.profile.name}: set it again, by --base-url or its variable`,
     );
   }
   const today = new Date().toISOString().slice(0, 10);
-  if (dryRun) requireServed(profile, run.model, today);
+  if (options.dryRun) requireServed(profile, run.model, today);
   else requireUsable(profile, run.model, today);
   return profile;
 }

@@ -57,7 +57,7 @@ async function startRun(
   workHere: boolean,
 ): Promise<void> {
   const [provider, model] = providerAndModel(options.provider, options.model);
-  const profile = profileOf(provider, io.env, options.baseUrl);
+  const profile = profileOf(provider, io.env, options);
   const today = new Date().toISOString().slice(0, 10);
   if (workHere && !options.dryRun) requireUsable(profile, model, today);
   else requireServed(profile, model, today);

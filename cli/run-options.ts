@@ -9,6 +9,7 @@ import { profileIdentity, type Profile } from "../shared/profile.ts";
 import type { DatasetFormat } from "../shared/run-file.ts";
 import { DatasetFormat as Formats } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import { splitList } from "./profiles.ts";
 import { allowance, dollars, duration, wholeNumber, type Allowance } from "./numbers.ts";
 
 /** Options of commands that make a run go. */
@@ -22,7 +23,8 @@ export interface DriveOptions {
   dryRun?: true;
   yes?: true;
   json?: true;
-  baseUrl?: string;
+  baseUrl?: string[];
+  imageHosts?: string[];
 }
 
 /** Options of `run`. */
@@ -70,7 +72,16 @@ export function addDriveOptions(command: Command): Command {
     )
     .option("--dry-run", "say what would be made and what it would cost; send and write nothing")
     .option("-y, --yes", "do not ask before a run that costs much")
-    .option("--base-url <url>", "a server that speaks the provider's API; needs no key")
+    .option(
+      "--base-url <url>",
+      "a server that speaks the provider's API; needs no key; several share the calls",
+      splitList,
+    )
+    .option(
+      "--image-hosts <hosts>",
+      "private hosts that images at URLs may come from, besides the server's own",
+      splitList,
+    )
     .option("--json", "print the summary as one JSON object");
 }
 

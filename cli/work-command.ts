@@ -5,14 +5,16 @@ import type { Profile } from "../shared/profile.ts";
 import type { ListenAddress } from "../shared/probes.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import type { ProxySettings } from "../worker/providers/http.ts";
 import type { ImageWorker } from "../worker/create-worker.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { keepProcesses } from "./keep-processes.ts";
 import { listenAddress } from "./listen-address.ts";
 import { createLog } from "./logger.ts";
 import { duration, wholeNumber } from "./numbers.ts";
-import { profileOf } from "./profiles.ts";
+import { profileOf, splitList } from "./profiles.ts";
 import { prepareRedis } from "./prepare-redis.ts";
+import { readProxySettings } from "./proxy-environment.ts";
 import { sharedRedis } from "./queue-access.ts";
 import { endAtSignal } from "./signals.ts";
 import { Terminal } from "./terminal.ts";
@@ -23,12 +25,13 @@ interface WorkFlags {
   grace?: number;
   lanes?: string;
   storageRoot?: string;
+  imageHosts?: string[];
   listen?: ListenAddress;
 }
 
 const help = `
 A worker serves every lane whose provider it can reach: it needs REDIS_URL, the key or base URL of the provider
-(OPENAI_API_KEY, OPENAI_BASE_URL, HF_TOKEN, HF_BASE_URL) and the run directory at the producer's path, or below
+(OPENAI_API_KEY, OPENAI_BASE_URL, HF_TOKEN, HF_BASE_URL; several URLs, separated by commas, share the calls) and the run directory at the producer's path, or below
 --storage-root under the same name. Start as many as you like. SIGTERM finishes calls in flight, a second one gives
 them up. With --processes each process has a heartbeat, memory and calls of its own (see imagemill status), and one that
 dies is replaced.`;
@@ -61,6 +64,11 @@ export function workCommand(io: Io): Command {
     )
     .option("--storage-root <dir>", "folder where the producers' run directories are mounted here")
     .option(
+      "--image-hosts <hosts>",
+      "private hosts that images at URLs may come from, besides the provider's own",
+      splitList,
+    )
+    .option(
       "--listen <host:port>",
       "serve /metrics, /livez and /readyz there, such as 0.0.0.0:9464",
       listenAddress,
@@ -69,13 +77,14 @@ export function workCommand(io: Io): Command {
     .action(async (flags: WorkFlags) => {
       const terminal = new Terminal(io.stderr);
       const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "info");
-      const profiles = reachableProfiles(io);
+      const profiles = reachableProfiles(io, flags.imageHosts);
+      const proxy = readProxySettings(io.env);
       const redis = await sharedRedis(io);
       if (cluster.isPrimary) await prepareRedis(redis, (text) => log.warn({}, text));
       io.exitCode =
         flags.processes > 1 && cluster.isPrimary
           ? await workInProcesses({ redis, flags, terminal, log })
-          : await work({ redis, profiles, flags, terminal, log });
+          : await work({ redis, profiles, proxy, flags, terminal, log });
     });
   return command;
 }
@@ -83,6 +92,7 @@ export function workCommand(io: Io): Command {
 interface WorkParts {
   redis: RedisTarget;
   profiles: readonly Profile[];
+  proxy: ProxySettings;
   flags: WorkFlags;
   terminal: Terminal;
   log: Log;
@@ -94,14 +104,14 @@ async function workInProcesses({
   flags,
   terminal,
   log,
-}: Omit<WorkParts, "profiles">): Promise<number> {
+}: Omit<WorkParts, "profiles" | "proxy">): Promise<number> {
   const { serveProcessesProbes } = await import("./work-probes.ts");
   await using _ = await serveProcessesProbes(flags.listen, redis, log);
   return await keepProcesses(flags.processes, terminal, log);
 }
 
 /** Works in this process until the first signal. Gives the exit code. */
-async function work({ redis, profiles, flags, terminal, log }: WorkParts): Promise<number> {
+async function work({ redis, profiles, proxy, flags, terminal, log }: WorkParts): Promise<number> {
   const { createWorker } = await import("../worker/create-worker.ts");
   const { serveWorkerProbes, WorkerMetrics } = await import("./work-probes.ts");
   const metrics = new WorkerMetrics(() => worker.callsInFlight());
@@ -111,6 +121,7 @@ async function work({ redis, profiles, flags, terminal, log }: WorkParts): Promi
     concurrency: flags.concurrency,
     lanes: flags.lanes?.split(",").map((name) => name.trim()),
     storageRoot: flags.storageRoot,
+    proxy,
     log,
     observer: metrics,
   });
@@ -128,9 +139,9 @@ async function work({ redis, profiles, flags, terminal, log }: WorkParts): Promi
 }
 
 /** The providers that the environment gives a key or a base URL for. @throws UsageError where there is none */
-function reachableProfiles(io: Io): Profile[] {
+function reachableProfiles(io: Io, imageHosts: readonly string[] | undefined): Profile[] {
   const profiles = ["openai", "huggingface"]
-    .map((name) => profileOf(name, io.env, undefined))
+    .map((name) => profileOf(name, io.env, { imageHosts }))
     .filter((profile) => profile.apiKey !== undefined || profile.baseUrl !== undefined);
   if (profiles.length > 0) return profiles;
   throw new UsageError(

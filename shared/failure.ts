@@ -71,6 +71,11 @@ export interface ProviderErrorDetails {
   moderationStage?: "input" | "output" | undefined;
   /** False only where it is certain that the provider never received the call. Default true. */
   sent?: boolean | undefined;
+  /**
+   * Of a provider with several hosts, where another one can take the call: whether the host that failed is left out from
+   * now on. Undefined: the failure is one of the provider as a whole.
+   */
+  hostAway?: boolean | undefined;
   cause?: unknown;
 }
 
@@ -88,6 +93,7 @@ export class ProviderError extends Error {
   readonly imagesLimit: number | undefined;
   readonly moderationStage: "input" | "output" | undefined;
   readonly sent: boolean;
+  readonly hostAway: boolean | undefined;
 
   constructor(kind: FailureKind, message: string, details: ProviderErrorDetails = {}) {
     super(message, { cause: details.cause });
@@ -99,5 +105,6 @@ export class ProviderError extends Error {
     this.imagesLimit = details.imagesLimit;
     this.moderationStage = details.moderationStage;
     this.sent = details.sent ?? true;
+    this.hostAway = details.hostAway;
   }
 }

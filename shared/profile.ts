@@ -11,7 +11,11 @@ export interface Profile {
   kind: ProviderKind;
   /** Undefined: the provider's own public host. */
   baseUrl?: string | undefined;
+  /** More servers of the same kind, all one lane: a call goes to the one with the fewest in flight. */
+  moreBaseUrls?: readonly string[] | undefined;
   apiKey?: string | undefined;
+  /** Reads the key again, once the provider has refused it; undefined where there is none. Default: it stays as it is. */
+  readKey?: (() => string | undefined) | undefined;
   /** The environment variable that the key was read from, for messages. */
   keyVariable: string;
   /** Hosts that images at URLs may come from though they are private or speak plain http, besides the base URL's own. */
@@ -27,10 +31,24 @@ export interface ProfileIdentity {
   hash: string;
 }
 
-/** The public part of a profile: its name, kind and a short hash of its effective base URL. */
+/** Every base URL of a profile once, in the order in which they were given; one `undefined` for the public host. */
+export function baseUrlsOf({
+  baseUrl,
+  moreBaseUrls = [],
+}: Pick<Profile, "baseUrl" | "moreBaseUrls">): (string | undefined)[] {
+  const seen = new Map([baseUrl, ...moreBaseUrls].map((url) => [url?.replace(/\/+$/, ""), url]));
+  return [...seen.values()];
+}
+
+/**
+ * The public part of a profile: its name, kind and a short hash of its effective base URLs. Their order and the user and
+ * password in them make no difference: who knows one lane by them has to find it again.
+ */
 export function profileIdentity(profile: Profile): ProfileIdentity {
-  const effective =
-    profile.identity ?? (profile.baseUrl ?? `public:${profile.kind}`).replace(/\/+$/, "");
+  const urls = baseUrlsOf(profile).map((url = `public:${profile.kind}`) =>
+    url.replace(/\/+$/, "").replace(/^(https?:\/\/)[^/?#]*@/i, "$1"),
+  );
+  const effective = profile.identity ?? urls.toSorted().join(" ");
   const hash = createHash("sha256").update(effective).digest("hex").slice(0, 8);
   return { name: profile.name, kind: profile.kind, hash };
 }

@@ -13,6 +13,7 @@ import { repeat } from "../shared/repeat.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import { LaneService } from "./lane-service.ts";
 import type { WorkerObserver } from "./observer.ts";
+import type { ProxySettings } from "./providers/http.ts";
 import type { ModelFactory } from "./run-contexts.ts";
 import { Solitude } from "./solitude.ts";
 
@@ -30,6 +31,8 @@ export interface WorkerOptions {
   storageRoot?: string | undefined;
   /** No other worker knows this Redis, so nothing can be in flight elsewhere. */
   isOnlyWorker?: boolean | undefined;
+  /** Through which providers are asked. Default: none. */
+  proxy?: ProxySettings | undefined;
   /** Default `imagemill`. */
   prefix?: string | undefined;
   /** Makes models; default: the built-in providers. */
@@ -112,10 +115,12 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
 }
 
 /** Providers' clients are heavy: loaded when the first run needs one. */
-const builtInModel: ModelFactory = async (profile, model, options) => {
-  const { createModel } = await import("./providers/index.ts");
-  return createModel(profile, model, options);
-};
+function builtInModels(proxy: ProxySettings | undefined): ModelFactory {
+  return async (profile, model, options) => {
+    const { createModel } = await import("./providers/index.ts");
+    return createModel(profile, model, { ...options, ...(proxy && { proxy }) });
+  };
+}
 
 interface Discovery extends Omit<WorkerOptions, "redis"> {
   id: string;
@@ -148,7 +153,7 @@ async function discover(worker: Discovery): Promise<void> {
       redis,
       storageRoot: worker.storageRoot,
       isOnlyWorker: worker.isOnlyWorker === true,
-      createModel: worker.createModel ?? builtInModel,
+      createModel: worker.createModel ?? builtInModels(worker.proxy),
       solitude: worker.solitude,
       log: worker.log,
       observer: worker.observer,

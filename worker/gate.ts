@@ -61,6 +61,12 @@ export class Gate {
     this.wake();
   }
 
+  /** Calls may start again after {@link close}. */
+  reopen(): void {
+    this.#closed = undefined;
+    this.wake();
+  }
+
   /**
    * Calls of the run wait while its images cannot be stored; undefined: they can again. True where that was not known.
    */

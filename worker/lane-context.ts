@@ -5,6 +5,7 @@ import type { Log } from "../shared/log.ts";
 import type { PromptResult } from "../shared/result.ts";
 import type { Gate } from "./gate.ts";
 import type { WorkerObserver } from "./observer.ts";
+import type { RenewableKey } from "./renewable-key.ts";
 import type { RunContexts } from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
 
@@ -17,6 +18,7 @@ export interface LaneContext {
   observer: WorkerObserver;
   gate: Gate;
   runs: RunContexts;
+  key: RenewableKey;
   /** Keeps all jobs of this process apart from one that may take it down. */
   solitude: Solitude;
   /** The run as the lane knows it, asked of Redis where it is not known yet. */

@@ -1,10 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Worker, type Queue } from "bullmq";
+import type { Queue, Worker } from "bullmq";
 import type { ProviderError } from "../shared/failure.ts";
 import { heartbeatIntervalMs } from "../shared/heartbeat.ts";
 import { laneKeys, type LaneKeys } from "../shared/keys.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
-import { holdLane, pauseLane, readHeartbeats, readLaneState } from "../shared/lane-state.ts";
+import {
+  holdLane,
+  pauseLane,
+  readHeartbeats,
+  readLaneState,
+  unpauseLane,
+} from "../shared/lane-state.ts";
 import type { Log } from "../shared/log.ts";
 import type { Profile } from "../shared/profile.ts";
 import type { Registration } from "../shared/registration.ts";
@@ -16,18 +22,19 @@ import { Gate } from "./gate.ts";
 import { Heart } from "./heart.ts";
 import { RetryLater } from "./job-moves.ts";
 import type { LaneContext } from "./lane-context.ts";
+import { openLaneWorker } from "./lane-worker.ts";
 import { livingCallsEnded } from "./living-calls.ts";
 import { noObserver, type WorkerObserver } from "./observer.ts";
 import { processJob } from "./process-job.ts";
+import { RenewableKey } from "./renewable-key.ts";
 import { RunContexts, type ModelFactory } from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
 
 /** How often a worker looks at the lane's state: a pause takes effect within that time. */
 const pollMs = 400;
-/** A job is given to another worker after this silence: longer than any healthy pause of the event loop. */
-const lockMs = 8_000;
-/** How often workers look for such jobs. */
-const stalledCheckMs = 2_000;
+
+/** How often a worker whose key was refused looks for another one. */
+const keyCheckMs = 2_000;
 
 /** What a lane service needs. */
 export interface LaneServiceOptions {
@@ -57,6 +64,7 @@ export class LaneService implements LaneContext {
   readonly observer: WorkerObserver;
   readonly gate = new Gate();
   readonly runs: RunContexts;
+  readonly key: RenewableKey;
   readonly queue: Queue;
   readonly calls = new Set<string>();
   readonly #options: LaneServiceOptions;
@@ -66,7 +74,7 @@ export class LaneService implements LaneContext {
   readonly #abandon = new AbortController();
   readonly #background = new AbortController();
   #registrations: ReadonlyMap<string, Registration> = new Map();
-  #fit = true;
+  #isClosing = false;
   #connectedAt = -Infinity;
   #loops: Promise<void>[] = [];
   #stopListening = () => {};
@@ -78,25 +86,11 @@ export class LaneService implements LaneContext {
     this.observer = options.observer ?? noObserver;
     this.log = options.log;
     this.#keys = laneKeys(options.prefix, options.lane);
-    this.runs = new RunContexts(options);
+    this.key = new RenewableKey(options.profile);
+    this.runs = new RunContexts({ ...options, key: this.key });
     this.#heart = new Heart(options.redis, this.#keys, options.worker, options.concurrency);
     this.queue = openLaneQueue(options.lane, this.#keys, options.redis);
-    this.#bull = new Worker(options.lane, (job, token) => processJob(job, token!, this), {
-      connection: options.redis,
-      prefix: this.#keys.queuePrefix,
-      autorun: false,
-      name: options.worker,
-      concurrency: options.concurrency,
-      lockDuration: lockMs,
-      stalledInterval: stalledCheckMs,
-      // A job that stalls has not failed: its worker died, or Redis was away. BullMQ would give it up after one.
-      maxStalledCount: 1_000_000,
-      runRetryDelay: 1_000,
-      settings: {
-        backoffStrategy: (_made, _type, error) =>
-          error instanceof RetryLater ? error.delayMs : 1_000,
-      },
-    });
+    this.#bull = openLaneWorker(options, this.#keys, (job, token) => processJob(job, token, this));
   }
 
   get solitude(): Solitude {
@@ -108,7 +102,7 @@ export class LaneService implements LaneContext {
   }
 
   get fit(): boolean {
-    return this.#fit;
+    return !this.key.isGivenUp;
   }
 
   /** Learns the lane's state, beats once and starts taking jobs. Close it where it rejects. */
@@ -126,6 +120,7 @@ export class LaneService implements LaneContext {
     this.#loops = [
       repeat(pollMs, stopped, () => this.#poll(), onError),
       repeat(heartbeatIntervalMs, stopped, () => this.#beat(), onError),
+      repeat(keyCheckMs, stopped, () => this.#returnWithNewKey(), onError),
       this.#bull.run().catch(onError),
     ];
   }
@@ -135,6 +130,7 @@ export class LaneService implements LaneContext {
    * call timeout of the runs served) they are given up. Returns how many were. Takes little longer than that even while Redis is away.
    */
   async close(graceMs = this.runs.longestTimeoutMs): Promise<number> {
+    this.#isClosing = true;
     this.gate.close("the worker closes");
     const closing = this.#bull.close();
     let abandonedCalls = 0;
@@ -174,8 +170,8 @@ export class LaneService implements LaneContext {
   }
 
   async leave(failure: ProviderError): Promise<void> {
-    if (!this.#fit) return;
-    this.#fit = false;
+    if (!this.fit) return;
+    this.key.giveUp();
     this.gate.close(`the provider refused the key of worker ${this.worker}`);
     await this.#bull.pause(true);
     await this.#beat();
@@ -185,6 +181,16 @@ export class LaneService implements LaneContext {
     );
     const others = await readHeartbeats(this.#options.redis, this.#keys);
     if (!others.some((heartbeat) => heartbeat.fit)) await this.#pauseLane(failure);
+  }
+
+  /** Serves the lane again once its key's source holds another key, and ends the pause that the old one brought. */
+  async #returnWithNewKey(): Promise<void> {
+    if (this.fit || this.#isClosing || !this.key.recover()) return;
+    if (this.gate.pause?.kind === "auth") await unpauseLane(this.#options.redis, this.#keys);
+    this.gate.reopen();
+    this.log.info({}, "another key was found: back in the lane");
+    await this.#poll();
+    await this.#beat();
   }
 
   async stop(failure: ProviderError): Promise<void> {
@@ -272,7 +278,7 @@ export class LaneService implements LaneContext {
 
   /** Takes no more jobs while none could begin. */
   async #restOrGo(): Promise<void> {
-    const rests = this.gate.pause !== undefined || !this.#fit || this.solitude.taken;
+    const rests = this.gate.pause !== undefined || !this.fit || this.solitude.taken;
     if (rests && !this.#bull.isPaused()) await this.#bull.pause(true);
     if (!rests && this.#bull.isPaused()) await this.#bull.resume();
   }
@@ -280,7 +286,7 @@ export class LaneService implements LaneContext {
   async #beat(): Promise<void> {
     const waiting = this.gate.waitingFor;
     await this.#heart.beat({
-      fit: this.#fit,
+      fit: this.fit,
       calls: [...this.calls],
       ...(waiting !== undefined && { waiting }),
     });

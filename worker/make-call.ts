@@ -37,6 +37,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
     const queuedMs = queuedMsOf(work);
     work.hasCalled = true;
     const startedAt = Date.now();
+    const key = lane.key.current;
     const record = (attempt: Attempt) => {
       const ended: AttemptRecord = {
         generations: [...generations],
@@ -55,7 +56,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
         data.prompt,
         requestOptions(work, generations),
       );
-      const answer = await run.model.agenerate(data.prompt, call);
+      const answer = await run.hosts.agenerate(data.prompt, call);
       lane.providerAnswered();
       tell(work, [...warnings, ...(answer.warnings ?? [])]);
       const answeredAt = Date.now();
@@ -82,6 +83,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
         message: failure.message,
         ...detailsOf(failure),
       });
+      if (failure.kind === "auth" && lane.key.renew(key)) continue;
       const end = await act(failure, burned, work, generations);
       if (end) return end;
     }
@@ -146,6 +148,7 @@ function detailsOf({ status, requestId, retryAfterMs }: ProviderError) {
 
 /** Whether the failure uses up an attempt: not when it tells of the lane (limits, keys, a provider that is away). */
 async function countsAsAttempt(failure: ProviderError, { lane, job }: AnyWork): Promise<boolean> {
+  if (failure.hostAway !== undefined) return !failure.hostAway;
   if (failure.kind === "unavailable" || failure.kind === "timeout") {
     return !(await lane.providerMissed(job.id!, failure.sent, evidenceMs));
   }

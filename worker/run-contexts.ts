@@ -9,12 +9,17 @@ import type { Registration } from "../shared/registration.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
 import type { ImageStorage } from "../shared/storage.ts";
 import { HandBack } from "./job-moves.ts";
+import { ProviderHosts } from "./provider-hosts.ts";
 import type { AsyncImageGenerationModel } from "./providers/image-model.ts";
+import type { RenewableKey } from "./renewable-key.ts";
 
 /** Everything that the calls of one run need. */
 export interface RunContext {
   file: RunFile;
   storage: ImageStorage;
+  /** Calls go to these. */
+  hosts: ProviderHosts;
+  /** The model at one of the hosts: says what can be asked for. */
   model: AsyncImageGenerationModel;
   card: ModelCard;
   /** Starts at the run's `maxGenerationsPerCall`; lowered when the provider says that a call asks for too many. */
@@ -38,6 +43,7 @@ const unseenDelayMs = 5_000;
 /** What run contexts are made with. */
 export interface RunContextOptions {
   profile: Profile;
+  key: RenewableKey;
   createModel: ModelFactory;
   /** Folder where run directories are found under their own names, if not at the producer's path. */
   storageRoot?: string | undefined;
@@ -84,7 +90,7 @@ export class RunContexts {
       const context = await opening.catch(() => undefined);
       if (context && context.uses > 0) continue;
       this.#open.delete(key);
-      await context?.model.unload();
+      await context?.hosts.unload();
     }
   }
 
@@ -93,14 +99,17 @@ export class RunContexts {
   }
 
   async #load(registration: Registration): Promise<RunContext> {
-    const { profile, createModel } = this.#options;
+    const { profile, key, createModel } = this.#options;
     const { location, file } = await this.#find(registration);
-    const model = await createModel(profile, file.model, { timeoutMs: file.timeoutMs });
-    await model.load();
+    const hosts = new ProviderHosts(profile, key, (host) =>
+      createModel(host, file.model, { timeoutMs: file.timeoutMs }),
+    );
+    const model = await hosts.load();
     this.#longestTimeoutMs = Math.max(this.#longestTimeoutMs, file.timeoutMs);
     return {
       file,
       storage: localStorage(location, { durable: file.durable }),
+      hosts,
       model,
       card: cardOfRun(file),
       maxPerCall: file.maxGenerationsPerCall,

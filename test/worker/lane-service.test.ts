@@ -73,6 +73,39 @@ describe.concurrent("a key that the provider refuses", () => {
     expect(service.fit).toBe(false);
     await until(async () => expect(await lane.queue.getWaitingCount()).toBe(1));
   });
+
+  test("that was changed meanwhile is read again: the worker stays and no attempt is lost", async () => {
+    await using lane = await openTestLane(server, {
+      run: { attempts: 1 },
+      simulator: { apiKey: "new" },
+    });
+    const profile = { ...lane.profile, apiKey: "old", readKey: () => "new" };
+    const service = await lane.serve({ profile });
+    for (const index of [0, 1, 2]) await lane.add(index);
+    const results = await lane.results(3);
+    expect(results.map(({ state }) => state)).toEqual(["succeeded", "succeeded", "succeeded"]);
+    expect(service.fit).toBe(true);
+    expect(await pauseOf(lane)).toEqual({});
+    const outcomes = results.flatMap(({ attempts }) => attempts).map(({ outcome }) => outcome);
+    expect(outcomes).toContain("auth");
+  });
+
+  test("brings the worker back by itself once its source holds another one", async () => {
+    await using lane = await openTestLane(server, { simulator: { apiKey: "new" } });
+    let key = "old";
+    const service = await lane.serve({
+      profile: { ...lane.profile, apiKey: "old", readKey: () => key },
+    });
+    await lane.add(0);
+    await until(async () => expect(await pauseOf(lane)).toMatchObject({ kind: "auth" }));
+    await until(() => expect(service.fit).toBe(false));
+    const refusals = lane.simulator.ledger.calls;
+    key = "new";
+    expect(await lane.results(1)).toMatchObject([{ state: "succeeded" }]);
+    expect(service.fit).toBe(true);
+    expect(await pauseOf(lane)).toEqual({});
+    expect(lane.simulator.ledger.calls).toBe(refusals + 1);
+  });
 });
 
 describe.concurrent("money that is gone", () => {

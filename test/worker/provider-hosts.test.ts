@@ -1,0 +1,149 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { ProviderError } from "../../shared/failure.ts";
+import type { Profile } from "../../shared/profile.ts";
+import { ProviderHosts } from "../../worker/provider-hosts.ts";
+import { AsyncImageGenerationModel } from "../../worker/providers/image-model.ts";
+import type { ImageGeneration } from "../../worker/providers/image-generation.ts";
+import { RenewableKey } from "../../worker/renewable-key.ts";
+import { rejection } from "./providers/provider-server.ts";
+
+const urls = ["http://a.test", "http://b.test", "http://c.test"];
+const profile: Profile = {
+  name: "test",
+  kind: "openai",
+  keyVariable: "TEST_KEY",
+  baseUrl: urls[0],
+  moreBaseUrls: urls.slice(1),
+};
+const call = { numGenerations: 1, parameters: {} };
+
+/** A model of one's own at one host: answers when it is told to. */
+class HostModel extends AsyncImageGenerationModel {
+  readonly parameters = z.object({});
+  readonly host: string;
+  readonly answer: () => Promise<ImageGeneration>;
+
+  constructor(host: string, answer: () => Promise<ImageGeneration>) {
+    super();
+    this.host = host;
+    this.answer = answer;
+  }
+
+  async agenerate(): Promise<ImageGeneration> {
+    return await this.answer();
+  }
+}
+
+/** Three hosts with a clock of their own. `asked` counts calls by host; calls at hosts in `down` fail. */
+function threeHosts() {
+  const asked: Record<string, number> = { a: 0, b: 0, c: 0 };
+  const down = new Map<string, ProviderError>();
+  const clock = { now: 0 };
+  const open: (() => void)[] = [];
+  let waits = false;
+  const hosts = new ProviderHosts(
+    profile,
+    new RenewableKey(profile),
+    async ({ baseUrl = "" }) => {
+      const host = baseUrl.charAt("http://".length);
+      return new HostModel(host, async () => {
+        asked[host]! += 1;
+        const failure = down.get(host);
+        if (failure) throw failure;
+        if (waits) await new Promise<void>((resolve) => open.push(resolve));
+        return { images: [] };
+      });
+    },
+    () => clock.now,
+  );
+  const callOnce = (prompt = "a cat") => hosts.agenerate(prompt, call);
+  return {
+    hosts,
+    asked,
+    down,
+    clock,
+    callOnce,
+    holdAnswers: () => (waits = true),
+    letGo: () => {
+      for (const answer of open.splice(0)) answer();
+    },
+  };
+}
+
+const refused = new ProviderError("unavailable", "refused", { sent: false });
+const broken = new ProviderError("unavailable", "HTTP 500", { status: 500 });
+
+test("calls go to the host with the fewest in flight: an even share", async () => {
+  const { asked, callOnce, holdAnswers, letGo } = threeHosts();
+  holdAnswers();
+  const calls = Array.from({ length: 30 }, () => callOnce());
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(asked).toEqual({ a: 10, b: 10, c: 10 });
+  letGo();
+  await Promise.all(calls);
+});
+
+test("one call after the other goes round", async () => {
+  const { asked, callOnce } = threeHosts();
+  for (let i = 0; i < 9; i++) await callOnce();
+  expect(asked).toEqual({ a: 3, b: 3, c: 3 });
+});
+
+test("a host that refuses connections is left out at once, tried again in time, and used again once it answers", async () => {
+  const { asked, down, clock, callOnce } = threeHosts();
+  down.set("b", refused);
+  const ends = await Promise.allSettled([callOnce("1"), callOnce("2"), callOnce("3")]);
+  const failures = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
+  expect(failures).toMatchObject([{ kind: "unavailable", sent: false, hostAway: true }]);
+  for (let i = 0; i < 10; i++) await callOnce();
+  expect(asked).toEqual({ a: expect.any(Number), b: 1, c: expect.any(Number) });
+  clock.now += 60_000;
+  await Promise.allSettled([callOnce(), callOnce(), callOnce(), callOnce()]);
+  expect(asked["b"]).toBe(2);
+  down.clear();
+  clock.now += 60_000;
+  for (let i = 0; i < 9; i++) await callOnce();
+  expect(asked["b"]).toBe(5);
+});
+
+test("a host that answers errors to prompt after prompt is left out, too, before it takes them all", async () => {
+  const { asked, down, callOnce } = threeHosts();
+  down.set("c", broken);
+  const outcomes: unknown[] = [];
+  for (let i = 0; i < 60; i++) {
+    outcomes.push(
+      await callOnce(`prompt ${i}`).then(
+        () => "ok",
+        (error: unknown) => error,
+      ),
+    );
+  }
+  expect(asked["c"]).toBe(5);
+  const failures = outcomes.filter((outcome) => outcome !== "ok");
+  const away = failures.map((error) => error instanceof ProviderError && error.hostAway);
+  expect(away).toEqual([false, false, false, false, true]);
+});
+
+test("where no other host is left the failure is the provider's", async () => {
+  const { down, callOnce } = threeHosts();
+  for (const host of ["a", "b", "c"]) down.set(host, refused);
+  const errors = [];
+  for (let i = 0; i < 4; i++) errors.push(await rejection(callOnce(`prompt ${i}`)));
+  expect(errors.map((error) => error instanceof ProviderError && error.hostAway)).toEqual([
+    true,
+    true,
+    undefined,
+    undefined,
+  ]);
+});
+
+test("a call that its caller gave up says nothing against its host", async () => {
+  const { hosts, down, asked } = threeHosts();
+  down.set("a", broken);
+  const signal = AbortSignal.abort(new Error("given up"));
+  for (let i = 0; i < 30; i++) {
+    await hosts.agenerate(`prompt ${i}`, { ...call, signal }).catch(() => undefined);
+  }
+  expect(asked).toEqual({ a: 10, b: 10, c: 10 });
+});

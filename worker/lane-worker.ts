@@ -1,0 +1,41 @@
+import { Worker, type Job } from "bullmq";
+import type { LaneKeys } from "../shared/keys.ts";
+import type { RedisClient } from "../shared/redis.ts";
+import { RetryLater } from "./job-moves.ts";
+
+/** A job is given to another worker after this silence: longer than any healthy pause of the event loop. */
+const lockMs = 8_000;
+/** How often workers look for such jobs. */
+const stalledCheckMs = 2_000;
+
+/** What a lane's BullMQ worker is made of. */
+export interface LaneWorkerOptions {
+  worker: string;
+  lane: string;
+  concurrency: number;
+  redis: RedisClient;
+}
+
+/** The BullMQ worker of a lane, not yet running. */
+export function openLaneWorker(
+  { worker, lane, concurrency, redis }: LaneWorkerOptions,
+  keys: LaneKeys,
+  process: (job: Job, token: string) => Promise<unknown>,
+): Worker {
+  return new Worker(lane, (job, token) => process(job, token!), {
+    connection: redis,
+    prefix: keys.queuePrefix,
+    autorun: false,
+    name: worker,
+    concurrency,
+    lockDuration: lockMs,
+    stalledInterval: stalledCheckMs,
+    // A job that stalls has not failed: its worker died, or Redis was away. BullMQ would give it up after one.
+    maxStalledCount: 1_000_000,
+    runRetryDelay: 1_000,
+    settings: {
+      backoffStrategy: (_made, _type, error) =>
+        error instanceof RetryLater ? error.delayMs : 1_000,
+    },
+  });
+}
