@@ -2,10 +2,8 @@
 export { ProviderError, type FailureKind, type ProviderErrorDetails } from "./shared/failure.ts";
 export { findModel, listModels, type ModelCard } from "./shared/model-registry.ts";
 export { UsageError } from "./shared/usage-error.ts";
-export {
-  InferenceEndpointsImageGeneration,
-  type InferenceEndpointsOptions,
-} from "./worker/providers/huggingface.ts";
+export { InferenceEndpointsImageGeneration } from "./worker/providers/huggingface.ts";
+export type { InferenceEndpointsOptions } from "./worker/providers/huggingface-options.ts";
 export type {
   CallOptions,
   GenerateAllOptions,
@@ -16,4 +14,7 @@ export type {
 export { GenerationsFailed, type ImageGroup } from "./worker/providers/image-groups.ts";
 export { AsyncImageGenerationModel } from "./worker/providers/image-model.ts";
 export type { InputOutcome } from "./worker/providers/input-outcome.ts";
-export { OpenAIImageGeneration, type OpenAIOptions } from "./worker/providers/openai.ts";
+export type { ModelDump } from "./worker/providers/model-options.ts";
+export { OpenAIImageGeneration } from "./worker/providers/openai.ts";
+export type { OpenAIOptions } from "./worker/providers/openai-options.ts";
+export type { EndpointProgress } from "./worker/providers/wake-endpoint.ts";

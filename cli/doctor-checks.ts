@@ -4,8 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { messageOf } from "../shared/caught.ts";
 import type { Check } from "./check.ts";
 import { checkRedis } from "./doctor-redis.ts";
-import { findKey, type FoundKey } from "./find-key.ts";
-import type { Environment } from "./redis-environment.ts";
+import { findKey, type Environment, type FoundKey } from "../shared/find-key.ts";
 
 /** What doctor looks at besides the environment. */
 export interface DoctorOptions {

@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { messageOf } from "../shared/caught.ts";
+import type { Environment } from "../shared/find-key.ts";
 import { describeRedis, type RedisTarget } from "../shared/redis-target.ts";
 import type { Check } from "./check.ts";
 import { findRedisServer, redisInstallAdvice } from "./embedded-redis.ts";
 import { judgeRedis, versionCheck } from "./redis-checks.ts";
-import { type Environment, readRedisTarget } from "./redis-environment.ts";
+import { readRedisTarget } from "./redis-environment.ts";
 import { readRedisInfo } from "./redis-info.ts";
 import { refusalOf } from "./redis-refusal.ts";
 

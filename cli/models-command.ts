@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { priceOfCall } from "../shared/call-price.ts";
-import { describeParameters } from "../shared/model-parameters.ts";
+import { describeParameters, parametersJsonSchema } from "../shared/model-parameters.ts";
 import { findModel, listModels, type ModelCard } from "../shared/model-registry.ts";
 import { modelParameters } from "../shared/parameter-schemas.ts";
 import { unknownName } from "../shared/near-match.ts";
@@ -19,7 +19,7 @@ export function modelsCommand(io: Io): Command {
       if (json) {
         const described = cards.map((card) => ({
           ...card,
-          parameters: describeParameters(modelParameters(card)),
+          parameters: parametersJsonSchema(modelParameters(card)),
         }));
         io.stdout.write(`${JSON.stringify(id === undefined ? described : described[0])}\n`);
       } else

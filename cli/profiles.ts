@@ -2,7 +2,7 @@ import { findModel, inferProviderKind } from "../shared/model-registry.ts";
 import { unknownName } from "../shared/near-match.ts";
 import { isPublicHost, type Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import { findKey } from "./find-key.ts";
+import { findKey } from "../shared/find-key.ts";
 
 /** The model of each provider where none is named. */
 const defaultModels: Record<string, string> = {

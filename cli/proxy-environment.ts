@@ -1,6 +1,6 @@
 import type { ProxySettings } from "../worker/providers/http.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import type { Environment } from "./redis-environment.ts";
+import type { Environment } from "../shared/find-key.ts";
 
 /**
  * The proxies of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, or of the same names in small letters, which go first as

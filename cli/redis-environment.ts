@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { messageOf } from "../shared/caught.ts";
+import type { Environment } from "../shared/find-key.ts";
 import {
   describeRedis,
   parseRedisTarget,
@@ -7,9 +8,6 @@ import {
   type RedisTarget,
 } from "../shared/redis-target.ts";
 import { UsageError } from "../shared/usage-error.ts";
-
-/** Environment variables by name, as `process.env` has them. */
-export type Environment = Record<string, string | undefined>;
 
 /** Files in PEM, by what they hold. */
 const certificateVariables = {

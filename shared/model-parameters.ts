@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { describeFault } from "./describe-fault.ts";
 import { didYouMean } from "./near-match.ts";
 import type { ModelParameters } from "./parameter-schemas.ts";
 import { UsageError } from "./usage-error.ts";
@@ -64,20 +65,10 @@ function parseKnown(
 ): Record<string, unknown> {
   const parsed = parameters.safeParse(known);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  const name = String(issue.path[0]);
+  const { name, expected, got } = describeFault(parsed.error, known);
   if (!Object.hasOwn(known, name))
-    throw new UsageError(`${modelName} needs the parameter \`${name}\`: ${issue.message}`);
-  const value = known[name];
-  const choices = issue.code === "invalid_value" ? issue.values.map(String) : [];
-  const expected =
-    choices.length > 0
-      ? `expected ${choices.join(", ")}`
-      : issue.message.replace("Invalid input: ", "");
-  const near = typeof value === "string" ? didYouMean(value, choices) : "";
-  throw new UsageError(
-    `parameter \`${name}\` of ${modelName}: ${expected}; got ${JSON.stringify(value)}${near}`,
-  );
+    throw new UsageError(`${modelName} needs the parameter \`${name}\`: ${expected}`);
+  throw new UsageError(`parameter \`${name}\` of ${modelName}: ${expected}; got ${got}`);
 }
 
 /** A parameter for people: its name, what its values may be, what it does. */

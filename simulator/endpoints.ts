@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SimulatedProvider } from "./provider.ts";
 import type { Reply } from "./reply.ts";
 import { jsonReply } from "./reply.ts";
@@ -44,6 +45,20 @@ function describe(name: string, { state, model }: NamedEndpoint, host: string) {
   };
 }
 
+function isKey({ settings: { apiKey } }: SimulatedProvider, authorization: string | undefined) {
+  return apiKey === null || authorization === `Bearer ${apiKey}`;
+}
+
+function wrongKey(): Reply {
+  return huggingFaceError(401, "Invalid username or password.");
+}
+
+/** `GET /api/whoami-v2`: the one user that there is. */
+export function keyOwner(provider: SimulatedProvider, authorization: string | undefined): Reply {
+  if (!isKey(provider, authorization)) return wrongKey();
+  return jsonReply(200, { type: "user", name: "simulator", orgs: [] });
+}
+
 /** Looks an endpoint up, or resumes it if it is paused. Wrong keys and names are refused as the real API does. */
 export function endpointLookup(
   provider: SimulatedProvider,
@@ -56,10 +71,7 @@ export function endpointLookup(
   },
 ): Reply {
   const { namespace, name, resume, authorization, host } = wanted;
-  const { apiKey } = provider.settings;
-  if (apiKey !== null && authorization !== `Bearer ${apiKey}`) {
-    return huggingFaceError(401, "Invalid username or password.");
-  }
+  if (!isKey(provider, authorization)) return wrongKey();
   const endpoint = endpointNow(provider, name);
   if (!endpoint || endpoint.namespace !== namespace) {
     return huggingFaceError(404, `Endpoint ${namespace}/${name} not found`);
@@ -85,7 +97,24 @@ const refusals: Record<EndpointState, { status: number; error: string } | null> 
   updateFailed: failed,
 };
 
-/** The model behind `/endpoints/<name>`, and the refusal while it does not run. A call wakes one scaled to zero. */
+/**
+ * Any request wakes an endpoint that is scaled to zero; one with `X-Scale-Up-Timeout` waits that many seconds for it to
+ * run, another is refused meanwhile.
+ */
+export async function scaleUp(
+  provider: SimulatedProvider,
+  name: string,
+  timeoutSeconds: number,
+): Promise<void> {
+  const endpoint = endpointNow(provider, name);
+  if (endpoint?.state === "scaledToZero") wake(provider, name, endpoint);
+  const wakesAt = provider.wakeTimes.get(name);
+  if (wakesAt === undefined || !(timeoutSeconds > 0)) return;
+  const waitMs = Math.min(wakesAt - Date.now(), timeoutSeconds * 1000);
+  await sleep(waitMs, undefined, { signal: provider.closing }).catch(() => undefined);
+}
+
+/** The model behind `/endpoints/<name>`, and the refusal while it does not run. */
 export function endpointModel(
   provider: SimulatedProvider,
   name: string,
@@ -94,6 +123,5 @@ export function endpointModel(
   if (!endpoint) return { model: name };
   const { model, state } = endpoint;
   const refusal = refusals[state];
-  if (state === "scaledToZero") wake(provider, name, endpoint);
   return refusal ? { model, refusal: huggingFaceError(refusal.status, refusal.error) } : { model };
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { serveCall } from "./call.ts";
 import { postSettings, streamCalls } from "./control-api.ts";
 import { readBody, send } from "./deliver.ts";
-import { endpointLookup, endpointModel } from "./endpoints.ts";
+import { endpointLookup, endpointModel, keyOwner, scaleUp } from "./endpoints.ts";
 import { huggingFaceCall } from "./huggingface-api.ts";
 import { render } from "./image.ts";
 import { listedModels } from "./models.ts";
@@ -41,9 +41,13 @@ function serveHuggingFace(
   return serveCall(provider, { ...call, refusal: refusal ?? call.refusal }, request, response);
 }
 
-function serveEndpoint(exchange: Exchange): Promise<void> {
-  const { model, refusal } = endpointModel(exchange.provider, exchange.parts[0]!);
-  return serveHuggingFace(exchange, model, refusal);
+async function serveEndpoint(exchange: Exchange): Promise<void> {
+  const { provider, request, response, parts } = exchange;
+  const name = parts[0]!;
+  await scaleUp(provider, name, Number(request.headers["x-scale-up-timeout"] ?? 0));
+  const { model, refusal } = endpointModel(provider, name);
+  if (request.method === "POST") return serveHuggingFace(exchange, model, refusal);
+  return send(response, refusal ?? jsonReply(200, { status: "ok" }));
 }
 
 function lookUp({ provider, request, host, parts }: Exchange, resume: boolean): Reply {
@@ -97,6 +101,12 @@ const routes: readonly Route[] = [
     run: (exchange) => serveHuggingFace(exchange, exchange.parts[0]!),
   },
   { method: "POST", path: /^\/endpoints\/([^/]+)$/, run: serveEndpoint },
+  { method: "GET", path: /^\/endpoints\/([^/]+)$/, run: serveEndpoint },
+  {
+    method: "GET",
+    path: /^\/api\/whoami-v2$/,
+    run: ({ provider, request }) => keyOwner(provider, request.headers.authorization),
+  },
   {
     method: "GET",
     path: /^\/v2\/endpoint\/([^/]+)\/([^/]+)$/,

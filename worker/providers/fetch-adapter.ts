@@ -10,6 +10,8 @@ export interface Exchange {
   /** Largest answer in bytes. */
   maxBytes: number;
   answer?: HttpAnswer;
+  /** Sent besides the client's own. */
+  headers?: Record<string, string>;
   /** Makes the text of a successful answer, where that is not simply its bytes. */
   readText?: (bytes: Buffer) => string;
 }
@@ -28,7 +30,7 @@ export function asFetch(http: HttpClient, shared?: Exchange): Fetch {
     delete exchange.answer;
     const answer = await http.send(input instanceof Request ? input.url : String(input), {
       method: init.method ?? "GET",
-      headers: Object.fromEntries(new Headers(init.headers)),
+      headers: { ...Object.fromEntries(new Headers(init.headers)), ...exchange.headers },
       ...(typeof init.body === "string" && { body: init.body }),
       signal: init.signal ?? undefined,
       maxBytes,

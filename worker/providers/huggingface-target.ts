@@ -1,30 +1,89 @@
+import type { InferenceProviderOrPolicy } from "@huggingface/inference";
+import type { z } from "zod";
+import { didYouMean } from "../../shared/near-match.ts";
 import { UsageError } from "../../shared/usage-error.ts";
-import type { InferenceEndpointsOptions } from "./huggingface.ts";
+import type { HttpClient } from "./http.ts";
+import { endpointsApi } from "./huggingface-endpoint.ts";
+import type { InferenceEndpointsOptions } from "./huggingface-options.ts";
+import { missingKey } from "./missing-key.ts";
+import type { Secrets } from "./safe-message.ts";
+import { wakeEndpoint } from "./wake-endpoint.ts";
 
-type Option = keyof InferenceEndpointsOptions;
+/** Where images are asked for: a model of the Hub, or a URL. */
+export interface Target {
+  model?: string;
+  endpointUrl?: string;
+  /** Which of the Hub's inference providers. */
+  provider?: InferenceProviderOrPolicy;
+  headers?: Record<string, string>;
+  /** The model that a named endpoint runs. */
+  repository?: string | undefined;
+}
 
-/** Options that name different places, so that only one of each pair can be meant. */
-const contradictions: readonly (readonly [Option, Option])[] = [
-  ["endpointName", "modelId"],
-  ["endpointName", "baseUrl"],
-  ["endpointName", "provider"],
-  ["baseUrl", "provider"],
-];
+type Options = z.output<typeof InferenceEndpointsOptions>;
 
-/** @throws UsageError where options contradict each other or none says where images come from */
-export function refuseContradictions(options: InferenceEndpointsOptions): void {
-  const has = (name: Option) => options[name] !== undefined;
-  const pair = contradictions.find(([a, b]) => has(a) && has(b));
-  if (pair)
-    throw new UsageError(
-      `\`${pair[0]}\` and \`${pair[1]}\` contradict each other: give one of them`,
-    );
-  if (has("endpointName") !== has("endpointNamespace")) {
-    throw new UsageError(
-      "`endpointName` and `endpointNamespace` (its user or organization) go together: give both",
-    );
+/** What the search for a target is made with. */
+export interface TargetParts {
+  http: HttpClient;
+  secrets: Secrets;
+  signal: AbortSignal;
+}
+
+/**
+ * Finds out where a model's images are asked for; a named endpoint runs when this resolves.
+ * @throws UsageError for an unknown provider
+ * @throws ProviderError `auth` without a key, and as `wakeEndpoint` does
+ */
+export async function findTarget(options: Options, parts: TargetParts): Promise<Target> {
+  const { modelId, endpointName, baseUrl, apiKey, provider } = options;
+  await silenceClient();
+  if (baseUrl !== undefined) {
+    const root = baseUrl.replace(/\/+$/, "");
+    return { endpointUrl: modelId === undefined ? root : `${root}/models/${modelId}` };
   }
-  if (!has("modelId") && !has("endpointName") && !has("baseUrl")) {
-    throw new UsageError("Expected one of `modelId`, `endpointName` and `baseUrl`, got none");
-  }
+  if (!apiKey) throw missingKey("Hugging Face", "HF_TOKEN", "HF_BASE_URL");
+  if (endpointName !== undefined) return await findEndpoint(endpointName, apiKey, options, parts);
+  return {
+    model: modelId!,
+    ...(provider !== undefined && { provider: await findProvider(provider) }),
+  };
+}
+
+async function findEndpoint(
+  endpointName: string,
+  apiKey: string,
+  options: Options,
+  parts: TargetParts,
+): Promise<Target> {
+  const timeoutMs = Math.min(30_000, options.timeoutMs);
+  const api = endpointsApi({ ...options, ...parts, apiKey, timeoutMs });
+  const namespace = options.endpointNamespace ?? (await api.findOwner(parts.signal));
+  const { url, model } = await wakeEndpoint(api, `${namespace}/${endpointName}`, {
+    timeoutMs: options.wakeTimeoutMs,
+    pollMs: options.wakePollMs,
+    onProgress: options.onProgress,
+    signal: parts.signal,
+  });
+  // Should it fall asleep again: its gateway then waits for it instead of answering 503.
+  const seconds = Math.max(1, Math.floor(options.timeoutMs / 1000));
+  return {
+    endpointUrl: url,
+    repository: model,
+    headers: { "x-scale-up-timeout": String(seconds) },
+  };
+}
+
+/** The official client tells of every provider that it chooses. */
+async function silenceClient(): Promise<void> {
+  const { setLogger } = await import("@huggingface/inference");
+  setLogger({ ...globalThis.console, log: () => {} });
+}
+
+async function findProvider(name: string): Promise<InferenceProviderOrPolicy> {
+  const { PROVIDERS_OR_POLICIES } = await import("@huggingface/inference");
+  const found = PROVIDERS_OR_POLICIES.find((provider) => provider === name);
+  if (found) return found;
+  const near =
+    didYouMean(name, PROVIDERS_OR_POLICIES) || `; there are ${PROVIDERS_OR_POLICIES.join(", ")}`;
+  throw new UsageError(`unknown inference provider \`${name}\`${near}`);
 }

@@ -16,7 +16,14 @@ import type {
   ImageGeneration,
 } from "./image-generation.ts";
 import type { InputOutcome } from "./input-outcome.ts";
-import { requireWhole } from "./known-options.ts";
+import type { ModelDump } from "./model-options.ts";
+import { requireWhole } from "./require-whole.ts";
+
+/** How a model is got ready. */
+export interface LoadOptions {
+  /** Aborting rejects with its reason. */
+  signal?: AbortSignal | undefined;
+}
 
 /**
  * A model that makes images from text through somebody's API. A subclass writes `parameters` and `agenerate`; all else
@@ -47,9 +54,9 @@ export abstract class AsyncImageGenerationModel<
   ): Promise<ImageGeneration>;
 
   /** Gets the model ready: checks what can be checked without a call. `generate` does it by itself. */
-  async load(): Promise<void> {}
+  async load(_options: LoadOptions = {}): Promise<void> {}
 
-  /** Closes connections. Calls that are under way fail. */
+  /** Closes connections. Calls that are under way fail; a model that is used again opens new ones. */
   async unload(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -102,8 +109,35 @@ export abstract class AsyncImageGenerationModel<
     requireWhole("numGenerations", options.numGenerations ?? 1, 1);
     requireWhole("concurrency", options.concurrency ?? 10, 1);
     this.checkParameters(options.parameters ?? {});
-    await this.load();
+    await this.load({ signal: options.signal });
     return await generateAll(this, inputs, options);
+  }
+
+  /** The model as plain data, without secrets: `fromDict` makes it again. */
+  dump(): ModelDump {
+    return { type: this.constructor.name, ...this.dumpOptions() };
+  }
+
+  /** For subclasses: the constructor's options that `dump` gives. Default none. */
+  protected dumpOptions(): Record<string, unknown> {
+    return {};
+  }
+
+  /**
+   * Makes a model of this class from its dump.
+   * @param secrets options that a dump does not hold, such as `apiKey`
+   * @throws UsageError for the dump of another class, and as the constructor does
+   */
+  static fromDict<Options extends object, Model>(
+    this: new (options: Options) => Model,
+    dump: ModelDump,
+    secrets: Partial<Options> = {},
+  ): Model {
+    const { type, ...options } = dump;
+    if (type !== this.name)
+      throw new UsageError(`Expected a dump of ${this.name}, got one of ${type}`);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the constructor checks them
+    return new this({ ...options, ...secrets } as Options);
   }
 
   /** Every parameter with its values, default and description, from the schema. */

@@ -6,8 +6,8 @@ export function missingKey(
   keyVariable: string,
   urlVariable: string,
 ): ProviderError {
-  const ways = `set ${keyVariable} (or ${keyVariable}_FILE), or pass \`apiKey\``;
-  const without = `a server of your own needs none: set ${urlVariable} or pass \`baseUrl\``;
+  const ways = `pass \`apiKey\`, or set ${keyVariable} (or ${keyVariable}_FILE) and use \`fromEnvironment(process.env, …)\``;
+  const without = `a server of your own needs none: pass \`baseUrl\`, or set ${urlVariable}`;
   return new ProviderError("auth", `no API key for ${provider}: ${ways}; ${without}`, {
     sent: false,
   });

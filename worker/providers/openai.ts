@@ -1,57 +1,24 @@
 import OpenAI from "openai";
 import type { z } from "zod";
 import type { ProviderError } from "../../shared/failure.ts";
-import { defaultMaxImageBytes } from "../../shared/image-check.ts";
+import { findKey, type Environment } from "../../shared/find-key.ts";
 import { findModel, type ModelCard } from "../../shared/model-registry.ts";
 import { modelParameters } from "../../shared/parameter-schemas.ts";
 import { classifyOpenaiRefusal } from "./classify-openai.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
-import { asFetch, httpClientFromFetch, type Exchange, type Fetch } from "./fetch-adapter.ts";
-import { createHttpClient, type HttpClient, type Progress, type ProxySettings } from "./http.ts";
+import { asFetch, type Exchange } from "./fetch-adapter.ts";
+import type { HttpClient, Progress } from "./http.ts";
 import type { CallOptions, GenerateOptions, ImageGeneration } from "./image-generation.ts";
 import { AsyncImageGenerationModel } from "./image-model.ts";
-import { refuseUnknownOptions, requireUrl, requireWhole } from "./known-options.ts";
 import { liftBase64 } from "./lift-base64.ts";
 import { missingKey } from "./missing-key.ts";
+import { modelHttpClient } from "./model-http.ts";
+import { dumpOptions, parseOptions } from "./model-options.ts";
 import { readOpenaiAnswer } from "./openai-answer.ts";
+import { OpenAIOptions } from "./openai-options.ts";
 import type { Secrets } from "./safe-message.ts";
 import { takeImages } from "./take-images.ts";
-
-/** Options of {@link OpenAIImageGeneration}. */
-export interface OpenAIOptions {
-  /** Such as `gpt-image-2`. */
-  model: string;
-  apiKey?: string | undefined;
-  /** A server that speaks OpenAI's API, its version path included; it needs no key. Default `https://api.openai.com/v1`. */
-  baseUrl?: string | undefined;
-  /** Longest call in milliseconds, images at URLs included. Default 120,000. */
-  timeoutMs?: number;
-  /** Only 0: one call of `agenerate` is one request, and the queue decides what comes after it. */
-  maxRetries?: 0;
-  /** Sent with every request to the provider. */
-  defaultHeaders?: Record<string, string>;
-  /** Used instead of the built-in client. */
-  fetch?: Fetch;
-  proxy?: ProxySettings;
-  /** Largest image in bytes. Default 64 MB. */
-  maxImageBytes?: number;
-  /** Hosts that images at URLs may come from though they are private or speak plain http, besides the provider's own. */
-  imageHosts?: readonly string[] | undefined;
-}
-
-const knownOptions = [
-  "model",
-  "apiKey",
-  "baseUrl",
-  "timeoutMs",
-  "maxRetries",
-  "defaultHeaders",
-  "fetch",
-  "proxy",
-  "maxImageBytes",
-  "imageHosts",
-];
 
 interface RequestBody {
   prompt: string;
@@ -65,11 +32,10 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
   override readonly modelName: string;
   override readonly maxGenerationsPerCall: number;
   override readonly maxPromptChars: number | null;
+  override readonly maxRetries: number;
   override readonly parameters: z.ZodObject;
   readonly #card: ModelCard;
-  readonly #options: OpenAIOptions;
-  readonly #timeoutMs: number;
-  readonly #maxImageBytes: number;
+  readonly #options: z.output<typeof OpenAIOptions>;
   readonly #baseUrl: string;
   readonly #secrets: Secrets;
   readonly #http: HttpClient;
@@ -78,31 +44,33 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
   /** @throws UsageError for an unknown or a wrong option */
   constructor(options: OpenAIOptions) {
     super();
-    const {
-      model,
-      apiKey,
-      baseUrl,
-      timeoutMs = 120_000,
-      maxImageBytes = defaultMaxImageBytes,
-    } = options;
-    refuseUnknownOptions("OpenAIImageGeneration", options, knownOptions);
-    requireWhole("timeoutMs", timeoutMs, 1);
-    requireWhole("maxImageBytes", maxImageBytes, 1);
-    if (baseUrl !== undefined) requireUrl("baseUrl", baseUrl);
+    this.#options = parseOptions("OpenAIImageGeneration", OpenAIOptions, options);
+    const { model, apiKey, baseUrl, maxRetries } = this.#options;
     this.modelName = model;
     this.#card = findModel("openai", model);
     this.maxGenerationsPerCall = this.#card.maxGenerationsPerCall;
     this.maxPromptChars = this.#card.maxPromptChars;
+    this.maxRetries = maxRetries;
     this.parameters = modelParameters(this.#card).parameters;
-    this.#options = options;
-    this.#timeoutMs = timeoutMs;
-    this.#maxImageBytes = maxImageBytes;
     this.#baseUrl = baseUrl ?? publicUrl;
     this.#secrets = { apiKey, baseUrl };
-    this.#http = options.fetch
-      ? httpClientFromFetch(options.fetch)
-      : createHttpClient({ timeoutMs, proxy: options.proxy });
-    this.#client = createClient(options, this.#baseUrl, timeoutMs, this.#http);
+    this.#http = modelHttpClient(this.#options);
+    this.#client = createClient(this.#options, this.#baseUrl, this.#http);
+  }
+
+  /**
+   * A model with the key of `OPENAI_API_KEY`, or of the file in `OPENAI_API_KEY_FILE`, and the base URL of
+   * `OPENAI_BASE_URL`, where the options give none.
+   * @throws UsageError as the constructor does, and where a file that was named cannot be read
+   */
+  static fromEnvironment(env: Environment, options: OpenAIOptions): OpenAIImageGeneration {
+    const apiKey = findKey(env, "OPENAI_API_KEY")?.key;
+    const baseUrl = env["OPENAI_BASE_URL"] || undefined;
+    return new OpenAIImageGeneration({ apiKey, baseUrl, ...options });
+  }
+
+  protected override dumpOptions(): Record<string, unknown> {
+    return dumpOptions(OpenAIOptions, this.#options);
   }
 
   /** @throws ProviderError `auth` where the public service has no key */
@@ -120,7 +88,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     const { call, warnings } = this.checkCall(input, options);
     const asked = call.numGenerations;
     await this.load();
-    const limits = { timeoutMs: this.#timeoutMs, signal: options.signal };
+    const limits = { timeoutMs: this.#options.timeoutMs, signal: options.signal };
     return await withDeadline(limits, async (signal, progress) => {
       const { body, lifted, exchange } = await this.#request(
         this.#body(input, call, options.numGenerations !== undefined),
@@ -134,7 +102,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
       const taken = await takeImages(images, {
         http: this.#http,
         signal,
-        maxBytes: this.#maxImageBytes,
+        maxBytes: this.#options.maxImageBytes,
         baseUrl: this.#baseUrl,
         imageHosts: this.#options.imageHosts,
         secrets: this.#secrets,
@@ -187,7 +155,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     // Base64 is a third longer than the bytes; a megabyte is left for the rest.
     const exchange: Exchange = {
       progress,
-      maxBytes: asked * Math.ceil(this.#maxImageBytes * 1.4) + 1_048_576,
+      maxBytes: asked * Math.ceil(this.#options.maxImageBytes * 1.4) + 1_048_576,
       readText,
     };
     try {
@@ -215,12 +183,10 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
 
 /** The official client, kept from the environment and from retrying. */
 function createClient(
-  options: OpenAIOptions,
+  { apiKey, defaultHeaders, timeoutMs }: z.output<typeof OpenAIOptions>,
   baseURL: string,
-  timeoutMs: number,
   http: HttpClient,
 ): OpenAI {
-  const { apiKey, defaultHeaders } = options;
   return new OpenAI({
     apiKey: apiKey || "none",
     adminAPIKey: null,

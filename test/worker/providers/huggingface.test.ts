@@ -125,27 +125,6 @@ test("a named endpoint is looked up once with the key, and called at its URL", a
   expect(server.received[0]!.headers.authorization).toBe("Bearer hf_key");
 });
 
-test("an endpoint that is not running is unavailable and its state is named; it is looked up again next time", async () => {
-  let state = "paused";
-  const server = await startProvider((_, response) =>
-    sendJson(response, { status: { state, url: server.url } }),
-  );
-  const endpoint = {
-    endpointName: "cats",
-    endpointNamespace: "me",
-    apiKey: "hf_key",
-    endpointsApi: server.url,
-  };
-  await using model = new InferenceEndpointsImageGeneration(endpoint);
-  expect(await rejection(model.load())).toMatchObject({
-    kind: "unavailable",
-    sent: false,
-    message: "endpoint me/cats is not running: its state is paused",
-  });
-  state = "running";
-  await model.load();
-});
-
 test("an endpoint that does not exist or may not be seen is named with the reason", async () => {
   const server = await startProvider((_, response) =>
     sendJson(response, { error: "no such endpoint" }, 404),
@@ -181,7 +160,7 @@ test("options that contradict each other, miss each other or are unknown are ref
   expect(make({ baseUrl: "http://x", provider: "fal-ai" })).toThrow(
     "`baseUrl` and `provider` contradict",
   );
-  expect(make({ endpointName: "e" })).toThrow("give both");
+  expect(make({ endpointNamespace: "n", modelId: "m" })).toThrow("give `endpointName`");
   expect(make({ model: "m" })).toThrow("no option `model`");
   await using misspelt = new InferenceEndpointsImageGeneration({
     modelId: "m",

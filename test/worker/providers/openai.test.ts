@@ -199,7 +199,7 @@ test("unknown and wrong options are refused by name", () => {
   );
   expect(() => new OpenAIImageGeneration({ model: "m", baseUrl: "ftp://x" })).toThrow("`baseUrl`");
   expect(() => new OpenAIImageGeneration({ model: "m", timeoutMs: 0 })).toThrow(
-    "from 1 up, got `0`",
+    "option `timeoutMs` of OpenAIImageGeneration: Too small: expected number to be >=1; got 0",
   );
 });
 

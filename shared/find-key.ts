@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { messageOf } from "../shared/caught.ts";
-import { UsageError } from "../shared/usage-error.ts";
-import type { Environment } from "./redis-environment.ts";
+import { messageOf } from "./caught.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** Environment variables, as in `process.env`: whoever may read it passes it on. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A key and where it comes from: a variable's name or a file's path. */
 export interface FoundKey {

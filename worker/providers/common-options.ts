@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { defaultMaxImageBytes } from "../../shared/image-check.ts";
+import type { Fetch } from "./fetch-adapter.ts";
+import type { ProxySettings } from "./http.ts";
+import { functionOption, kept } from "./model-options.ts";
+
+/** Options that every built-in model takes. */
+export const CommonOptions = {
+  apiKey: kept(z.string().optional()).describe("The key; nothing else holds it"),
+  timeoutMs: z
+    .int()
+    .min(1)
+    .default(120_000)
+    .describe("Longest call in milliseconds, images at URLs included"),
+  maxRetries: z
+    .int()
+    .min(0)
+    .default(6)
+    .describe("Further tries of a call in `generate`; `agenerate` is always one request"),
+  defaultHeaders: kept(z.record(z.string(), z.string()).optional()).describe(
+    "Sent with every request to the provider",
+  ),
+  fetch: kept(functionOption<Fetch>().optional()).describe("Used instead of the built-in client"),
+  proxy: kept(z.custom<ProxySettings>((value) => typeof value === "object").optional()).describe(
+    "Proxies by the scheme of the target",
+  ),
+  maxImageBytes: z.int().min(1).default(defaultMaxImageBytes).describe("Largest image in bytes"),
+  imageHosts: z
+    .array(z.string())
+    .readonly()
+    .optional()
+    .describe(
+      "Hosts that images at URLs may come from though they are private or speak plain http, besides the provider's own",
+    ),
+};

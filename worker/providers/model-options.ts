@@ -1,0 +1,66 @@
+import { z } from "zod";
+import { describeFault } from "../../shared/describe-fault.ts";
+import { didYouMean } from "../../shared/near-match.ts";
+import { UsageError } from "../../shared/usage-error.ts";
+
+/** A model as plain data: its class and its options, without secrets. */
+export interface ModelDump {
+  /** The name of the class. */
+  type: string;
+  [option: string]: unknown;
+}
+
+/** An option that stays in the process: a key, a function. It is not dumped, and no message shows its value. */
+export function kept<Schema extends z.ZodType>(schema: Schema): Schema {
+  return schema.meta({ isKept: true });
+}
+
+function isKept(schema: z.core.$ZodType | undefined): boolean {
+  return schema !== undefined && z.globalRegistry.get(schema)?.["isKept"] === true;
+}
+
+/** An http or https URL. Kept out of messages, since it may hold a password. */
+export const HttpUrl = z.string().refine((text) => {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}, "expected an http or https URL");
+
+/** A function that is called, such as `fetch`. */
+export function functionOption<Type>() {
+  return z.custom<Type>((value) => typeof value === "function", "expected a function");
+}
+
+/**
+ * Checks a model's options by their schema, and fills in its defaults.
+ * @throws UsageError that names the option and its near match, what was expected and what came
+ */
+export function parseOptions<Schema extends z.ZodObject>(
+  model: string,
+  schema: Schema,
+  options: object,
+): z.output<Schema> {
+  const known = Object.keys(schema.shape);
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const near = didYouMean(name, known) || `; it takes ${known.join(", ")}`;
+    throw new UsageError(`${model} has no option \`${name}\`${near}`);
+  }
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const { name, expected, got } = describeFault(parsed.error, { ...options });
+  const shown = isKept(schema.shape[name]) ? "" : `; got ${got}`;
+  throw new UsageError(`option \`${name}\` of ${model}: ${expected}${shown}`);
+}
+
+/** The options that may leave the process. A user and a password in a URL are left out. */
+export function dumpOptions(schema: z.ZodObject, options: Record<string, unknown>) {
+  const entries = Object.entries(options).filter(
+    ([name, value]) => value !== undefined && !isKept(schema.shape[name]),
+  );
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, name === "baseUrl" ? withoutUser(String(value)) : value]),
+  );
+}
+
+function withoutUser(url: string): string {
+  return url.replace(/^(https?:\/\/)[^/@]*@/i, "$1");
+}

@@ -1,0 +1,14 @@
+import { z } from "zod";
+import { CommonOptions } from "./common-options.ts";
+import { HttpUrl } from "./model-options.ts";
+
+/** Options of `OpenAIImageGeneration`. */
+export const OpenAIOptions = z.object({
+  model: z.string().min(1).describe("Such as gpt-image-2"),
+  baseUrl: HttpUrl.optional().describe(
+    "A server that speaks OpenAI's API, its version path included; it needs no key. Default: OpenAI's own",
+  ),
+  ...CommonOptions,
+});
+/** What `OpenAIImageGeneration` is made of. */
+export type OpenAIOptions = z.input<typeof OpenAIOptions>;
