@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { messageOf } from "../shared/caught.ts";
 import type { Environment } from "../shared/find-key.ts";
+import { redisMessage } from "../shared/redis-message.ts";
 import { describeRedis, type RedisTarget } from "../shared/redis-target.ts";
 import type { Check } from "./check.ts";
 import { findRedisServer, redisInstallAdvice } from "./embedded-redis.ts";
@@ -35,7 +36,7 @@ function noAnswer(target: RedisTarget, error: unknown): Check {
   return {
     name: "redis",
     ok: false,
-    detail: `${where} does not answer: ${messageOf(error)}`,
+    detail: `${where} does not answer: ${redisMessage(error)}`,
     fix: "start it, or correct REDIS_URL: a server that closes the connection may want rediss:// (TLS), or a certificate of the client, too",
   };
 }

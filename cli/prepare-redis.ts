@@ -1,4 +1,4 @@
-import { messageOf } from "../shared/caught.ts";
+import { redisMessage } from "../shared/redis-message.ts";
 import { describeRedis, type RedisTarget } from "../shared/redis-target.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { Check } from "./check.ts";
@@ -21,7 +21,7 @@ export async function prepareRedis(
     checks = judgeRedis(target, await readRedisInfo(target));
   } catch (error) {
     refuse(target, error);
-    warn(`Redis at ${where} does not answer yet: ${messageOf(error)}`);
+    warn(`Redis at ${where} does not answer yet: ${redisMessage(error)}`);
     return;
   }
   const broken = checks.find(({ ok }) => ok === false);

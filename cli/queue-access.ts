@@ -1,5 +1,5 @@
 import { statePaths } from "../producer/run-directory.ts";
-import { messageOf } from "../shared/caught.ts";
+import { redisMessage } from "../shared/redis-message.ts";
 import { isQueueError } from "../shared/queue-error.ts";
 import { connectRedis, type RedisClient } from "../shared/redis.ts";
 import { describeRedis, parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
@@ -44,12 +44,12 @@ export async function withRedis<T>(
     return await work(redis);
   } catch (error) {
     if (!isQueueError(error)) throw error;
+    refuse(target, error);
     // What the connection said ("connect ECONNREFUSED …") says more than what became of the command.
     const cause = lastError ?? error;
     refuse(target, cause);
-    throw new UsageError(`Redis at ${describeRedis(target)} does not answer: ${messageOf(cause)}`, {
-      cause,
-    });
+    const where = describeRedis(target);
+    throw new UsageError(`Redis at ${where} does not answer: ${redisMessage(cause)}`, { cause });
   } finally {
     redis.disconnect();
   }

@@ -1,3 +1,4 @@
+import { redisMessage } from "../shared/redis-message.ts";
 import type { Check } from "./check.ts";
 
 /** What was said that cannot pass by itself, in other words, and what to do about it. */
@@ -71,5 +72,5 @@ function wholeText(error: unknown): string[] {
   if (inner instanceof Error) return wholeText(inner);
   const code = "code" in error && typeof error.code === "string" ? [error.code] : [];
   const reason = "reason" in error && typeof error.reason === "string" ? error.reason : undefined;
-  return [...code, reason ?? error.message.replace(/^.*Last error: /, "")];
+  return [...code, reason ?? redisMessage(error)];
 }

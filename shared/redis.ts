@@ -1,4 +1,3 @@
-import type { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { RedisCertificates, RedisTarget } from "./redis-target.ts";
@@ -17,9 +16,12 @@ export interface RedisConnectionOptions {
   name?: string;
 }
 
+/** How long a producer's command waits for Sentinels or a Cluster: longer than a short election, far shorter than a run waits. */
+const producerLimitMs = 5_000;
+
 /**
  * A client that connects at its first command or `connect()`, and reconnects for ever.
- * Give it an `error` listener: {@link limitErrors}.
+ * Give it an `error` listener, such as `limitErrors`.
  */
 export function connectRedis(target: RedisTarget, options: RedisConnectionOptions): RedisClient {
   if (target.kind === "cluster") return connectCluster(target, options);
@@ -35,6 +37,8 @@ export function connectRedis(target: RedisTarget, options: RedisConnectionOption
   }
   return new Redis({
     ...common,
+    // While no Sentinel answers, the try to connect does not end, and so would no command.
+    ...(options.role === "producer" && { commandTimeout: producerLimitMs }),
     sentinels: target.sentinels,
     name: target.master,
     sentinelUsername: target.sentinelUsername,
@@ -54,10 +58,14 @@ function connectCluster(
   target: Extract<RedisTarget, { kind: "cluster" }>,
   options: RedisConnectionOptions,
 ): Cluster {
-  return new Cluster(target.nodes, {
+  const Client = options.role === "producer" ? ImpatientCluster : Cluster;
+  return new Client(target.nodes, {
     redisOptions: { ...commonOptions(target, options), ...(target.tls && { tls: trust(target) }) },
     lazyConnect: true,
     clusterRetryStrategy: retryDelay,
+    // Each is a tenth of a second: a worker's commands live through a failover, which takes about as long as the nodes'
+    // `cluster-node-timeout` (15 s by default).
+    ...(options.role === "worker" && { maxRedirections: 600 }),
     // The default of a second is short for a cluster that is failing over.
     slotsRefreshTimeout: 3_000,
     // Certificates are for host names: nodes are connected by name, not by the address looked up for it.
@@ -68,9 +76,17 @@ function connectCluster(
   });
 }
 
+/** A Cluster whose commands end even while no node answers; ioredis itself would keep them until one does. */
+class ImpatientCluster extends Cluster {
+  override sendCommand(...sent: Parameters<Cluster["sendCommand"]>): unknown {
+    sent[0].setTimeout(producerLimitMs);
+    return super.sendCommand(...sent);
+  }
+}
+
 /** Soon at first, then less often; never much more than a second, so that a Redis that is back is used soon. */
 function retryDelay(times: number): number {
-  return Math.min(50 * 2 ** Math.min(times - 1, 5), 1_000) + Math.random() * 100;
+  return Math.round(Math.min(50 * 2 ** Math.min(times - 1, 5), 1_000) + Math.random() * 100);
 }
 
 /**
@@ -116,47 +132,4 @@ function commonOptions(target: RedisTarget, { role, name }: RedisConnectionOptio
     reconnectOnError: (error) =>
       error.message.startsWith("READONLY") ? (role === "worker" ? 2 : 1) : false,
   } satisfies RedisOptions;
-}
-
-/**
- * Listens to `error` events, which come by the thousand while Redis is away or full: the first of a burst is reported
- * at once, the rest as one count at most every `intervalMs` (default 10 s). Returns a function that stops listening.
- */
-export function limitErrors(
-  emitter: EventEmitter,
-  log: (message: string, count: number) => void,
-  intervalMs = 10_000,
-): () => void {
-  let unreported = 0;
-  let last = "";
-  let timer: NodeJS.Timeout | undefined;
-  const reportRest = () => {
-    if (unreported > 0) log(last, unreported);
-    // An interval without errors ends the burst.
-    timer = unreported > 0 ? setTimeout(reportRest, intervalMs).unref() : undefined;
-    unreported = 0;
-  };
-  const listener = (error: unknown) => {
-    last = messageOf(error);
-    if (timer) {
-      unreported += 1;
-      return;
-    }
-    log(last, 1);
-    timer = setTimeout(reportRest, intervalMs).unref();
-  };
-  emitter.on("error", listener);
-  return () => {
-    emitter.off("error", listener);
-    clearTimeout(timer);
-    if (unreported > 0) log(last, unreported);
-    unreported = 0;
-  };
-}
-
-/** Node's error for a name with several addresses has an empty message; its parts have one. */
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === "")
-    return error.errors.map(messageOf).join("; ");
-  return error instanceof Error ? error.message || error.name : String(error);
 }

@@ -70,6 +70,9 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
     "",
     "--appendonly",
     "no",
+    // A replica is filled at once, not after 5 s.
+    "--repl-diskless-sync-delay",
+    "0",
     "--dir",
     directory,
     "--logfile",
@@ -78,12 +81,12 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
   const url = port === 0 ? `redis+unix://${socket}` : `${scheme}://127.0.0.1:${port}`;
 
   let server: ChildProcess;
-  const killNow = () => void server.kill("SIGKILL");
   const start = async () => {
     server = spawn("redis-server", [...settings, ...address, ...(options.arguments ?? [])], {
       stdio: "ignore",
     });
     await once(server, "spawn");
+    killAtExit(server);
     await untilReady(
       server,
       port === 0
@@ -98,12 +101,10 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
     await once(server, "exit");
   };
   const close = async () => {
-    process.off("exit", killNow);
     await kill();
     await rm(directory, { recursive: true, force: true });
   };
 
-  process.on("exit", killNow);
   await start().catch(async (error: unknown) => {
     await close();
     throw error;
@@ -119,6 +120,19 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+const running = new Set<ChildProcess>();
+
+/** A test that runs out of time closes nothing. */
+function killAtExit(server: ChildProcess): void {
+  if (!process.listeners("exit").includes(killRunning)) process.on("exit", killRunning);
+  running.add(server);
+  server.once("exit", () => running.delete(server));
+}
+
+function killRunning(): void {
+  for (const server of running) server.kill("SIGKILL");
 }
 
 async function untilReady(

@@ -1,12 +1,11 @@
-import { spawn } from "node:child_process";
-import { EventEmitter, once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { pipelineValues } from "../../shared/lane-state.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
-import { connectRedis, limitErrors, type RedisConnectionOptions } from "../../shared/redis.ts";
+import { isQueueError } from "../../shared/queue-error.ts";
+import { connectRedis, type RedisConnectionOptions } from "../../shared/redis.ts";
 import { freePort, startTestRedis, type TestRedisOptions } from "../helpers/redis.ts";
 
 async function startServer(options?: TestRedisOptions) {
@@ -90,105 +89,21 @@ describe("a connection to Redis", () => {
     expect(await client.ping()).toBe("PONG");
   });
 
-  test("goes to a Redis Cluster", async () => {
-    const port = await freePort();
-    // A cluster of one node does not know its own address: told by others, it would be.
-    const cluster = ["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"];
-    await startServer({ arguments: ["--port", String(port), ...cluster] });
-    await connect(`redis://127.0.0.1:${port}`).call("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
-
-    const client = connect(`redis+cluster://127.0.0.1:${port}`);
-    await client.set("{lane}:a", "1");
-
-    expect(await client.get("{lane}:a")).toBe("1");
-  });
-
-  test("finds the master through a Sentinel", async () => {
-    const master = await startServer({ tcp: true });
-    const sentinelUrl = await startSentinel(new URL(master.url).port);
-
-    const client = connect(`${sentinelUrl}/main/2`);
-
-    expect(await client.info("server")).toContain(`process_id:${master.pid}`);
-    await client.set("here", "yes");
-    expect(await client.info("keyspace")).toContain("db2:keys=1");
-  });
-});
-
-async function startSentinel(masterPort: string): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "imagemill-sentinel-"));
-  const port = await freePort();
-  const file = join(directory, "sentinel.conf");
-  await writeFile(
-    file,
-    `port ${port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 ${masterPort} 1\n`,
-  );
-  const sentinel = spawn("redis-server", [file, "--sentinel"], { stdio: "ignore" });
-  onTestFinished(async () => {
-    sentinel.kill("SIGKILL");
-    if (sentinel.exitCode === null && sentinel.signalCode === null) await once(sentinel, "exit");
-    await rm(directory, { recursive: true });
-  });
-  await connect(`redis://127.0.0.1:${port}`).ping();
-  return `redis+sentinel://127.0.0.1:${port}`;
-}
-
-function listen() {
-  vi.useFakeTimers();
-  const emitter = new EventEmitter();
-  const lines: [string, number][] = [];
-  const stop = limitErrors(emitter, (message, count) => lines.push([message, count]));
-  return { emitter, lines, stop };
-}
-
-describe("errors of a connection", () => {
-  afterEach(() => {
-    vi.useRealTimers();
-  });
-
-  test("are reported once at the start of a burst, then as a count every 10 s", () => {
-    const { emitter, lines } = listen();
-    for (let i = 0; i < 5_000; i++) emitter.emit("error", new Error(`away ${i}`));
-    expect(lines).toEqual([["away 0", 1]]);
-
-    vi.advanceTimersByTime(10_000);
-    expect(lines).toEqual([
-      ["away 0", 1],
-      ["away 4999", 4_999],
-    ]);
-
-    emitter.emit("error", new Error("still away"));
-    expect(lines).toHaveLength(2);
-    vi.advanceTimersByTime(10_000);
-    expect(lines.at(-1)).toEqual(["still away", 1]);
-  });
-
-  test("are reported at once again after 10 s without one", () => {
-    const { emitter, lines } = listen();
-    emitter.emit("error", new Error("first"));
-    vi.advanceTimersByTime(10_000);
-    emitter.emit("error", new Error("second"));
-    expect(lines).toEqual([
-      ["first", 1],
-      ["second", 1],
-    ]);
-  });
-
-  test("that were only counted are reported when listening stops", () => {
-    const { emitter, lines, stop } = listen();
-    emitter.emit("error", new Error("first"));
-    emitter.emit("error", new Error("second"));
-    stop();
-    expect(lines.at(-1)).toEqual(["second", 1]);
-    expect(emitter.listenerCount("error")).toBe(0);
-  });
-
-  test("without a message are named by their parts", () => {
-    const { emitter, lines } = listen();
-    emitter.emit(
-      "error",
-      new AggregateError([new Error("refused ::1"), new Error("refused 127.0.0.1")]),
+  test("of a producer fails within seconds, as a queue does, while no Sentinel and no node answers", async () => {
+    const nobody = `127.0.0.1:${await freePort()}`;
+    const urls = [`redis+sentinel://${nobody}/main`, `redis+cluster://${nobody}`];
+    const errors = await Promise.all(
+      urls.flatMap((url) => {
+        const client = connect(url, { role: "producer" });
+        return [client.get("key"), client.pipeline().get("key").exec().then(pipelineValues)].map(
+          (command) =>
+            command.then(
+              () => "an answer",
+              (error: unknown) => error,
+            ),
+        );
+      }),
     );
-    expect(lines).toEqual([["refused ::1; refused 127.0.0.1", 1]]);
+    expect(errors.filter((error) => !isQueueError(error))).toEqual([]);
   });
 });
