@@ -41,6 +41,8 @@ export interface RunOptions extends DriveOptions {
   paramsColumn?: string;
   seed?: number;
   maxPerCall?: number;
+  imagesPerMinute?: number;
+  requestsPerMinute?: number;
   limit?: number;
   attempts: number;
   timeout: number;
@@ -52,7 +54,7 @@ const collect = (value: string, previous: string[]) => [...previous, value];
 /** Adds the options of every command that makes a run go. */
 export function addDriveOptions(command: Command): Command {
   return command
-    .option("-c, --concurrency <n>", "calls in flight at once", wholeNumber(1), 20)
+    .option("-c, --concurrency <n>", "calls in flight at once, at most", wholeNumber(1), 100)
     .option("--window <n>", "most prompts in Redis at once", wholeNumber(1))
     .option("--max-failures <n>", "stop when more prompts than this have failed", wholeNumber(0))
     .option(
@@ -121,6 +123,12 @@ export function addRunOptions(command: Command): Command {
       wholeNumber(0),
     )
     .option("--max-per-call <n>", "images that one call may ask for", wholeNumber(1))
+    .option(
+      "--images-per-minute <n>",
+      "the provider's limit; without it, it is found out",
+      wholeNumber(1),
+    )
+    .option("--requests-per-minute <n>", "the same for calls", wholeNumber(1))
     .option("--limit <n>", "only the first n rows", wholeNumber(0))
     .option("--attempts <n>", "tries of a call before its images are given up", wholeNumber(1), 8)
     .addOption(
@@ -191,9 +199,20 @@ export function runSettings(
     maxCostUsd: null,
     pricePerImageUsd: options.pricePerImage ?? null,
     timeoutMs: options.timeout,
+    ...limitsOf(options),
     durable: options.durable === true,
   };
   return { settings, warnings };
+}
+
+function limitsOf({ imagesPerMinute, requestsPerMinute }: RunOptions): Pick<RunSettings, "limits"> {
+  if (imagesPerMinute === undefined && requestsPerMinute === undefined) return {};
+  return {
+    limits: {
+      ...(imagesPerMinute !== undefined && { imagesPerMinute }),
+      ...(requestsPerMinute !== undefined && { requestsPerMinute }),
+    },
+  };
 }
 
 /** A known model's maximum is a ceiling; of an unknown one the person knows more than we. */

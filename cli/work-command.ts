@@ -42,9 +42,9 @@ export function workCommand(io: Io): Command {
     .description("make images for producers on any machine, until it is stopped")
     .option(
       "-c, --concurrency <n>",
-      "calls in flight at once, per lane and process",
+      "calls in flight at once at most, per lane and process",
       wholeNumber(1),
-      20,
+      100,
     )
     .option(
       "--processes <n>",

@@ -26,7 +26,7 @@ export function leftState(stop: StopReason | undefined): StateOfRun {
 
 /** What a producer tells workers of its run, which is in the directory `location` of this host. */
 export function registrationOf(
-  { id, round, revision }: RunFile,
+  { id, round, revision, limits }: RunFile,
   location: string,
   { state, reason }: StateOfRun,
 ): Registration {
@@ -39,5 +39,6 @@ export function registrationOf(
     host: hostname(),
     state,
     ...(reason !== undefined && { reason }),
+    ...(limits && { limits }),
   };
 }

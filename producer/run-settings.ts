@@ -16,6 +16,7 @@ export type RunSettings = Pick<
   | "maxCostUsd"
   | "pricePerImageUsd"
   | "timeoutMs"
+  | "limits"
   | "durable"
 > & { seed?: number | undefined };
 
@@ -68,8 +69,9 @@ export function resumedRun(then: RunFile, now: RunSettings, directory: string): 
   }
   const { numGenerations, maxGenerationsPerCall, limit, attempts, timeoutMs, durable } = now;
   const { maxCostUsd, pricePerImageUsd } = now;
+  const { limits: _, ...kept } = then;
   return {
-    ...then,
+    ...kept,
     numGenerations,
     maxGenerationsPerCall,
     limit,
@@ -78,5 +80,6 @@ export function resumedRun(then: RunFile, now: RunSettings, directory: string): 
     pricePerImageUsd,
     timeoutMs,
     durable,
+    ...(now.limits && { limits: now.limits }),
   };
 }

@@ -14,6 +14,7 @@ export const Heartbeat = z.object({
   machine: z.string(),
   pid: z.int(),
   version: z.string(),
+  /** Calls that it would have in flight now: `--concurrency`, or fewer where the lane's pace is slower. */
   concurrency: z.int(),
   /** False once the provider refused the worker's key. */
   fit: z.boolean(),

@@ -11,6 +11,10 @@ export interface LaneKeys {
   pause: string;
   /** String that lives as long as the lane has to wait, by Redis' own clock. */
   hold: string;
+  /** String: the lane's limits as far as they are used up, and what was found out of them (`worker/pace-script.ts`). */
+  pace: string;
+  /** Hash: worker id → its calls in flight. */
+  inFlight: string;
   /** Set of worker ids. */
   workers: string;
   /** String with a time to live: a worker's last heartbeat. */
@@ -29,6 +33,8 @@ export function laneKeys(prefix: string, lane: string): LaneKeys {
     runs: `${base}:runs`,
     pause: `${base}:pause`,
     hold: `${base}:hold`,
+    pace: `${base}:pace`,
+    inFlight: `${base}:in-flight`,
     workers: `${base}:workers`,
     heartbeat: (worker) => `${base}:worker:${worker}`,
     producer: (run) => `${base}:producer:${run}`,

@@ -55,18 +55,6 @@ export async function readLaneState(redis: RedisClient, keys: LaneKeys): Promise
   };
 }
 
-/** Lets no call of the lane start for `ms`, by Redis' clock; a longer hold that is set already stays. */
-export async function holdLane(
-  redis: RedisClient,
-  keys: LaneKeys,
-  ms: number,
-  reason: string,
-): Promise<void> {
-  const script =
-    "if redis.call('pttl', KEYS[1]) < tonumber(ARGV[2]) then redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2]) end";
-  await redis.eval(script, 1, keys.hold, reason, Math.max(1, Math.ceil(ms)));
-}
-
 /** Lets no call of the lane start, until {@link unpauseLane}. */
 export async function pauseLane(
   redis: RedisClient,

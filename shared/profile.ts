@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import type { LaneLimits } from "./lane-limits.ts";
 
 /** The API that a provider speaks. */
 export const ProviderKind = z.enum(["openai", "huggingface"]);
@@ -20,6 +21,8 @@ export interface Profile {
   keyVariable: string;
   /** Hosts that images at URLs may come from though they are private or speak plain http, besides the base URL's own. */
   imageHosts?: readonly string[] | undefined;
+  /** What its owner knows of the provider's limits. */
+  limits?: LaneLimits | undefined;
   /** What the hash is made of instead of the base URL, where that changes at each start (the private simulator). */
   identity?: string | undefined;
 }

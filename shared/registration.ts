@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LaneLimits } from "./lane-limits.ts";
 
 /** A run as its lane knows it: written by the producer, read by workers and the monitor. */
 export const Registration = z.object({
@@ -17,5 +18,7 @@ export const Registration = z.object({
    */
   state: z.enum(["running", "paused", "stopping", "stopped", "cancelled"]),
   reason: z.string().optional(),
+  /** Limits that the run was given. They hold for the whole lane: of several runs' the lower ones. */
+  limits: LaneLimits.optional(),
 });
 export type Registration = z.infer<typeof Registration>;

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { hasCode } from "./caught.ts";
+import { LaneLimits } from "./lane-limits.ts";
 import { ProviderKind } from "./profile.ts";
 import { Usage } from "./result.ts";
 
@@ -81,6 +82,8 @@ export const RunFile = z.object({
   /** US dollars an image, where that was told instead of the model's own prices. */
   pricePerImageUsd: z.number().min(0).nullable().default(null),
   timeoutMs: z.int().min(1),
+  /** Limits that its lane has to keep. */
+  limits: LaneLimits.optional(),
   durable: z.boolean(),
   round: z.int().min(0),
   /** Counts the times that the run was resumed with other settings. */

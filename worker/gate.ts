@@ -1,3 +1,4 @@
+import { lowestLimits, type LaneLimits } from "../shared/lane-limits.ts";
 import type { LanePause, LaneState } from "../shared/lane-state.ts";
 import { HandBack, RunCancelled } from "./job-moves.ts";
 import { ProviderHealth } from "./provider-health.ts";
@@ -13,6 +14,8 @@ type Verdict = { go: true } | { go: false; waitMs: number };
  */
 export class Gate {
   readonly health: ProviderHealth;
+  /** Told when what is true of the lane may have changed. */
+  onWake = (): void => {};
   readonly #now: () => number;
   readonly #waiters = new Set<() => void>();
   readonly #storageTrouble = new Map<string, string>();
@@ -33,6 +36,12 @@ export class Gate {
     this.#pause = state.pause;
     this.#heldUntil = this.#now() + state.holdMs;
     this.wake();
+  }
+
+  /** The lowest limits of the lane's running runs. */
+  get limits(): LaneLimits {
+    const running = [...this.#runs.values()].filter(({ state }) => state === "running");
+    return lowestLimits(running.map(({ limits }) => limits));
   }
 
   get pause(): LanePause | undefined {
@@ -103,9 +112,16 @@ export class Gate {
     }
   }
 
+  /** Whether a call that was let in may still start; holds are not looked at. @throws as {@link enter} does */
+  mayStart(run: string): boolean {
+    this.#refuse(run);
+    return !this.#storageTrouble.has(run) && (!this.health.away || this.health.probing);
+  }
+
   /** Lets everybody who waits look again. */
   wake(): void {
     for (const waiter of Array.from(this.#waiters)) waiter();
+    this.onWake();
   }
 
   get #holdMs(): number {
@@ -113,16 +129,19 @@ export class Gate {
   }
 
   #verdict(run: string): Verdict {
+    this.#refuse(run);
+    if (this.#storageTrouble.has(run)) return { go: false, waitMs: Infinity };
+    const waitMs = Math.max(this.#holdMs, this.health.waitMs);
+    return waitMs > 0 ? { go: false, waitMs } : { go: true };
+  }
+
+  #refuse(run: string): void {
     if (this.#closed !== undefined) throw new HandBack(this.#closed);
     if (this.#pause) throw new HandBack(`lane paused: ${this.#pause.reason}`);
     const state = this.#runs.get(run)?.state;
     if (state === "cancelled" || state === "stopped") throw new RunCancelled(run);
     if (state === "paused" || state === "stopping")
       throw new HandBack(`run ${state}`, pausedRunDelayMs);
-    const trouble = this.#storageTrouble.get(run);
-    if (trouble !== undefined) return { go: false, waitMs: Infinity };
-    const waitMs = Math.max(this.#holdMs, this.health.waitMs);
-    return waitMs > 0 ? { go: false, waitMs } : { go: true };
   }
 
   async #wakeOrTimeout(ms: number): Promise<void> {

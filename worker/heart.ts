@@ -10,19 +10,16 @@ import { version } from "../shared/version.ts";
 const recentMs = 400;
 
 /** What differs from beat to beat. */
-export type Pulse = Pick<Heartbeat, "fit" | "calls" | "waiting">;
+export type Pulse = Pick<Heartbeat, "fit" | "calls" | "waiting" | "concurrency">;
 
 /** Tells of this worker in its lane, and reads what others tell. */
 export class Heart {
   readonly #redis: RedisClient;
   readonly #keys: LaneKeys;
-  readonly #fixed: Pick<
-    Heartbeat,
-    "v" | "worker" | "host" | "machine" | "pid" | "version" | "concurrency"
-  >;
+  readonly #fixed: Pick<Heartbeat, "v" | "worker" | "host" | "machine" | "pid" | "version">;
   #recent: { at: number; list: Promise<Heartbeat[]> } | undefined;
 
-  constructor(redis: RedisClient, keys: LaneKeys, worker: string, concurrency: number) {
+  constructor(redis: RedisClient, keys: LaneKeys, worker: string) {
     this.#redis = redis;
     this.#keys = keys;
     const machine = hostIdentity();
@@ -33,7 +30,6 @@ export class Heart {
       machine,
       pid: process.pid,
       version,
-      concurrency,
     };
   }
 

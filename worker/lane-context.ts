@@ -4,6 +4,7 @@ import type { Registration } from "../shared/registration.ts";
 import type { Log } from "../shared/log.ts";
 import type { PromptResult } from "../shared/result.ts";
 import type { Gate } from "./gate.ts";
+import type { Limiter, Permit } from "./limiter.ts";
 import type { WorkerObserver } from "./observer.ts";
 import type { RenewableKey } from "./renewable-key.ts";
 import type { RunContexts } from "./run-contexts.ts";
@@ -17,6 +18,7 @@ export interface LaneContext {
   log: Log;
   observer: WorkerObserver;
   gate: Gate;
+  limiter: Limiter;
   runs: RunContexts;
   key: RenewableKey;
   /** Keeps all jobs of this process apart from one that may take it down. */
@@ -28,8 +30,8 @@ export interface LaneContext {
   calls: Set<string>;
   /** Aborted when the grace time is over: calls in flight are given up. */
   abandoned: AbortSignal;
-  /** Lets no worker of the lane start a call for `ms`. */
-  hold(ms: number, reason: string): Promise<void>;
+  /** The provider refused a call for the sake of its limits: no worker of the lane starts one for a while. */
+  refused(permit: Permit, failure: ProviderError): Promise<void>;
   /** The provider refused this worker's key: no more jobs of this lane here; the lane pauses if no other worker is fit. */
   leave(failure: ProviderError): Promise<void>;
   /** Pauses the lane for all workers. */

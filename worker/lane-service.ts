@@ -3,14 +3,9 @@ import type { Queue, Worker } from "bullmq";
 import type { ProviderError } from "../shared/failure.ts";
 import { heartbeatIntervalMs } from "../shared/heartbeat.ts";
 import { laneKeys, type LaneKeys } from "../shared/keys.ts";
+import { lowestLimits } from "../shared/lane-limits.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
-import {
-  holdLane,
-  pauseLane,
-  readHeartbeats,
-  readLaneState,
-  unpauseLane,
-} from "../shared/lane-state.ts";
+import { pauseLane, readHeartbeats, readLaneState, unpauseLane } from "../shared/lane-state.ts";
 import type { Log } from "../shared/log.ts";
 import type { Profile } from "../shared/profile.ts";
 import type { Registration } from "../shared/registration.ts";
@@ -23,8 +18,10 @@ import { Heart } from "./heart.ts";
 import { RetryLater } from "./job-moves.ts";
 import type { LaneContext } from "./lane-context.ts";
 import { openLaneWorker } from "./lane-worker.ts";
+import { Limiter, type Permit } from "./limiter.ts";
 import { livingCallsEnded } from "./living-calls.ts";
 import { noObserver, type WorkerObserver } from "./observer.ts";
+import { Pace } from "./pace.ts";
 import { processJob } from "./process-job.ts";
 import { RenewableKey } from "./renewable-key.ts";
 import { RunContexts, type ModelFactory } from "./run-contexts.ts";
@@ -32,7 +29,8 @@ import type { Solitude } from "./solitude.ts";
 
 /** How often a worker looks at the lane's state: a pause takes effect within that time. */
 const pollMs = 400;
-
+/** How long this worker waits by itself after a refusal that tells no time, until Redis says how long the lane does. */
+const blindHoldMs = 1_000;
 /** How often a worker whose key was refused looks for another one. */
 const keyCheckMs = 2_000;
 
@@ -42,6 +40,7 @@ export interface LaneServiceOptions {
   lane: string;
   prefix: string;
   profile: Profile;
+  /** Calls in flight here at most. */
   concurrency: number;
   /** Made for workers; stays the caller's. BullMQ makes a second one like it for its blocking reads. */
   redis: RedisClient;
@@ -63,6 +62,7 @@ export class LaneService implements LaneContext {
   readonly log: Log;
   readonly observer: WorkerObserver;
   readonly gate = new Gate();
+  readonly limiter: Limiter;
   readonly runs: RunContexts;
   readonly key: RenewableKey;
   readonly queue: Queue;
@@ -88,7 +88,9 @@ export class LaneService implements LaneContext {
     this.#keys = laneKeys(options.prefix, options.lane);
     this.key = new RenewableKey(options.profile);
     this.runs = new RunContexts({ ...options, key: this.key });
-    this.#heart = new Heart(options.redis, this.#keys, options.worker, options.concurrency);
+    this.#heart = new Heart(options.redis, this.#keys, options.worker);
+    this.limiter = new Limiter(new Pace(options.redis, this.#keys, options.worker), this.log);
+    this.gate.onWake = () => this.limiter.wake();
     this.queue = openLaneQueue(options.lane, this.#keys, options.redis);
     this.#bull = openLaneWorker(options, this.#keys, (job, token) => processJob(job, token, this));
   }
@@ -163,10 +165,9 @@ export class LaneService implements LaneContext {
     return this.#registrations.get(run);
   }
 
-  async hold(ms: number, reason: string): Promise<void> {
-    this.gate.hold(ms);
-    await holdLane(this.#options.redis, this.#keys, ms, reason);
-    this.gate.holdIsShared(ms);
+  async refused(permit: Permit, { message, retryAfterMs }: ProviderError): Promise<void> {
+    this.gate.hold(retryAfterMs ?? blindHoldMs);
+    this.gate.holdIsShared(await this.limiter.refused(permit, { message, retryAfterMs }));
   }
 
   async leave(failure: ProviderError): Promise<void> {
@@ -269,6 +270,9 @@ export class LaneService implements LaneContext {
     const state = await readLaneState(this.#options.redis, this.#keys);
     this.#registrations = state.runs;
     this.gate.update(state);
+    this.limiter.limits = lowestLimits([this.#options.profile.limits, this.gate.limits]);
+    await this.limiter.refresh();
+    this.#bull.concurrency = this.limiter.wantedJobs(this.#options.concurrency);
     // Letting a model go must not keep pauses from being seen.
     this.runs
       .retain(state.runs)
@@ -284,9 +288,10 @@ export class LaneService implements LaneContext {
   }
 
   async #beat(): Promise<void> {
-    const waiting = this.gate.waitingFor;
+    const waiting = this.gate.waitingFor ?? this.limiter.waitingFor;
     await this.#heart.beat({
       fit: this.fit,
+      concurrency: this.#bull.concurrency,
       calls: [...this.calls],
       ...(waiting !== undefined && { waiting }),
     });

@@ -5,9 +5,11 @@ import { StorageError } from "../shared/storage.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { backoffMs } from "./backoff.ts";
 import { HandBack, RetryLater } from "./job-moves.ts";
+import type { Permit } from "./limiter.ts";
 import type { GenerateOptions } from "./providers/image-generation.ts";
 import { imageSeed } from "./seeds.ts";
 import { storeImages } from "./store-images.ts";
+import { waitToStart } from "./wait-to-start.ts";
 import { parametersOf, type AnyWork } from "./work.ts";
 
 /** What a call came to; its attempts go straight to the work's outcome. */
@@ -17,8 +19,6 @@ type Attempt = Pick<AttemptRecord, "outcome" | "burned" | "sent"> & Partial<Atte
 
 /** How long to wait for evidence whether the provider is away, before an attempt counts as burned. */
 const evidenceMs = 300;
-/** Shortest hold after a 429 that tells no time. */
-const blindHoldMs = 2_000;
 
 /**
  * Makes one call: limiter → provider → check → store. Waits through rate limits and a provider that is away without
@@ -32,7 +32,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
   const { run, lane, data } = work;
   for (;;) {
     const cameAt = Date.now();
-    await lane.gate.enter(data.run);
+    const permit = await waitToStart(work, generations.length);
     lane.calls.add(work.job.id!);
     const queuedMs = queuedMsOf(work);
     work.hasCalled = true;
@@ -57,6 +57,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
         requestOptions(work, generations),
       );
       const answer = await run.hosts.agenerate(data.prompt, call);
+      lane.limiter.answered(permit);
       lane.providerAnswered();
       tell(work, [...warnings, ...(answer.warnings ?? [])]);
       const answeredAt = Date.now();
@@ -70,11 +71,14 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
       });
       return { images, failures: [], ...(answer.usage && { usage: answer.usage }) };
     } catch (error) {
+      // A refusal is told to the lane before another call can take its place.
+      if (!isRefusal(error)) lane.limiter.ended(permit);
       if (lane.abandoned.aborted) {
         lane.gate.health.abandoned();
         throw new HandBack("the worker gave up its calls");
       }
       const failure = asProviderError(error);
+      if (failure.kind === "timeout" && failure.sent) lane.limiter.slow(permit);
       const burned = await countsAsAttempt(failure, work);
       record({
         outcome: failure.kind,
@@ -84,7 +88,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
         ...detailsOf(failure),
       });
       if (failure.kind === "auth" && lane.key.renew(key)) continue;
-      const end = await act(failure, burned, work, generations);
+      const end = await act(failure, burned, work, generations, permit);
       if (end) return end;
     }
   }
@@ -128,6 +132,10 @@ function queuedMsOf({ job, hasCalled, outcome }: AnyWork): number | undefined {
   return Math.max(0, job.processedOn - job.timestamp);
 }
 
+function isRefusal(error: unknown): boolean {
+  return error instanceof ProviderError && failureActions[error.kind] === "hold";
+}
+
 function asProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   if (error instanceof StorageError)
@@ -163,21 +171,22 @@ async function act(
   burned: boolean,
   work: AnyWork,
   generations: readonly number[],
+  permit: Permit,
 ): Promise<CallEnd | undefined> {
-  const { run, lane } = work;
+  const { lane } = work;
   switch (failureActions[failure.kind]) {
     case "split":
       if (generations.length > 1) {
         const most = generations.length - 1;
         const half = Math.floor(generations.length / 2);
-        run.maxPerCall = Math.max(1, Math.min(run.maxPerCall, most, failure.imagesLimit ?? half));
+        await lane.limiter.tooMany(Math.max(1, Math.min(most, failure.imagesLimit ?? half)));
         return { images: [], failures: [] };
       }
       // Not even one image fits into the limit: nothing can be made until a person raises it.
       await lane.stop(new ProviderError("quota", failure.message, failure));
       break;
     case "hold":
-      await lane.hold(failure.retryAfterMs ?? throttledBackoffMs(work), failure.message);
+      await lane.refused(permit, failure);
       return undefined;
     case "retry":
       return burned ? retryOrGiveUp(failure, work, generations) : undefined;
@@ -194,11 +203,6 @@ async function act(
       break;
   }
   throw new HandBack(failure.message);
-}
-
-function throttledBackoffMs({ outcome }: AnyWork): number {
-  const throttled = outcome.attempts.filter((attempt) => attempt.outcome === "rate_limited").length;
-  return Math.max(blindHoldMs, backoffMs(throttled));
 }
 
 function retryOrGiveUp(

@@ -12,7 +12,7 @@ import { RESULT_VERSION, type PromptResult } from "../shared/result.ts";
 import { HandBack } from "./job-moves.ts";
 import { makeCall } from "./make-call.ts";
 import { addOutcome, missingOf, startOutcome } from "./outcome.ts";
-import { planCalls } from "./plan.ts";
+import { mostPerCall, planCalls } from "./plan.ts";
 import { findStored } from "./store-images.ts";
 import { mayHaveBeenTried, wasInterrupted, type Work } from "./work.ts";
 
@@ -22,13 +22,13 @@ import { mayHaveBeenTried, wasInterrupted, type Work } from "./work.ts";
  * @throws WaitingChildrenError when it now waits for its sub-jobs; it is run again when they are done
  */
 export async function runPromptJob(work: Work<PromptJob>): Promise<void> {
-  const { data, run, outcome } = work;
+  const { data, outcome } = work;
   const all = generationsOf(data);
   const children = mayHaveBeenTried(work) ? await recall(work, all) : startOutcome();
   for (;;) {
     const missing = missingOf(all, outcome, children);
     if (missing.length === 0) break;
-    const calls = planCalls(missing, run.maxPerCall);
+    const calls = planCalls(missing, mostPerCall(work));
     if (calls.length > 1) await expand(work, calls);
     addOutcome(outcome, await makeCall(work, missing));
   }

@@ -23,6 +23,11 @@ export class ProviderHealth {
     return this.#away;
   }
 
+  /** Whether a call is out, or about to go out, that shows whether the provider is back. */
+  get probing(): boolean {
+    return this.#probing;
+  }
+
   /** Milliseconds until a call may start: 0 now, Infinity while a probe is out. */
   get waitMs(): number {
     if (!this.#away) return 0;

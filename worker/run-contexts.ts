@@ -22,8 +22,6 @@ export interface RunContext {
   /** The model at one of the hosts: says what can be asked for. */
   model: AsyncImageGenerationModel;
   card: ModelCard;
-  /** Starts at the run's `maxGenerationsPerCall`; lowered when the provider says that a call asks for too many. */
-  maxPerCall: number;
   /** Warnings of the provider that the log has already. */
   told: Set<string>;
   /** Jobs that work with it now: its model must not be let go under them. */
@@ -112,7 +110,6 @@ export class RunContexts {
       hosts,
       model,
       card: cardOfRun(file),
-      maxPerCall: file.maxGenerationsPerCall,
       told: new Set(),
       uses: 0,
     };

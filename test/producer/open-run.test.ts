@@ -181,9 +181,9 @@ describe.concurrent("a run", () => {
 
 describe.concurrent("a producer that was killed", () => {
   test("leaves results in the stream, which the next one settles without a new call", async () => {
-    await using mill = await openTestMill(server, { prompts: 12 });
+    await using mill = await openTestMill(server, { prompts: 10 });
     const hold = new AnswerHold();
-    await mill.work({ concurrency: 12, createModel: watchedModels(hold) });
+    await mill.work({ concurrency: 10, createModel: watchedModels(hold) });
     const { out, prefix } = mill;
     await using producer = startProducer({
       out,
@@ -191,16 +191,16 @@ describe.concurrent("a producer that was killed", () => {
       settings: mill.settings(),
       redisUrl: server.url,
     });
-    await until(() => expect(hold.held).toBe(12));
+    await until(() => expect(hold.held).toBe(10));
     await producer.kill();
     hold.release();
     const run = (await mill.redis.hkeys(mill.keys.runs))[0]!;
-    await until(async () => expect(await mill.redis.xlen(mill.keys.results(run))).toBe(12));
+    await until(async () => expect(await mill.redis.xlen(mill.keys.results(run))).toBe(10));
     const next = await mill.open();
     expect([next.id, next.resumed]).toEqual([run, true]);
     const summary = await next.finished;
-    expectWhole(mill, summary, 12);
-    expect([mill.simulator.ledger.calls, summary.calls]).toEqual([12, 12]);
+    expectWhole(mill, summary, 10);
+    expect([mill.simulator.ledger.calls, summary.calls]).toEqual([10, 10]);
     expect(
       readJournalOf(mill.out).every(({ images }) => images.every(({ recovered }) => !recovered)),
     ).toBe(true);

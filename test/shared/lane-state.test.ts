@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Heartbeat } from "../../shared/heartbeat.ts";
 import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
 import {
-  holdLane,
   pauseLane,
   pipelineValues,
   readHeartbeats,
@@ -70,41 +69,12 @@ describe("a lane's state", () => {
   test("tells pause and reason until it is unpaused, which ends a hold as well", async () => {
     const keys = newLane();
     await pauseLane(redis, keys, { kind: "quota", reason: "no money" });
-    await holdLane(redis, keys, 60_000, "429");
+    await redis.set(keys.hold, "429", "PX", 60_000);
     expect(await readLaneState(redis, keys)).toMatchObject({
       pause: { kind: "quota", reason: "no money" },
     });
     await unpauseLane(redis, keys);
     expect(await readLaneState(redis, keys)).toMatchObject({ pause: undefined, holdMs: 0 });
-  });
-});
-
-describe("holdLane", () => {
-  test("holds for the time, by Redis' clock", async () => {
-    const keys = newLane();
-    await holdLane(redis, keys, 5_000, "429");
-    const { holdMs } = await readLaneState(redis, keys);
-    expect(holdMs).toBeGreaterThan(4_000);
-    expect(holdMs).toBeLessThanOrEqual(5_000);
-    expect(await redis.get(keys.hold)).toBe("429");
-  });
-
-  test("keeps the longer hold, and lengthens a shorter one", async () => {
-    const keys = newLane();
-    await holdLane(redis, keys, 50_000, "long");
-    await holdLane(redis, keys, 5_000, "short");
-    expect((await readLaneState(redis, keys)).holdMs).toBeGreaterThan(40_000);
-    await holdLane(redis, keys, 90_000, "longer");
-    expect((await readLaneState(redis, keys)).holdMs).toBeGreaterThan(80_000);
-    expect(await redis.get(keys.hold)).toBe("longer");
-  });
-
-  test("ends by itself; no time and parts of a millisecond are a millisecond", async () => {
-    const keys = newLane();
-    await holdLane(redis, keys, 0, "0");
-    await vi.waitFor(async () => expect(await redis.exists(keys.hold)).toBe(0));
-    await holdLane(redis, keys, 0.3, "less");
-    await vi.waitFor(async () => expect((await readLaneState(redis, keys)).holdMs).toBe(0));
   });
 });
 

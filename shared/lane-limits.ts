@@ -1,0 +1,20 @@
+import { z } from "zod";
+
+/** Limits of a lane that people or providers give; all its workers together stay below them. */
+export const LaneLimits = z.object({
+  /** Images asked for in a minute. */
+  imagesPerMinute: z.number().positive().optional(),
+  /** Calls made in a minute. */
+  requestsPerMinute: z.number().positive().optional(),
+});
+export type LaneLimits = z.infer<typeof LaneLimits>;
+
+/** The lower of each limit. */
+export function lowestLimits(limits: readonly (LaneLimits | undefined)[]): LaneLimits {
+  const lowest: LaneLimits = {};
+  for (const name of ["imagesPerMinute", "requestsPerMinute"] as const) {
+    const least = Math.min(...limits.map((one) => one?.[name] ?? Infinity));
+    if (Number.isFinite(least)) lowest[name] = least;
+  }
+  return lowest;
+}

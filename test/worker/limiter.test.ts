@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { laneKeys } from "../../shared/keys.ts";
+import type { LaneLimits } from "../../shared/lane-limits.ts";
+import { silentLog } from "../../shared/log.ts";
+import { connectRedis, type RedisClient } from "../../shared/redis.ts";
+import { parseRedisTarget } from "../../shared/redis-target.ts";
+import { HandBack } from "../../worker/job-moves.ts";
+import { Limiter, type Permit } from "../../worker/limiter.ts";
+import { Pace } from "../../worker/pace.ts";
+import { startTestRedis, type TestRedis, uniquePrefix } from "../helpers/redis.ts";
+import { until } from "../helpers/test-lane.ts";
+
+let server: TestRedis;
+let redis: RedisClient;
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = connectRedis(parseRedisTarget(server.url), { role: "worker" });
+  redis.on("error", () => {});
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.close();
+});
+
+function newLimiter(limits: LaneLimits = {}): Limiter {
+  const keys = laneKeys(uniquePrefix(), "{lane}");
+  const limiter = new Limiter(new Pace(redis, keys, "w"), silentLog);
+  limiter.limits = limits;
+  return limiter;
+}
+
+const always = () => true;
+
+async function scriptCalls(): Promise<number> {
+  const stats = await redis.info("commandstats");
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+}
+
+describe("Limiter", () => {
+  test("asks once for all calls that come together, and starts them in order", async () => {
+    const limiter = newLimiter();
+    await limiter.refresh();
+    const before = await scriptCalls();
+    const order: number[] = [];
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, i) => {
+        await limiter.enter(1, always);
+        order.push(i);
+      }),
+    );
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect((await scriptCalls()) - before).toBe(1);
+  });
+
+  test("keeps calls back for a limit, says so, and wants fewer jobs in hand meanwhile", async () => {
+    const limiter = newLimiter({ requestsPerMinute: 60 });
+    expect(limiter.wantedJobs(100)).toBe(100);
+    const started: Permit[] = [];
+    for (let call = 0; call < 20; call++)
+      void limiter.enter(1, always).then((permit) => permit && started.push(permit));
+    await until(() => expect(started).toHaveLength(2));
+    expect(started[1]!.startedAt - started[0]!.startedAt).toBeGreaterThan(500);
+    expect(limiter.waitingFor).toBe("rate limit");
+    expect(limiter.wantedJobs(100)).toBeLessThanOrEqual(8);
+  });
+
+  test("lets nobody in while the window is full, and the next as soon as a call ends", async () => {
+    const limiter = newLimiter();
+    const permits = await Promise.all(Array.from({ length: 10 }, () => limiter.enter(1, always)));
+    let isIn = false;
+    const next = limiter.enter(1, always).then(() => (isIn = true));
+    await limiter.refresh();
+    expect(isIn).toBe(false);
+    limiter.ended(permits[0]!);
+    await next;
+  });
+
+  test("sends away at once who must leave, and who something else keeps from starting", async () => {
+    const limiter = newLimiter({ requestsPerMinute: 1 });
+    await limiter.enter(1, always);
+    let closed = false;
+    let isHeld = false;
+    const leaving = limiter.enter(1, () => {
+      if (closed) throw new HandBack("the worker closes");
+      return true;
+    });
+    const held = limiter.enter(1, () => !isHeld);
+    isHeld = true;
+    limiter.wake();
+    expect(await held).toBeUndefined();
+    closed = true;
+    limiter.wake();
+    await expect(leaving).rejects.toThrow("the worker closes");
+  });
+
+  test("lets who waits leave while Redis is away, and goes on when it is back", async () => {
+    await using own = await startTestRedis();
+    const client = connectRedis(parseRedisTarget(own.url), { role: "worker" });
+    client.on("error", () => {});
+    const pace = new Pace(client, laneKeys(uniquePrefix(), "{lane}"), "w");
+    const limiter = new Limiter(pace, silentLog);
+    await limiter.enter(1, always);
+    await own.kill();
+    let closed = false;
+    const leaving = limiter.enter(1, () => {
+      if (closed) throw new HandBack("the worker closes");
+      return true;
+    });
+    const staying = limiter.enter(1, always);
+    closed = true;
+    limiter.wake();
+    await expect(leaving).rejects.toThrow("the worker closes");
+    await own.start();
+    expect(await staying).toMatchObject({ images: 1 });
+    client.disconnect();
+  });
+
+  test("plans calls no larger than the provider or the limit of a minute takes", async () => {
+    const limiter = newLimiter({ imagesPerMinute: 8 });
+    expect(limiter.mostPerCall).toBe(8);
+    await limiter.tooMany(5);
+    expect(limiter.mostPerCall).toBe(5);
+  });
+});

@@ -1,0 +1,285 @@
+import * as fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
+import { readLaneState } from "../../shared/lane-state.ts";
+import { connectRedis, type RedisClient } from "../../shared/redis.ts";
+import { parseRedisTarget } from "../../shared/redis-target.ts";
+import { Pace } from "../../worker/pace.ts";
+import { startTestRedis, type TestRedis, uniquePrefix } from "../helpers/redis.ts";
+import { PaceStage } from "./pace-stage.ts";
+
+let server: TestRedis;
+let redis: RedisClient;
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = connectRedis(parseRedisTarget(server.url), { role: "worker" });
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.close();
+});
+
+function newLane(): LaneKeys {
+  return laneKeys(uniquePrefix(), "{lane}");
+}
+
+const nothing = { calls: 0, answered: 0, latencyMs: 0, limits: {} };
+const refusal = {
+  ageMs: 5,
+  images: 1,
+  kind: "rate",
+  retryAfterMs: 1_000,
+  message: "429",
+  calls: 0,
+} as const;
+
+describe("a limit that is known", () => {
+  const ask = fc.record({
+    afterMs: fc.integer({ min: 0, max: 2_000 }),
+    worker: fc.integer({ min: 0, max: 2 }),
+    images: fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 1, maxLength: 8 }),
+  });
+
+  test("is not passed in any minute by more than the last call, whoever asks when and for how many", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(ask, { minLength: 80, maxLength: 150 }),
+        fc.integer({ min: 5, max: 300 }),
+        async (asks, imagesPerMinute) => {
+          const keys = newLane();
+          let now = 1_000_000;
+          const letGo: { at: number; images: number }[] = [];
+          for (const { afterMs, worker, images } of asks) {
+            now += afterMs;
+            const pace = new Pace(redis, keys, `w${worker}`, () => now);
+            const { calls } = await pace.take({ ...nothing, limits: { imagesPerMinute }, images });
+            for (const n of images.slice(0, calls)) letGo.push({ at: now, images: n });
+          }
+          for (const [first, { at }] of letGo.entries()) {
+            const minute = letGo.slice(first).filter((call) => call.at < at + 60_000);
+            const before = minute.slice(0, -1).reduce((sum, call) => sum + call.images, 0);
+            expect(before).toBeLessThanOrEqual(imagesPerMinute);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("lets a call go that waits as long as it was told", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 1_000 }),
+        fc.integer({ min: 1, max: 1_000 }),
+        fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 1, maxLength: 10 }),
+        async (imagesPerMinute, requestsPerMinute, images) => {
+          let now = 1_000_000;
+          const pace = new Pace(redis, newLane(), "w", () => now);
+          const limits = { imagesPerMinute, requestsPerMinute };
+          for (let left = images; left.length > 0;) {
+            const grant = await pace.take({ ...nothing, limits, images: left });
+            left = left.slice(grant.calls);
+            if (left.length === 0) break;
+            expect(grant).toMatchObject({ why: "rate" });
+            now += grant.waitMs;
+            expect((await pace.take({ ...nothing, limits, images: left.slice(0, 1) })).calls).toBe(
+              1,
+            );
+            left = left.slice(1);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("is used to 98 % and more, with no call refused, by four workers and four images a call", async () => {
+    const stage = new PaceStage(redis, {
+      workers: 4,
+      concurrency: 20,
+      latencyMs: 1_000,
+      images: 4,
+      limits: { imagesPerMinute: 600 },
+      provider: { imagesPerMinute: 600, limitBurst: 0.02 },
+    });
+    await stage.pass(180_000);
+    expect(stage.last(180_000).refused).toBe(0);
+    expect(stage.last(120_000).images).toBeGreaterThanOrEqual(0.98 * 2 * 600);
+  });
+});
+
+describe.each([1, 4])("a limit that %i workers do not know", (workers) => {
+  test.each([
+    { tellsToWait: true, limitBurst: 1 },
+    { tellsToWait: false, limitBurst: 1 },
+    { tellsToWait: true, limitBurst: 0.1 },
+    { tellsToWait: false, limitBurst: 0.1 },
+  ])("is found, used and kept, also when it changes (%o)", async ({ tellsToWait, limitBurst }) => {
+    const stage = new PaceStage(redis, {
+      workers,
+      concurrency: 100,
+      latencyMs: 1_000,
+      images: 1,
+      tellsToWait,
+      provider: { limitBurst },
+    });
+    const sums = { calls: 0, refused: 0 };
+    for (const limit of [600, 300, 600]) {
+      stage.settings.imagesPerMinute = limit;
+      await stage.pass(180_000);
+      const { calls, refused } = stage.last(180_000);
+      sums.calls += calls;
+      sums.refused += refused;
+      expect(stage.last(120_000).images).toBeGreaterThanOrEqual(0.95 * 2 * limit);
+    }
+    expect(sums.refused / sums.calls).toBeLessThanOrEqual(0.01);
+  });
+});
+
+describe("calls in flight", () => {
+  test("double each round up to what the workers can do, where the provider says nothing", async () => {
+    const stage = new PaceStage(redis, {
+      workers: 1,
+      concurrency: 512,
+      latencyMs: 1_000,
+      images: 1,
+      provider: {},
+    });
+    await stage.pass(3_000);
+    expect(stage.inFlight).toBeGreaterThan(40);
+    await stage.pass(6_000);
+    expect(stage.inFlight).toBeGreaterThan(480);
+  });
+
+  test("stop growing where answers only take longer", async () => {
+    const stage = new PaceStage(redis, {
+      workers: 2,
+      concurrency: 200,
+      latencyMs: 500,
+      images: 1,
+      serves: 10,
+      provider: {},
+    });
+    await stage.pass(120_000);
+    expect(stage.inFlight).toBeLessThanOrEqual(40);
+    expect(stage.inFlight).toBeGreaterThanOrEqual(10);
+  });
+
+  test("stay just below a number that the provider names as the reason", async () => {
+    const stage = new PaceStage(redis, {
+      workers: 4,
+      concurrency: 100,
+      latencyMs: 1_000,
+      images: 1,
+      mostInFlight: 20,
+      tellsToWait: false,
+      provider: {},
+    });
+    await stage.pass(240_000);
+    const { images, refused, calls } = stage.last(180_000);
+    expect(images).toBeGreaterThan(0.85 * 180 * 20);
+    expect(refused / calls).toBeLessThanOrEqual(0.01);
+  });
+
+  test("of a worker that fell silent are forgotten, and each worker gets its share", async () => {
+    const keys = newLane();
+    let now = 1_000_000;
+    const [a, b] = ["a", "b"].map((worker) => new Pace(redis, keys, worker, () => now));
+    const images = Array.from({ length: 20 }, () => 1);
+    expect((await a!.take({ ...nothing, images })).calls).toBe(10);
+    expect(await b!.take({ ...nothing, images })).toMatchObject({ calls: 0, why: "window" });
+    // Half of them have ended: the places are kept for b.
+    expect((await a!.take({ ...nothing, calls: 5, images })).calls).toBe(0);
+    expect((await b!.take({ ...nothing, images })).calls).toBe(5);
+    now += 11_000;
+    expect((await b!.take({ ...nothing, calls: 5, images })).calls).toBe(5);
+  });
+
+  test("are halved by calls that are not answered in time, once for those that went together", async () => {
+    let now = 1_000_000;
+    const pace = new Pace(redis, newLane(), "w", () => now);
+    const windowNow = async () => (await pace.take({ ...nothing, images: [1] })).window;
+    expect(await windowNow()).toBe(10);
+    now += 60_000;
+    for (let call = 0; call < 5; call++) await pace.slow(60_000);
+    expect(await windowNow()).toBe(5);
+    now += 60_000;
+    await pace.slow(59_000);
+    expect(await windowNow()).toBe(2);
+  });
+});
+
+describe("a refusal", () => {
+  test("slows the lane once for all calls that had started before", async () => {
+    let now = 1_000_000;
+    const pace = new Pace(redis, newLane(), "w", () => now);
+    const images = Array.from({ length: 10 }, () => 1);
+    await pace.take({ ...nothing, images });
+    now += 1_000;
+    await pace.refused(refusal);
+    now += 2;
+    const { imagesPerMinute } = await pace.take({ ...nothing, images: [] });
+    expect(imagesPerMinute).toBeGreaterThan(0);
+    for (let call = 0; call < 8; call++) await pace.refused({ ...refusal, ageMs: 900 });
+    expect((await pace.take({ ...nothing, images: [] })).imagesPerMinute).toBe(imagesPerMinute);
+    now += 1_500;
+    await pace.refused(refusal);
+    expect((await pace.take({ ...nothing, images: [] })).imagesPerMinute).toBeLessThan(
+      imagesPerMinute,
+    );
+  });
+
+  test("holds the lane for the time that it asks for, longer than a minute, too", async () => {
+    const keys = newLane();
+    const pace = new Pace(redis, keys, "w");
+    expect(await pace.refused({ ...refusal, retryAfterMs: 90_000.2 })).toBe(90_001);
+    const { holdMs } = await readLaneState(redis, keys);
+    expect(holdMs).toBeGreaterThan(80_000);
+    expect(holdMs).toBeLessThanOrEqual(90_001);
+    expect(await redis.get(keys.hold)).toBe("429");
+    const other = new Pace(redis, keys, "another");
+    expect(await other.take({ ...nothing, images: [1] })).toMatchObject({ calls: 0, why: "hold" });
+  });
+
+  test("that asks for less time does not shorten a hold, and one that asks for more makes it longer", async () => {
+    const keys = newLane();
+    const pace = new Pace(redis, keys, "w");
+    await pace.refused({ ...refusal, retryAfterMs: 50_000, message: "long" });
+    await pace.refused({ ...refusal, retryAfterMs: 5_000, message: "short" });
+    expect((await readLaneState(redis, keys)).holdMs).toBeGreaterThan(40_000);
+    await pace.refused({ ...refusal, retryAfterMs: 90_000, message: "longer" });
+    expect((await readLaneState(redis, keys)).holdMs).toBeGreaterThan(80_000);
+    expect(await redis.get(keys.hold)).toBe("longer");
+  });
+
+  test("that tells no time holds the lane twice as long each time that nothing was let in between", async () => {
+    let now = 1_000_000;
+    const pace = new Pace(redis, newLane(), "w", () => now);
+    const held: number[] = [];
+    for (let call = 0; call < 8; call++) {
+      await pace.take({ ...nothing, images: [1] });
+      now += 5;
+      held.push(await pace.refused({ ...refusal, retryAfterMs: undefined }));
+      now += held.at(-1)! + 1_000;
+    }
+    expect(held).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+  });
+});
+
+test("a limit on images of one call is told to all workers of the lane", async () => {
+  const keys = newLane();
+  await new Pace(redis, keys, "a").told({}, 5);
+  await new Pace(redis, keys, "a").told({}, 7);
+  expect((await new Pace(redis, keys, "b").take({ ...nothing, images: [] })).perCall).toBe(5);
+});
+
+test("limits that the provider tells are kept as if they had been given, for a minute", async () => {
+  const keys = newLane();
+  let now = 1_000_000;
+  const pace = new Pace(redis, keys, "w", () => now);
+  await pace.told({ imagesPerMinute: 60 });
+  const images = Array.from({ length: 10 }, () => 1);
+  expect(await pace.take({ ...nothing, images })).toMatchObject({ calls: 1, why: "rate" });
+  now += 61_000;
+  expect((await pace.take({ ...nothing, images })).calls).toBe(10);
+});

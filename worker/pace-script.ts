@@ -1,0 +1,214 @@
+/**
+ * The pace of a lane, as one Redis script: who may start a call now. All times are milliseconds, by Redis' own clock unless
+ * a test gives one (`ARGV[2]`; 0: Redis').
+ *
+ * What it keeps of the lane (`KEYS[1]`, MessagePack):
+ * - `imagesAt`, `requestsAt`: until when calls that were let go have used up their limit (the arrival time of GCRA)
+ * - `window`, `slowStart`, `peak`: calls that may be in flight; doubles each round until the provider is slow or says that
+ *   there are too many; then grows back to `peak` quickly, past it by one in five rounds
+ * - `rate`, `steps`, `since`, `cutAt`: images a millisecond at which the provider last said no, and the calls since then
+ * - `emptyAt`, `admitted`: since when, and how many images, the provider has taken after it said no; two refusals with
+ *   steady calls between them measure its limit, whatever it allows to be saved up
+ * - `hintImages`, `hintRequests`, `hintUntil`: limits a minute that the provider's answers told
+ * - `perCall`: images that one call may ask for, where the provider said so
+ *
+ * `KEYS[2]` has the calls in flight of each worker, `KEYS[3]` is the lane's hold.
+ */
+export const paceScript = String.raw`
+local command, worker = ARGV[1], ARGV[3]
+local now = tonumber(ARGV[2])
+local isTest = now ~= 0
+if not isTest then
+  local time = redis.call('time')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local firstWindow = 10   -- calls in flight of a lane that nothing is known of
+local silentMs = 10000   -- a worker that says nothing for so long has no calls in flight
+local keepMs = 600000    -- what was learned is forgotten after so long without a call
+local slackMs = 250      -- a call that comes late is made up for within this time
+local margin = 1.005     -- keeps the slack within the limit: in no minute more than it
+
+local kept = redis.call('get', KEYS[1])
+local s = kept and cmsgpack.unpack(kept) or {}
+local window = s.window or firstWindow
+local slowStart = (s.slowStart or 1) == 1
+
+-- The rate that is tried now, by the calls since the last refusal: it starts a little below the rate of that refusal, stays
+-- close to it for long (a cubic curve), then doubles quickly. So a refusal costs one call in hundreds, and a limit that
+-- was raised is found soon.
+local function triedRate()
+  if not s.rate then return nil end
+  local x = (s.since or 0) / s.steps
+  return s.rate * (1 + 0.04 * (math.min(x, 2) - 1) ^ 3) * 2 ^ math.min(20, math.max(0, 2 * (x - 2)))
+end
+
+local function save()
+  s.window, s.slowStart = window, slowStart and 1 or 0
+  redis.call('set', KEYS[1], cmsgpack.pack(s), 'PX', keepMs)
+end
+
+local function saveCalls(calls, wanted)
+  redis.call('hset', KEYS[2], worker, calls .. ' ' .. wanted .. ' ' .. string.format('%.0f', now))
+  redis.call('pexpire', KEYS[2], keepMs)
+end
+
+-- Calls in flight elsewhere, and what has to be left free for the other workers' fair shares.
+local function elsewhere()
+  local others = redis.call('hgetall', KEYS[2])
+  local calls, workers, list = 0, 1, {}
+  for i = 1, #others, 2 do
+    local inFlight, wanted, at = string.match(others[i + 1], '(%d+) (%d+) (%d+)')
+    if now - at > silentMs then
+      redis.call('hdel', KEYS[2], others[i])
+    elseif others[i] ~= worker then
+      calls = calls + inFlight
+      workers = workers + 1
+      list[#list + 1] = { tonumber(inFlight), tonumber(wanted) }
+    end
+  end
+  local reserved, share = 0, math.floor(window / workers)
+  for _, other in ipairs(list) do
+    reserved = reserved + math.max(other[1], math.min(other[2], share))
+  end
+  return calls, reserved
+end
+
+-- A refusal of images a minute: lowers the rate once for all calls that had started before.
+local function cut()
+  local rate = triedRate()
+  local observed = (s.era or 0) / math.max(1000, now - (s.eraAt or now))
+  if s.emptyAt and s.admitted >= 5 and now - s.emptyAt >= 1000 then
+    local measured = s.admitted / (now - s.emptyAt)
+    -- A rate that was measured before is not halved by one measurement: there may have been too little to do.
+    if s.measured then measured = math.max(measured, s.rate / 2) end
+    s.rate = rate and math.min(rate, measured) or measured
+    -- So many calls to the next refusal that it is one in hundreds, or so many seconds that it is a rare event.
+    local longest = math.max(90, (s.since or 0) / (now - s.emptyAt) * 10000)
+    s.steps = math.min(longest, math.max(20, s.since or 0))
+    s.measured, s.emptyAt, s.admitted = 1, now, 0
+  else
+    s.rate = (rate or math.max(observed, s.observed or 0, 0.00001)) * 0.7
+    s.steps = 20
+    if not s.emptyAt then s.emptyAt, s.admitted = now, 0 end
+  end
+  s.since, s.cutAt = 0, now
+end
+
+if command == 'take' then
+  local calls, answered, latencyMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+  local images, requests = tonumber(ARGV[7]), tonumber(ARGV[8])
+  local first = 9
+  local others, reserved = elsewhere()
+
+  if answered > 0 then
+    -- Answers that take longer the more are asked for: the provider queues them, more in flight would not help.
+    local weight = math.min(1, answered / 10)
+    s.latency = s.latency and s.latency + (latencyMs - s.latency) * weight or latencyMs
+    s.baseLatency = math.min(s.baseLatency and s.baseLatency * 1.0005 ^ answered or s.latency, s.latency)
+    local isUsed = (calls + answered + others) * 2 >= window
+    if isUsed and s.latency <= s.baseLatency * 1.5 + 50 then
+      if slowStart then window = window + answered
+      elseif window < (s.peak or 0) then window = math.min(s.peak, window + answered / 2)
+      else window = window + answered / (5 * window) end
+    end
+  end
+
+  -- After a pause the provider has saved up: what is admitted from here measures nothing.
+  if s.emptyAt and now - math.max(s.lastAt or 0, s.holdEnd or 0) > 2000 + 2 * (s.rate and 1 / s.rate or 0) then
+    s.emptyAt, s.admitted = nil, 0
+  end
+  if not s.eraAt or now - s.eraAt > 5000 then
+    s.observed = s.eraAt and (s.era or 0) / math.max(1000, now - s.eraAt) or 0
+    s.eraAt, s.era = now, 0
+  end
+
+  if s.hintUntil and s.hintUntil > now then
+    if s.hintImages and (images == 0 or s.hintImages < images) then images = s.hintImages end
+    if s.hintRequests and (requests == 0 or s.hintRequests < requests) then requests = s.hintRequests end
+  end
+  local perImage = images > 0 and 60000 / images * margin or 0
+  local perRequest = requests > 0 and 60000 / requests * margin or 0
+  local granted, waitMs, why = 0, 0, ''
+  -- A test's clock does not make Redis' keys expire.
+  local holdMs = isTest and (s.holdEnd or 0) - now or redis.call('pttl', KEYS[3])
+  for i = first, #ARGV do
+    local n = tonumber(ARGV[i])
+    local rate = triedRate()
+    local each = math.max(perImage, rate and 1 / rate or 0)
+    local ahead = math.max(each > 0 and s.imagesAt or 0, perRequest > 0 and s.requestsAt or 0) - now
+    if holdMs > 0 then
+      waitMs, why = holdMs, 'hold'
+    elseif calls + granted + reserved >= math.floor(window) then
+      waitMs, why = 200, 'window'
+    elseif ahead > slackMs then
+      waitMs, why = math.ceil(ahead - slackMs), 'rate'
+    end
+    if why ~= '' then break end
+    if ahead >= 0 then s.since = (s.since or 0) + 1 end
+    if each > 0 then s.imagesAt = math.max(s.imagesAt or 0, now) + n * each end
+    if perRequest > 0 then s.requestsAt = math.max(s.requestsAt or 0, now) + perRequest end
+    s.admitted, s.era, s.lastAt = (s.admitted or 0) + n, s.era + n, now
+    granted = granted + 1
+  end
+  local wanted = calls + #ARGV - first + 1
+  if wanted > 0 or redis.call('hexists', KEYS[2], worker) == 1 then saveCalls(calls + granted, wanted) end
+  if #ARGV >= first or answered > 0 then save() end
+  local rate = triedRate()
+  return { granted, waitMs, why, math.floor(window), rate and math.floor(rate * 60000 + 0.5) or 0, s.perCall or 0 }
+end
+
+-- ARGV: age of the call, its images, kind of the refusal, milliseconds to wait or -1, reason
+if command == 'refused' then
+  local startedAt, n, kind = now - tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+  local holdMs, reason = tonumber(ARGV[7]), ARGV[8]
+  local isNews = startedAt >= (s.cutAt or 0)
+  if holdMs < 0 then
+    -- It does not say how long: twice as long each time that nothing was let in since the last refusal.
+    if isNews then s.misses = (s.admitted or 0) > n and 0 or math.min(6, (s.misses or -1) + 1) end
+    holdMs = math.min(60000, 1000 * 2 ^ (s.misses or 0))
+  end
+  if isNews then
+    s.admitted = (s.admitted or 0) - n
+    if kind == 'concurrency' then
+      local others = elsewhere()
+      window = math.max(1, (others + tonumber(ARGV[9])) * 0.9)
+      s.peak = window
+      s.cutAt, slowStart = now, false
+    else
+      cut()
+    end
+  end
+  holdMs = math.max(1, math.ceil(holdMs))
+  if redis.call('pttl', KEYS[3]) < holdMs then redis.call('set', KEYS[3], reason, 'PX', holdMs) end
+  s.holdEnd = math.max(s.holdEnd or 0, now + holdMs)
+  -- What the hold kept back must not come all at once after it.
+  s.imagesAt = math.max(s.imagesAt or 0, s.holdEnd + slackMs)
+  save()
+  return holdMs
+end
+
+-- The provider is too slow for what is in flight: half of it, once for all calls that had started before.
+if command == 'slow' then
+  local startedAt = now - tonumber(ARGV[4])
+  if startedAt >= (s.slowAt or 0) then
+    s.peak = math.max(window, (s.peak or 0) * 0.9)
+    window = math.max(1, window / 2)
+    s.slowAt, slowStart = now, false
+    save()
+  end
+  return 0
+end
+
+-- ARGV: images a minute, requests a minute, images a call, each 0 where it is not told
+if command == 'told' then
+  local images, requests, perCall = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+  if images > 0 then s.hintImages, s.hintUntil = images, now + 60000 end
+  if requests > 0 then s.hintRequests, s.hintUntil = requests, now + 60000 end
+  if perCall > 0 then s.perCall = math.min(s.perCall or perCall, perCall) end
+  save()
+  return 0
+end
+
+return redis.error_reply('ERR unknown command ' .. command)
+`;
