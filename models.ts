@@ -18,3 +18,10 @@ export type { ModelDump } from "./worker/providers/model-options.ts";
 export { OpenAIImageGeneration } from "./worker/providers/openai.ts";
 export type { OpenAIOptions } from "./worker/providers/openai-options.ts";
 export type { EndpointProgress } from "./worker/providers/wake-endpoint.ts";
+export {
+  ImagesApi,
+  type ImagesApiOptions,
+  type ImagesRequest,
+} from "./worker/providers/images-api.ts";
+export type { RefusalRule } from "./worker/providers/refusal.ts";
+export type { AnsweredImage } from "./worker/providers/take-images.ts";

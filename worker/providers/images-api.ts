@@ -1,0 +1,165 @@
+import type { z } from "zod";
+import { ProviderError } from "../../shared/failure.ts";
+import { defaultMaxImageBytes } from "../../shared/image-check.ts";
+import { classifyTransport } from "./classify-transport.ts";
+import { withDeadline } from "./deadline.ts";
+import type { Fetch } from "./fetch-adapter.ts";
+import type { HttpAnswer, HttpClient, Progress, ProxySettings } from "./http.ts";
+import type { ImageGeneration } from "./image-generation.ts";
+import { modelHttpClient } from "./model-http.ts";
+import {
+  findRule,
+  kindOfStatus,
+  readRefusal,
+  readRequestId,
+  refusalError,
+  type RefusalRule,
+} from "./refusal.ts";
+import { safeMessage, type Secrets } from "./safe-message.ts";
+import { takeImages, type AnsweredImage } from "./take-images.ts";
+
+/** How an API is reached. */
+export interface ImagesApiOptions {
+  /** Paths are put behind it. */
+  baseUrl: string;
+  /** Sent as `Authorization: Bearer …`, and masked in messages. */
+  apiKey?: string | undefined;
+  headers?: Record<string, string> | undefined;
+  /** Longest call in milliseconds, images at URLs included. Default 120,000. */
+  timeoutMs?: number | undefined;
+  /** Largest image in bytes. Default 64 MB. */
+  maxImageBytes?: number | undefined;
+  /** What this API's own refusals are, before the usual meaning of their status. */
+  refusals?: readonly RefusalRule[] | undefined;
+  proxy?: ProxySettings | undefined;
+  /** Used instead of the built-in client. */
+  fetch?: Fetch | undefined;
+}
+
+/** One request for images. */
+export interface ImagesRequest<Answer> {
+  path: string;
+  /** Sent as JSON. */
+  body: unknown;
+  /** What is used of a good answer. */
+  answer: z.ZodType<Answer>;
+  /** Where the images are in it: in base64, at URLs, or as bytes. */
+  images: (answer: Answer) => AnsweredImage[];
+  signal?: AbortSignal | undefined;
+}
+
+/** What a status means where the API says nothing more. */
+const usualRefusals: readonly RefusalRule[] = [
+  { kind: "auth", statuses: [401, 403] },
+  { kind: "quota", statuses: [402] },
+  { kind: "model_gone", statuses: [404, 410] },
+];
+
+/**
+ * An HTTP API that takes JSON and answers with images: what a model of one's own needs so that every failure has its kind,
+ * calls end in time and with their signal, answers are checked, and no key shows in a message.
+ */
+export class ImagesApi {
+  readonly #options: ImagesApiOptions;
+  readonly #secrets: Secrets;
+  readonly #timeoutMs: number;
+  readonly #maxImageBytes: number;
+  readonly #http: HttpClient;
+
+  constructor(options: ImagesApiOptions) {
+    const { baseUrl, apiKey, timeoutMs = 120_000, maxImageBytes = defaultMaxImageBytes } = options;
+    this.#options = options;
+    this.#secrets = { apiKey, baseUrl };
+    this.#timeoutMs = timeoutMs;
+    this.#maxImageBytes = maxImageBytes;
+    this.#http = modelHttpClient({ ...options, timeoutMs });
+  }
+
+  /** Closes connections. */
+  async close(): Promise<void> {
+    await this.#http.close();
+  }
+
+  /**
+   * Makes one request.
+   * @throws ProviderError for anything that goes wrong
+   * @throws the signal's reason
+   */
+  async post<Answer>(request: ImagesRequest<Answer>): Promise<ImageGeneration> {
+    const limits = { timeoutMs: this.#timeoutMs, signal: request.signal };
+    return await withDeadline(limits, async (signal, progress) => {
+      const answer = await this.#send(request, signal, progress);
+      const requestId = readRequestId(answer.headers);
+      const answered = request.images(this.#read(answer, request.answer));
+      progress.phase = "fetching the images";
+      const { images, warnings } = await takeImages(answered, {
+        http: this.#http,
+        signal,
+        maxBytes: this.#maxImageBytes,
+        baseUrl: this.#options.baseUrl,
+        secrets: this.#secrets,
+        requestId,
+      });
+      return {
+        images,
+        ...(requestId !== undefined && { requestId }),
+        ...(warnings.length > 0 && { warnings }),
+      };
+    });
+  }
+
+  async #send<Answer>(
+    { path, body }: ImagesRequest<Answer>,
+    signal: AbortSignal,
+    progress: Progress,
+  ): Promise<HttpAnswer> {
+    const { baseUrl, apiKey, headers } = this.#options;
+    const request = {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+        ...headers,
+      },
+      body: JSON.stringify(body),
+      signal,
+      // Base64 is a third longer than the bytes, and an answer may hold several images.
+      maxBytes: this.#maxImageBytes * 4,
+      progress,
+    };
+    try {
+      return await this.#http.send(`${baseUrl.replace(/\/+$/, "")}${path}`, request);
+    } catch (error) {
+      throw classifyTransport(error, this.#secrets, progress);
+    }
+  }
+
+  #read<Answer>({ status, headers, bytes }: HttpAnswer, schema: z.ZodType<Answer>): Answer {
+    const text = bytes.toString("utf8");
+    if (status < 200 || status >= 300) throw this.#refusal(status, headers, text);
+    const parsed = parseAnswer(schema, text);
+    if (parsed !== undefined) return parsed;
+    const start = text.slice(0, 200);
+    const message = `the answer is not what was expected: ${start === "" ? "it is empty" : start}`;
+    throw new ProviderError("bad_response", safeMessage(message, this.#secrets), {
+      status,
+      requestId: readRequestId(headers),
+    });
+  }
+
+  #refusal(status: number, headers: Headers, text: string): ProviderError {
+    const refusal = readRefusal(status, headers, text);
+    const rules = [...(this.#options.refusals ?? []), ...usualRefusals];
+    const kind = findRule(rules, refusal)?.kind ?? kindOfStatus(status, headers);
+    return refusalError(kind, refusal, this.#secrets);
+  }
+}
+
+/** Undefined where the text is not what the schema wants; a transform of the schema may throw over it. */
+function parseAnswer<Answer>(schema: z.ZodType<Answer>, text: string): Answer | undefined {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
