@@ -93,7 +93,7 @@ export class ProviderError extends Error {
   readonly imagesLimit: number | undefined;
   readonly moderationStage: "input" | "output" | undefined;
   readonly sent: boolean;
-  readonly hostAway: boolean | undefined;
+  hostAway: boolean | undefined;
 
   constructor(kind: FailureKind, message: string, details: ProviderErrorDetails = {}) {
     super(message, { cause: details.cause });

@@ -71,10 +71,13 @@ async function fetchOnce(url: string, options: FetchImageOptions): Promise<Buffe
 
 function resolveUrl(url: string, base: string): URL {
   if (!URL.canParse(url, base)) throw new ProviderError("bad_response", "its URL is not a URL");
-  const { protocol } = new URL(url, base);
+  const target = new URL(url, base);
+  const { protocol } = target;
   if (!/^https?:$/.test(protocol))
     throw new ProviderError("bad_response", `its URL has the scheme ${protocol}: expected https`);
-  return new URL(url, base);
+  target.username = "";
+  target.password = "";
+  return target;
 }
 
 function isTrusted(

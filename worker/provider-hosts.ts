@@ -1,5 +1,7 @@
-import { ProviderError } from "../shared/failure.ts";
+import type { ProviderError } from "../shared/failure.ts";
+import { UsageError } from "../shared/usage-error.ts";
 import { baseUrlsOf, type Profile } from "../shared/profile.ts";
+import { guardAnswer, guardFailure } from "./guard-secrets.ts";
 import { ProviderHealth } from "./provider-health.ts";
 import type { AsyncImageGenerationModel } from "./providers/image-model.ts";
 import type { CallOptions, ImageGeneration } from "./providers/image-generation.ts";
@@ -53,13 +55,18 @@ export class ProviderHosts {
     const host = this.#choose();
     host.inFlight += 1;
     host.health.started();
+    const secrets = { apiKey: this.#key.current, baseUrl: host.baseUrl };
     try {
       const model = await this.#modelOf(host);
       const answer = await model.agenerate(input, call);
       host.health.answered();
-      return answer;
+      return guardAnswer(answer, secrets);
     } catch (error) {
-      throw this.#judge(host, input, error, call.signal);
+      if (call.signal?.aborted) {
+        host.health.abandoned();
+        throw error;
+      }
+      throw this.#judge(host, input, guardFailure(error, secrets));
     } finally {
       host.inFlight -= 1;
     }
@@ -82,8 +89,9 @@ export class ProviderHosts {
     return candidates.reduce((best, host) => (host.inFlight < best.inFlight ? host : best));
   }
 
-  #judge(host: Host, input: string, error: unknown, signal: AbortSignal | undefined): unknown {
-    if (signal?.aborted || !(error instanceof ProviderError)) {
+  /** Notes what the failure says of its host, and whether it is the host's alone. */
+  #judge(host: Host, input: string, error: ProviderError | UsageError): Error {
+    if (error instanceof UsageError || error.kind === "internal") {
       host.health.abandoned();
       return error;
     }
@@ -93,7 +101,8 @@ export class ProviderHosts {
     }
     const hostAway = host.health.missed(input, error.sent);
     const others = this.#hosts.some((other) => other !== host && !other.health.away);
-    return others ? ofHost(error, hostAway) : error;
+    if (others) error.hostAway = hostAway;
+    return error;
   }
 
   async #modelOf(host: Host): Promise<AsyncImageGenerationModel> {
@@ -111,11 +120,4 @@ export class ProviderHosts {
     await model.load();
     return model;
   }
-}
-
-/** The same failure, known to be one of a single host. */
-function ofHost(error: ProviderError, hostAway: boolean): ProviderError {
-  const { kind, message, status, code, requestId, retryAfterMs, sent, cause } = error;
-  const details = { status, code, requestId, retryAfterMs, sent, cause, hostAway };
-  return new ProviderError(kind, message, details);
 }

@@ -28,9 +28,11 @@ export function asFetch(http: HttpClient, shared?: Exchange): Fetch {
     const { progress, maxBytes } = exchange;
     progress.phase = "connecting";
     delete exchange.answer;
-    const answer = await http.send(input instanceof Request ? input.url : String(input), {
+    const { url, authorization } = splitUrl(input instanceof Request ? input.url : String(input));
+    const headers = Object.fromEntries(new Headers(init.headers));
+    const answer = await http.send(url, {
       method: init.method ?? "GET",
-      headers: { ...Object.fromEntries(new Headers(init.headers)), ...exchange.headers },
+      headers: { ...(authorization && { authorization }), ...headers, ...exchange.headers },
       ...(typeof init.body === "string" && { body: init.body }),
       signal: init.signal ?? undefined,
       maxBytes,
@@ -39,6 +41,17 @@ export function asFetch(http: HttpClient, shared?: Exchange): Fetch {
     exchange.answer = answer;
     return asResponse(answer, exchange);
   };
+}
+
+/** User and password of a base URL go into a header, as browsers and curl do it; a key goes before them. */
+function splitUrl(text: string): { url: string; authorization: string | undefined } {
+  const url = new URL(text);
+  const { username, password } = url;
+  if (!username && !password) return { url: text, authorization: undefined };
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  url.username = "";
+  url.password = "";
+  return { url: url.href, authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
 /**

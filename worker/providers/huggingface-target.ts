@@ -38,8 +38,10 @@ export async function findTarget(options: Options, parts: TargetParts): Promise<
   const { modelId, endpointName, baseUrl, apiKey, provider } = options;
   await silenceClient();
   if (baseUrl !== undefined) {
-    const root = baseUrl.replace(/\/+$/, "");
-    return { endpointUrl: modelId === undefined ? root : `${root}/models/${modelId}` };
+    const url = new URL(baseUrl); // its query stays behind the path
+    const root = url.pathname.replace(/\/+$/, "");
+    url.pathname = modelId === undefined ? root : `${root}/models/${modelId}`;
+    return { endpointUrl: url.href };
   }
   if (!apiKey) throw missingKey("Hugging Face", "HF_TOKEN", "HF_BASE_URL");
   if (endpointName !== undefined) return await findEndpoint(endpointName, apiKey, options, parts);

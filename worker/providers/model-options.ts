@@ -51,16 +51,19 @@ export function parseOptions<Schema extends z.ZodObject>(
   throw new UsageError(`option \`${name}\` of ${model}: ${expected}${shown}`);
 }
 
-/** The options that may leave the process. A user and a password in a URL are left out. */
+/** The options that may leave the process. User, password and query of a URL are left out: they may be secrets. */
 export function dumpOptions(schema: z.ZodObject, options: Record<string, unknown>) {
   const entries = Object.entries(options).filter(
     ([name, value]) => value !== undefined && !isKept(schema.shape[name]),
   );
   return Object.fromEntries(
-    entries.map(([name, value]) => [name, name === "baseUrl" ? withoutUser(String(value)) : value]),
+    entries.map(([name, value]) => [
+      name,
+      name === "baseUrl" ? withoutCredentials(String(value)) : value,
+    ]),
   );
 }
 
-function withoutUser(url: string): string {
-  return url.replace(/^(https?:\/\/)[^/@]*@/i, "$1");
+function withoutCredentials(url: string): string {
+  return url.replace(/^(https?:\/\/)[^/?#@]*@/i, "$1").replace(/[?#].*$/, "");
 }

@@ -4,10 +4,11 @@ import type { ProviderError } from "../../shared/failure.ts";
 import { findKey, type Environment } from "../../shared/find-key.ts";
 import { findModel, type ModelCard } from "../../shared/model-registry.ts";
 import { modelParameters } from "../../shared/parameter-schemas.ts";
+import { version } from "../../shared/version.ts";
 import { classifyOpenaiRefusal } from "./classify-openai.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
-import { asFetch, type Exchange } from "./fetch-adapter.ts";
+import { asFetch, type Exchange, type Fetch } from "./fetch-adapter.ts";
 import type { HttpClient, Progress } from "./http.ts";
 import type { CallOptions, GenerateOptions, ImageGeneration } from "./image-generation.ts";
 import { AsyncImageGenerationModel } from "./image-model.ts";
@@ -25,6 +26,8 @@ interface RequestBody {
   [parameter: string]: unknown;
 }
 
+/** Ten images of 3840x2160 that cannot be compressed take 350 MB as base64. */
+const maxAnswerBytes = 512 * 1024 * 1024;
 const publicUrl = "https://api.openai.com/v1";
 
 /** Makes images with OpenAI's API, or with any server that speaks it. */
@@ -153,9 +156,10 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
       return text;
     };
     // Base64 is a third longer than the bytes; a megabyte is left for the rest.
+    const fitting = asked * Math.ceil(this.#options.maxImageBytes * 1.4) + 1_048_576;
     const exchange: Exchange = {
       progress,
-      maxBytes: asked * Math.ceil(this.#options.maxImageBytes * 1.4) + 1_048_576,
+      maxBytes: Math.min(fitting, maxAnswerBytes),
       readText,
     };
     try {
@@ -197,8 +201,24 @@ function createClient(
     maxRetries: 0,
     // Our own deadline comes first: it covers the fetching of images as well.
     timeout: timeoutMs + 5_000,
-    fetch: asFetch(http),
+    fetch: withHeaders(asFetch(http), {
+      accept: "application/json",
+      "content-type": "application/json",
+      "user-agent": `imagemill/${version}`,
+      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+      ...lowerCased(defaultHeaders),
+    }),
     logLevel: "off",
-    defaultHeaders: { ...(apiKey ? {} : { Authorization: null }), ...defaultHeaders },
   });
+}
+
+/** Sends these headers alone: the client's own hold what it finds in the environment (`OPENAI_CUSTOM_HEADERS`). */
+function withHeaders(fetch: Fetch, headers: Record<string, string>): Fetch {
+  return (input, init) => fetch(input, { ...init, headers });
+}
+
+function lowerCased(headers: Record<string, string> = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
 }

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { z } from "zod";
 import { UsageError } from "../../../shared/usage-error.ts";
 import { OpenAIImageGeneration } from "../../../worker/providers/openai.ts";
@@ -235,4 +235,38 @@ test("requests go through the proxy that is given", async () => {
     proxy: settings,
   });
   expect((await model.agenerate("a cat")).images).toHaveLength(1);
+});
+
+test("a base URL's user and password become a header, and its query stays", async () => {
+  const server = await startProvider((_, response) =>
+    sendJson(response, { data: [{ b64_json: base64 }] }),
+  );
+  const at = server.url.replace("//", "//some%20one:pass%3Aword@");
+  await using model = new OpenAIImageGeneration({ model: "m", baseUrl: `${at}/v1?version=2` });
+  await model.agenerate("a cat");
+  expect(server.received[0]).toMatchObject({
+    url: "/v1/images/generations?version=2",
+    headers: { authorization: `Basic ${Buffer.from("some one:pass:word").toString("base64")}` },
+  });
+});
+
+test("nothing that the official client finds in the environment is sent", async () => {
+  vi.stubEnv("OPENAI_CUSTOM_HEADERS", "x-found: leak\nAuthorization: Bearer leak");
+  vi.stubEnv("OPENAI_API_KEY", "leak");
+  vi.stubEnv("OPENAI_ORG_ID", "leak");
+  vi.stubEnv("OPENAI_PROJECT_ID", "leak");
+  vi.stubEnv("OPENAI_BASE_URL", "http://leak.test");
+  const server = await startProvider((_, response) =>
+    sendJson(response, { data: [{ b64_json: base64 }] }),
+  );
+  await using model = new OpenAIImageGeneration({
+    model: "m",
+    baseUrl: server.url,
+    defaultHeaders: { "X-Mine": "yes" },
+  });
+  await model.agenerate("a cat");
+  vi.unstubAllEnvs();
+  const { headers } = server.received[0]!;
+  expect(headers).toMatchObject({ "x-mine": "yes" });
+  expect(JSON.stringify(headers)).not.toContain("leak");
 });

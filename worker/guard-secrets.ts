@@ -1,0 +1,44 @@
+import { ProviderError } from "../shared/failure.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import type { ImageGeneration } from "./providers/image-generation.ts";
+import { safeMessage, type Secrets, withoutSecrets } from "./providers/safe-message.ts";
+
+/** Longest id of a request that is kept, in characters. */
+const maxIdChars = 200;
+
+/** What a model says with its images, without secrets: a server may send back whatever it was sent. */
+export function guardAnswer(answer: ImageGeneration, secrets: Secrets): ImageGeneration {
+  const { images, requestId, warnings } = answer;
+  return {
+    ...answer,
+    images: images.map((image) => {
+      const { revisedPrompt } = image;
+      if (revisedPrompt === undefined) return image;
+      return { ...image, revisedPrompt: withoutSecrets(revisedPrompt, secrets) };
+    }),
+    ...(requestId !== undefined && { requestId: guardId(requestId, secrets) }),
+    ...(warnings && { warnings: warnings.map((text) => safeMessage(text, secrets)) }),
+  };
+}
+
+/**
+ * What a model threw, without secrets. An error that is none of a provider's is a bug: its stack is kept, and the error itself,
+ * which may hold requests with their headers, is not.
+ */
+export function guardFailure(error: unknown, secrets: Secrets): ProviderError | UsageError {
+  if (error instanceof UsageError) return error;
+  if (!(error instanceof ProviderError)) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return new ProviderError("internal", safeMessage(text, secrets));
+  }
+  const { kind, message, code, requestId, cause: _, ...details } = error;
+  return new ProviderError(kind, safeMessage(message, secrets), {
+    ...details,
+    code: code && guardId(code, secrets),
+    requestId: requestId && guardId(requestId, secrets),
+  });
+}
+
+function guardId(id: string, secrets: Secrets): string {
+  return withoutSecrets(id, secrets).slice(0, maxIdChars);
+}
