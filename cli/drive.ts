@@ -16,6 +16,7 @@ import type { Io } from "./io.ts";
 import { createLog } from "./logger.ts";
 import { modelNotes } from "./model-notes.ts";
 import { prepareRedis } from "./prepare-redis.ts";
+import { passesThrough } from "./profiles.ts";
 import { sharedRedis } from "./queue-access.ts";
 import { readProxySettings } from "./proxy-environment.ts";
 import { readRedisTarget } from "./redis-environment.ts";
@@ -33,7 +34,7 @@ export interface Drive {
   options: DriveOptions;
   /** Makes the images here; else workers elsewhere do, over the Redis of `REDIS_URL`. */
   workHere: boolean;
-  retry?: { kinds: string[] | null };
+  retry?: { kinds: string[] | null } | undefined;
   /** Lines for people before the run starts. */
   notes: readonly string[];
 }
@@ -45,12 +46,13 @@ export interface Drive {
  */
 export async function drive(
   io: Io,
-  { out, settings, profile, options, workHere, retry, notes }: Drive,
+  { out, settings: asked, profile, options, workHere, retry, notes }: Drive,
 ): Promise<void> {
+  const settings: RunSettings = { ...asked, workers: workHere ? "here" : "elsewhere" };
   const terminal = new Terminal(io.stderr);
   const card = cardOfRun(settings);
   const basis = { profile, card, concurrency: options.concurrency };
-  const passThrough = profile.baseUrl !== undefined;
+  const passThrough = passesThrough(settings.profile);
   const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "warn");
   const today = new Date().toISOString().slice(0, 10);
   for (const note of [...notes, ...modelNotes(profile, card, today)]) terminal.write(note);

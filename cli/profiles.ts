@@ -1,6 +1,11 @@
 import { findModel, inferProviderKind } from "../shared/model-registry.ts";
 import { unknownName } from "../shared/near-match.ts";
-import { isPublicHost, type Profile } from "../shared/profile.ts";
+import {
+  isPublicHost,
+  profileIdentity,
+  type Profile,
+  type ProfileIdentity,
+} from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findKey } from "../shared/find-key.ts";
 
@@ -38,6 +43,12 @@ function inferProvider(model: string): string {
   throw new UsageError(
     `cannot tell the provider of model \`${model}\`: give --provider openai or huggingface`,
   );
+}
+
+/** Whether parameters that a model's schema does not know go to the server as they are: only to one that is not the provider's. */
+export function passesThrough({ name, kind, hash }: ProfileIdentity): boolean {
+  const identity = name === "simulator" ? simulatorIdentity : undefined;
+  return profileIdentity({ name, kind, keyVariable: "", identity }).hash !== hash;
 }
 
 /** What of a profile the command line can say, before the environment. */

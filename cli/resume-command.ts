@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import type { RunSettings } from "../producer/run-settings.ts";
 import { FailureKind } from "../shared/failure.ts";
 import { unknownName } from "../shared/near-match.ts";
@@ -10,19 +10,49 @@ import { EnvironmentCommand, type Io } from "./io.ts";
 import { profileOf, requireServed, requireUsable } from "./profiles.ts";
 import { addDriveOptions, type DriveOptions } from "./run-options.ts";
 
-/** The profile of a run, from the environment as it is now. @throws UsageError where it is another one */
-function profileOfRun(io: Io, run: RunFile, options: DriveOptions): Profile {
+/** Options of commands that go on with a run. */
+interface ResumeOptions extends DriveOptions {
+  workers?: RunFile["workers"];
+}
+
+/**
+ * The profile of a run, from the environment as it is now. Where workers elsewhere make the images, this process needs
+ * neither key nor base URL.
+ * @throws UsageError where it is another one
+ */
+function profileOfRun(io: Io, run: RunFile, options: DriveOptions, workHere: boolean): Profile {
   const profile = profileOf(run.profile.name, io.env, options);
-  if (profileIdentity(profile).hash !== run.profile.hash) {
+  const today = new Date().toISOString().slice(0, 10);
+  const isSame = profileIdentity(profile).hash === run.profile.hash;
+  if (!isSame && !workHere) {
+    const { name, kind, hash } = run.profile;
+    return { name, kind, keyVariable: profile.keyVariable, identity: hash };
+  }
+  if (!isSame) {
     throw new UsageError(
       `run ${run.id} was made with another base URL of ${run.profile.name}: set it again, by --base-url or its variable`,
     );
   }
-  const today = new Date().toISOString().slice(0, 10);
-  if (options.dryRun) requireServed(profile, run.model, today);
+  if (options.dryRun || !workHere) requireServed(profile, run.model, today);
   else requireUsable(profile, run.model, today);
   return profile;
 }
+
+/** Adds the options of commands that go on with a run. */
+function addResumeOptions(command: Command): Command {
+  return addDriveOptions(command)
+    .addOption(
+      new Option(
+        "--workers <where>",
+        "who makes the images: this process, or `imagemill work` over REDIS_URL (default: as the run was last started)",
+      ).choices(["here", "elsewhere"]),
+    )
+    .addHelpText("after", help);
+}
+
+const help = `
+A run that was enqueued goes back to the workers elsewhere, from any machine that sees its directory and its dataset and
+reaches REDIS_URL; it needs no key then.`;
 
 /** The settings that the run has, with the prices that this command gives. */
 function settingsOf(run: RunFile, { pricePerImage }: DriveOptions): RunSettings {
@@ -34,12 +64,8 @@ export function resumeCommand(io: Io): Command {
   const command = new EnvironmentCommand("resume")
     .description("go on with a run that was stopped, with the settings it has")
     .argument("<run>", "run directory or id");
-  addDriveOptions(command).action(async (text: string, options: DriveOptions) => {
-    const { directory, run } = await findRun(text);
-    const profile = profileOfRun(io, run, options);
-    const { drive } = await import("./drive.ts");
-    const settings = settingsOf(run, options);
-    await drive(io, { out: directory, settings, profile, options, workHere: true, notes: [] });
+  addResumeOptions(command).action(async (text: string, options: ResumeOptions) => {
+    await goOn(io, text, options, undefined);
   });
   return command;
 }
@@ -55,24 +81,27 @@ export function retryCommand(io: Io): Command {
       "--kind <kinds>",
       "only failures of these kinds, separated by commas (see `imagemill failures`)",
     );
-  addDriveOptions(command).action(
-    async (text: string, options: DriveOptions & { kind?: string }) => {
-      const { directory, run } = await findRun(text);
-      const profile = profileOfRun(io, run, options);
+  addResumeOptions(command).action(
+    async (text: string, options: ResumeOptions & { kind?: string }) => {
       const kinds = options.kind === undefined ? null : parseKinds(options.kind);
-      const { drive } = await import("./drive.ts");
-      await drive(io, {
-        out: directory,
-        settings: settingsOf(run, options),
-        profile,
-        options,
-        retry: { kinds },
-        workHere: true,
-        notes: [],
-      });
+      await goOn(io, text, options, { kinds });
     },
   );
   return command;
+}
+
+async function goOn(
+  io: Io,
+  text: string,
+  options: ResumeOptions,
+  retry: { kinds: string[] | null } | undefined,
+): Promise<void> {
+  const { directory, run } = await findRun(text);
+  const workHere = (options.workers ?? run.workers) === "here";
+  const profile = profileOfRun(io, run, options, workHere);
+  const settings = settingsOf(run, options);
+  const { drive } = await import("./drive.ts");
+  await drive(io, { out: directory, settings, profile, options, retry, workHere, notes: [] });
 }
 
 function parseKinds(text: string): string[] {

@@ -1,6 +1,8 @@
+import { z } from "zod";
 import type { Log } from "../shared/log.ts";
+import { refuseNewer } from "../shared/newer-version.ts";
 import { parseJson } from "../shared/parse-json.ts";
-import { PromptResult } from "../shared/result.ts";
+import { PromptResult, RESULT_VERSION } from "../shared/result.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import type { Journal } from "./journal.ts";
 import { lineOfResult } from "./journal-lines.ts";
@@ -59,9 +61,12 @@ export class Collector {
     const { run, round, journal, settled, window, onSettled } = this.#parts;
     const lines = new Map<number, JournalLine>();
     for (const { text } of entries) {
-      const result = parseJson(PromptResult, text);
+      const value = parseJson(z.unknown(), text);
+      // Kept in Redis for a producer that can read it: the run stops.
+      refuseNewer(`a result of run ${run}`, value, RESULT_VERSION);
+      const { data: result } = PromptResult.safeParse(value);
       if (!result) {
-        // From another version: the reconciler sees that the job is gone, and the prompt is sent again.
+        // Damaged: the reconciler sees that the job is gone, and the prompt is sent again.
         this.#parts.log.error({ run, start: text.slice(0, 200) }, "a result cannot be read");
         continue;
       }

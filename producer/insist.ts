@@ -3,7 +3,8 @@ import { asError, isDiskTrouble } from "../shared/caught.ts";
 import { giveRoom } from "./give-room.ts";
 import type { LaneClient } from "./lane-client.ts";
 import type { LaneWatch } from "./lane-watch.ts";
-import { RunLostError } from "./run-lock.ts";
+import { NewerVersionError } from "../shared/newer-version.ts";
+import { UsageError } from "../shared/usage-error.ts";
 import type { StopReason } from "./stop.ts";
 import type { Window } from "./window.ts";
 
@@ -63,7 +64,10 @@ export class Insistence {
     const { watch, stopping } = this.#parts;
     const isDone = await insist(work, {
       stopping,
-      mayPass: (error) => !(error instanceof RunLostError) && !isDiskTrouble(error),
+      // What a newer version wrote stops the run, by `onError`; other mistakes of usage cannot pass.
+      mayPass: (error) =>
+        error instanceof NewerVersionError ||
+        !(error instanceof UsageError || isDiskTrouble(error)),
       onFailure: async (error) => {
         this.#failed(error, watch.queue.failed(error.message));
         if (error.message.startsWith("OOM ")) await this.#makeRoom();

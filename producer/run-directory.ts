@@ -94,7 +94,7 @@ export async function openRunFile(
 
 /** A run that was never begun. @throws UsageError where its dataset cannot be read */
 export async function newRun(settings: RunSettings): Promise<RunFile> {
-  const { seed = randomInt(2 ** 31 - 1), ...asked } = settings;
+  const { seed = randomInt(2 ** 31 - 1), workers = "here", ...asked } = settings;
   return {
     v: RUN_FILE_VERSION,
     id: newRunId(),
@@ -102,6 +102,7 @@ export async function newRun(settings: RunSettings): Promise<RunFile> {
     host: hostname(),
     ...asked,
     seed,
+    workers,
     round: 0,
     revision: 0,
     retryKinds: null,

@@ -2,6 +2,7 @@ import { asError } from "../shared/caught.ts";
 import type { Deaths } from "../shared/deaths.ts";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
+import { NewerVersionError } from "../shared/newer-version.ts";
 import { isQueueError } from "../shared/queue-error.ts";
 import { repeat } from "../shared/repeat.ts";
 import { maxWindowBytes, windowSize } from "./capacity.ts";
@@ -92,15 +93,14 @@ export class RunEngine {
   async run(): Promise<EngineEnd> {
     if (!(await this.#open())) return { stop: this.#stop, rows: undefined, ended: false };
     const { signal } = this.#done;
-    const onError = this.#onError;
     const background = [
-      repeat(0, signal, () => this.#collect(), onError),
-      repeat(watchMs, signal, () => this.#look(), onError),
-      repeat(reconcileMs, signal, () => this.#reconcile(), onError),
+      repeat(0, signal, () => this.#collect(), this.#onError),
+      repeat(watchMs, signal, () => this.#look(), this.#onError),
+      repeat(reconcileMs, signal, () => this.#reconcile(), this.#onError),
     ];
     try {
       const fed = await this.#feed();
-      if (fed) await this.#emptied();
+      if (fed) while (this.window.size > 0 && !this.#stop) await this.#changed.promise;
       if (this.#lost) throw this.#lost;
       if (this.#stop) this.#isClean = await this.#withdraw();
       return { stop: this.#stop, rows: fed?.rows, ended: fed?.ended ?? false };
@@ -248,16 +248,13 @@ export class RunEngine {
       return;
     }
     this.#parts.onError(error);
+    if (error instanceof NewerVersionError) this.stop({ state: "stopped", text: error.message });
     if (isQueueError(error)) this.#stopIf(this.#watch.redis.failed("no connection"));
   };
 
   #wake(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
-  }
-
-  async #emptied(): Promise<void> {
-    while (this.window.size > 0 && !this.#stop) await this.#changed.promise;
   }
 
   /** Takes the run out of the queue. False where something of it stays there. */

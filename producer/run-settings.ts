@@ -18,7 +18,7 @@ export type RunSettings = Pick<
   | "timeoutMs"
   | "limits"
   | "durable"
-> & { seed?: number | undefined };
+> & { seed?: number | undefined; workers?: RunFile["workers"] | undefined };
 
 /** Shows a setting in a message. */
 function show(value: unknown): string {
@@ -68,7 +68,7 @@ export function resumedRun(then: RunFile, now: RunSettings, directory: string): 
     );
   }
   const { numGenerations, maxGenerationsPerCall, limit, attempts, timeoutMs, durable } = now;
-  const { maxCostUsd, pricePerImageUsd } = now;
+  const { maxCostUsd, pricePerImageUsd, workers = then.workers } = now;
   const { limits: _, ...kept } = then;
   return {
     ...kept,
@@ -81,5 +81,6 @@ export function resumedRun(then: RunFile, now: RunSettings, directory: string): 
     timeoutMs,
     durable,
     ...(now.limits && { limits: now.limits }),
+    workers,
   };
 }

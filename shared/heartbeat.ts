@@ -5,9 +5,12 @@ export const heartbeatIntervalMs = 2_000;
 /** How long a heartbeat counts after its worker went silent. */
 export const heartbeatTtlMs = 8_000;
 
-/** What a worker tells of itself, per lane. */
+/**
+ * What a worker tells of itself, per lane. Later versions only add to it: the calls of a newer worker must be known to
+ * all, lest they are bought twice.
+ */
 export const Heartbeat = z.object({
-  v: z.literal(1),
+  v: z.int().min(1),
   worker: z.string(),
   host: z.string(),
   /** Names the table of processes that `pid` is in (`hostIdentity`). */

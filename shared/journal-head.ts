@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { JOURNAL_VERSION, JournalLine } from "./journal-line.ts";
+import { refuseNewer } from "./newer-version.ts";
 import { PromptState, Usage } from "./result.ts";
 
 /** What of a journal line counts: its index, its state and what it adds to the run's totals. */
@@ -26,9 +27,16 @@ const end = /\](?:,"usage":(\{[^{}]*\}))?(?:,"costUsd":([-+.\deE]+))?\}$/;
 const START_BYTES = 320;
 const END_BYTES = 320;
 
+function parseWhole(bytes: Buffer): JournalHead {
+  const value: unknown = JSON.parse(bytes.toString("utf8"));
+  refuseNewer("the journal", value, JOURNAL_VERSION);
+  return JournalHead.parse(value);
+}
+
 /**
  * Reads the head of a journal line without parsing the rest where the line is written as the schema orders it, else by
  * parsing it all.
+ * @throws NewerVersionError where a newer version wrote it
  * @throws SyntaxError or ZodError where it is not a journal line
  */
 export function parseJournalHead(
@@ -39,8 +47,7 @@ export function parseJournalHead(
   const first = start.exec(bytes.toString("latin1", 0, Math.min(START_BYTES, length)));
   const last = end.exec(bytes.toString("latin1", Math.max(0, length - END_BYTES), length));
   const state = PromptState.options.find((option) => option === first?.[3]);
-  if (!first || !last || !state)
-    return { ...JournalHead.parse(JSON.parse(bytes.toString("utf8"))), offset, length };
+  if (!first || !last || !state) return { ...parseWhole(bytes), offset, length };
   return {
     v: JOURNAL_VERSION,
     index: Number(first[1]),

@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
-import { JournalLine } from "./journal-line.ts";
+import { JOURNAL_VERSION, JournalLine } from "./journal-line.ts";
 import { type JournalHead, parseJournalHead } from "./journal-head.ts";
+import { NewerVersionError, refuseNewer } from "./newer-version.ts";
 import { lineBatches, type PlacedLine } from "./line-batches.ts";
 
 /** Where the last whole line of a journal ends. What follows is torn: a writer cuts the file there before it appends. */
@@ -82,10 +83,12 @@ export async function readJournalLineAt(
 
 /**
  * Parses one line of a journal.
+ * @throws NewerVersionError where a newer version wrote it
  * @throws SyntaxError or ZodError where it is not one
  */
 export function parseJournalLine(bytes: Buffer): JournalLine {
   const raw: { row?: { columns: Record<string, unknown> } } = JSON.parse(bytes.toString("utf8"));
+  refuseNewer("the journal", raw, JOURNAL_VERSION);
   const line = JournalLine.parse(raw);
   // zod leaves out a column named `__proto__`.
   if (line.row && raw.row) line.row.columns = raw.row.columns;
@@ -125,7 +128,8 @@ async function* parsedBatches<Parsed>(
       rest.push(parseLast(last));
       validBytes += last.bytes.length + 1;
     }
-  } catch {
+  } catch (error) {
+    if (error instanceof NewerVersionError) throw error;
     // A last line that is not whole was being written when its writer died.
   }
   yield rest;
@@ -133,6 +137,7 @@ async function* parsedBatches<Parsed>(
 }
 
 function damaged(path: string, line: number, cause: unknown): Error {
+  if (cause instanceof NewerVersionError) return cause;
   return new Error(
     `${path} is damaged: line ${line} is not a journal line that this version of imagemill can read. ` +
       `Without that line its prompt is settled again, and images that are stored are not bought again`,

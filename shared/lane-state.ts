@@ -3,8 +3,9 @@ import { FailureKind } from "./failure.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { LaneKeys } from "./keys.ts";
 import type { RedisClient } from "./redis.ts";
+import { isNewerText } from "./newer-version.ts";
 import { parseJson } from "./parse-json.ts";
-import { Registration } from "./registration.ts";
+import { Registration, REGISTRATION_VERSION } from "./registration.ts";
 
 /** Why a lane is paused. */
 export const LanePause = z.object({
@@ -19,6 +20,8 @@ export interface LaneState {
   /** How long the lane has to wait from now, in milliseconds; 0 when it may go on. */
   holdMs: number;
   runs: Map<string, Registration>;
+  /** Ids of runs that a newer imagemill registered: what they want is not known here. */
+  newer: ReadonlySet<string>;
 }
 
 const Fields = z.record(z.string(), z.string());
@@ -42,10 +45,12 @@ export async function readLaneState(redis: RedisClient, keys: LaneKeys): Promise
     .hgetall(keys.runs)
     .exec();
   const [pause, holdMs, runs] = LaneReply.parse(pipelineValues(replies));
-  const parsed = LanePause.safeParse(pause);
   return {
-    pause: parsed.success ? parsed.data : undefined,
+    pause: parsePause(pause),
     holdMs: Math.max(0, holdMs),
+    newer: new Set(
+      Object.keys(runs).filter((run) => isNewerText(runs[run]!, REGISTRATION_VERSION)),
+    ),
     runs: new Map(
       Object.entries(runs).flatMap(([run, text]) => {
         const registration = parseJson(Registration, text);
@@ -53,6 +58,15 @@ export async function readLaneState(redis: RedisClient, keys: LaneKeys): Promise
       }),
     ),
   };
+}
+
+/** A pause for a reason that is not known here is one all the same: it ends when who set it, or a person, ends it. */
+function parsePause(fields: Record<string, string>): LanePause | undefined {
+  if (Object.keys(fields).length === 0) return undefined;
+  const parsed = LanePause.safeParse(fields);
+  if (parsed.success) return parsed.data;
+  const { kind = "no kind", reason = "no reason given" } = fields;
+  return { kind: "person", reason: `${reason} (${kind}: not known to this imagemill)` };
 }
 
 /** Lets no call of the lane start, until {@link unpauseLane}. */

@@ -1,7 +1,6 @@
 import { z } from "zod";
+import { parseJson } from "./parse-json.ts";
 import { UsageError } from "./usage-error.ts";
-
-const Versioned = z.looseObject({ v: z.int() });
 
 /** Something was written by a newer imagemill than this one: only an update of this one helps. */
 export class NewerVersionError extends UsageError {
@@ -14,8 +13,14 @@ export class NewerVersionError extends UsageError {
 
 /** The version of something from outside, where it is newer than the one that is known here. */
 export function newerVersion(value: unknown, known: number): number | undefined {
-  const parsed = Versioned.safeParse(value);
-  return parsed.success && parsed.data.v > known ? parsed.data.v : undefined;
+  if (typeof value !== "object" || value === null || !("v" in value)) return undefined;
+  return typeof value.v === "number" && value.v > known ? value.v : undefined;
+}
+
+/** Whether a text is JSON of a newer version than the one that is known here. */
+export function isNewerText(text: string, known: number): boolean {
+  const value = parseJson(z.unknown(), text);
+  return newerVersion(value, known) !== undefined;
 }
 
 /** @throws NewerVersionError where `value` has a newer version than the one that is known here */

@@ -1,9 +1,12 @@
 import { z } from "zod";
 import { LaneLimits } from "./lane-limits.ts";
 
+/** Version of registrations; a worker hands back the jobs of runs whose registration is newer. */
+export const REGISTRATION_VERSION = 1;
+
 /** A run as its lane knows it: written by the producer, read by workers and the monitor. */
 export const Registration = z.object({
-  v: z.literal(1),
+  v: z.literal(REGISTRATION_VERSION),
   run: z.string(),
   round: z.int().min(0),
   /** That of `run.json`: a worker that knows another one reads the file again. */

@@ -2,10 +2,12 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { hasCode } from "./caught.ts";
+import { hasCode, messageOf } from "./caught.ts";
 import { LaneLimits } from "./lane-limits.ts";
+import { refuseNewer } from "./newer-version.ts";
 import { ProviderKind } from "./profile.ts";
 import { Usage } from "./result.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Version of `run.json`. */
 export const RUN_FILE_VERSION = 1;
@@ -85,6 +87,8 @@ export const RunFile = z.object({
   /** Limits that its lane has to keep. */
   limits: LaneLimits.optional(),
   durable: z.boolean(),
+  /** Who made the images when the run was last started: its own process, or workers elsewhere. */
+  workers: z.enum(["here", "elsewhere"]).default("here"),
   round: z.int().min(0),
   /** Counts the times that the run was resumed with other settings. */
   revision: z.int().min(0),
@@ -113,7 +117,8 @@ export function runFilePath(directory: string): string {
 
 /**
  * Reads `run.json` of a run directory; undefined where there is none.
- * @throws Error naming the file where it is not a run file of this version
+ * @throws NewerVersionError where a newer version wrote it
+ * @throws UsageError naming the file where it is damaged
  */
 export async function readRunFile(directory: string): Promise<RunFile | undefined> {
   const path = runFilePath(directory);
@@ -125,10 +130,14 @@ export async function readRunFile(directory: string): Promise<RunFile | undefine
     throw error;
   }
   try {
-    return RunFile.parse(JSON.parse(text));
+    const value: unknown = JSON.parse(text);
+    refuseNewer(path, value, RUN_FILE_VERSION);
+    return RunFile.parse(value);
   } catch (error) {
-    throw new Error(`${path} is not a run file that this version of imagemill can read`, {
-      cause: error,
-    });
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(
+      `${path} is damaged (${messageOf(error).split("\n")[0]}): bring it back from a copy, or start a new run with another --out`,
+      { cause: error },
+    );
   }
 }

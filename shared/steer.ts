@@ -3,7 +3,8 @@ import { laneKeys, lanesKey } from "./keys.ts";
 import { openLaneQueue } from "./lane-queue.ts";
 import { pauseLane, unpauseLane } from "./lane-state.ts";
 import type { RedisClient } from "./redis.ts";
-import { Registration } from "./registration.ts";
+import { refuseNewer } from "./newer-version.ts";
+import { Registration, REGISTRATION_VERSION } from "./registration.ts";
 import { removePromptJobs, runJobs } from "./run-jobs.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -23,7 +24,10 @@ export async function listLanes(redis: RedisClient, prefix: string): Promise<str
   return Object.keys(await redis.hgetall(lanesKey(prefix))).toSorted();
 }
 
-/** The run's registration, in whichever lane it is; undefined where no producer has it open or stopped it early. */
+/**
+ * The run's registration, in whichever lane it is; undefined where no producer has it open or stopped it early.
+ * @throws NewerVersionError where a newer version registered it
+ */
 export async function findRegisteredRun(
   redis: RedisClient,
   prefix: string,
@@ -31,7 +35,10 @@ export async function findRegisteredRun(
 ): Promise<RegisteredRun | undefined> {
   for (const lane of await listLanes(redis, prefix)) {
     const text = await redis.hget(laneKeys(prefix, lane).runs, run);
-    if (text !== null) return { lane, registration: Registration.parse(JSON.parse(text)) };
+    if (text === null) continue;
+    const value: unknown = JSON.parse(text);
+    refuseNewer(`the registration of run ${run}`, value, REGISTRATION_VERSION);
+    return { lane, registration: Registration.parse(value) };
   }
   return undefined;
 }

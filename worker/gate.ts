@@ -1,6 +1,6 @@
 import { lowestLimits, type LaneLimits } from "../shared/lane-limits.ts";
 import type { LanePause, LaneState } from "../shared/lane-state.ts";
-import { HandBack, RunCancelled } from "./job-moves.ts";
+import { HandBack, NewerWork, RunCancelled } from "./job-moves.ts";
 import { ProviderHealth } from "./provider-health.ts";
 
 /** How long a job of a paused run stays away. */
@@ -20,6 +20,7 @@ export class Gate {
   readonly #waiters = new Set<() => void>();
   readonly #storageTrouble = new Map<string, string>();
   #runs: LaneState["runs"] = new Map();
+  #newer: LaneState["newer"] = new Set();
   #heldUntil = 0;
   #ownHoldUntil = 0;
   #pause: LanePause | undefined;
@@ -33,6 +34,7 @@ export class Gate {
   /** Takes over what Redis says of the lane. */
   update(state: LaneState): void {
     this.#runs = state.runs;
+    this.#newer = state.newer;
     this.#pause = state.pause;
     this.#heldUntil = this.#now() + state.holdMs;
     this.wake();
@@ -118,6 +120,11 @@ export class Gate {
     return !this.#storageTrouble.has(run) && (!this.health.away || this.health.probing);
   }
 
+  /** @throws NewerWork where a newer imagemill registered the run: its newer workers do its jobs */
+  refuseNewer(run: string): void {
+    if (this.#newer.has(run)) throw new NewerWork(`a newer imagemill registered run ${run}`);
+  }
+
   /** Lets everybody who waits look again. */
   wake(): void {
     for (const waiter of Array.from(this.#waiters)) waiter();
@@ -138,6 +145,7 @@ export class Gate {
   #refuse(run: string): void {
     if (this.#closed !== undefined) throw new HandBack(this.#closed);
     if (this.#pause) throw new HandBack(`lane paused: ${this.#pause.reason}`);
+    this.refuseNewer(run);
     const state = this.#runs.get(run)?.state;
     if (state === "cancelled" || state === "stopped") throw new RunCancelled(run);
     if (state === "paused" || state === "stopping")

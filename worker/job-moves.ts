@@ -10,6 +10,16 @@ export class HandBack extends Error {
   }
 }
 
+/** How long a job stays away that only a newer worker can do. */
+const newerDelayMs = 2_000;
+
+/** The job or its run is of a newer version than this worker reads: it goes back for a newer worker. */
+export class NewerWork extends HandBack {
+  constructor(reason: string) {
+    super(`${reason}: update this worker`, newerDelayMs);
+  }
+}
+
 /** An attempt failed and another one is due after `delayMs`. BullMQ counts it and shows the message. */
 export class RetryLater extends Error {
   override readonly name = "RetryLater";

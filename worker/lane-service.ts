@@ -162,6 +162,7 @@ export class LaneService implements LaneContext {
 
   async findRegistration(run: string): Promise<Registration | undefined> {
     if (!this.#registrations.has(run)) await this.#poll();
+    this.gate.refuseNewer(run);
     return this.#registrations.get(run);
   }
 

@@ -11,7 +11,7 @@ import {
 } from "../shared/job.ts";
 import type { Registration } from "../shared/registration.ts";
 import { runCallJob } from "./call-job.ts";
-import { Crashed, HandBack, RetryLater, RunCancelled } from "./job-moves.ts";
+import { Crashed, HandBack, NewerWork, RetryLater, RunCancelled } from "./job-moves.ts";
 import type { LaneContext } from "./lane-context.ts";
 import { addOutcome, missingOf, startOutcome } from "./outcome.ts";
 import { generationsOf, resultOf, runPromptJob } from "./prompt-job.ts";
@@ -19,9 +19,6 @@ import { isQueueError } from "../shared/queue-error.ts";
 import { findStored } from "./store-images.ts";
 import { acquit, enter, type Entry } from "./suspicion.ts";
 import type { AnyWork, Work } from "./work.ts";
-
-/** How long a job stays away that this worker cannot read. */
-const unknownDelayMs = 2_000;
 
 /** Takes one BullMQ job through its pipeline; what it gives back is the return value of a sub-job. */
 export async function processJob(
@@ -40,6 +37,7 @@ export async function processJob(
     if (work && entry?.alone) acquit(work);
     if (work && (entry?.alone || keepsMore(work)) && goesOn(error))
       await job.updateData({ ...work.data, soFar: work.outcome });
+    if (error instanceof NewerWork) lane.runs.tellOnce(error.message);
     if (error instanceof HandBack) throw await handBack(job, token, error);
     if (lane.abandoned.aborted)
       throw await handBack(job, token, new HandBack("the worker gave up"));
@@ -138,10 +136,7 @@ function refuseStale(data: PromptJob | CallJob, registration: Registration): voi
 function parse(job: Job): PromptJob | CallJob {
   const { v } = JobVersion.parse(job.data);
   if (v > JOB_VERSION) {
-    throw new HandBack(
-      `job ${job.id} has version ${v}, this worker reads ${JOB_VERSION}`,
-      unknownDelayMs,
-    );
+    throw new NewerWork(`jobs have version ${v}, this worker reads ${JOB_VERSION}`);
   }
   const schema: z.ZodType<PromptJob | CallJob> = job.name === jobNames.call ? CallJob : PromptJob;
   return schema.parse(job.data);

@@ -45,8 +45,9 @@ export function generationsOf({ numGenerations }: PromptJob): number[] {
 async function recall(work: Work<PromptJob>, all: readonly number[]): Promise<CallOutcome> {
   const { job, outcome } = work;
   const children = startOutcome();
+  // What a newer worker's sub-job says may not be readable here: its images are found in storage.
   for (const value of Object.values(await job.getChildrenValues()))
-    addOutcome(children, CallOutcome.parse(value));
+    addOutcome(children, CallOutcome.safeParse(value).data ?? {});
   if (missingOf(all, outcome, children).length === 0) return children;
   addOutcome(outcome, {
     images: await findStored(work, missingOf(all, outcome, children)),

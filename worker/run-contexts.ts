@@ -4,6 +4,7 @@ import { messageOf } from "../shared/caught.ts";
 import type { Log } from "../shared/log.ts";
 import { localStorage } from "../shared/local-storage.ts";
 import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
+import { NewerVersionError } from "../shared/newer-version.ts";
 import type { Profile } from "../shared/profile.ts";
 import type { Registration } from "../shared/registration.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
@@ -55,7 +56,7 @@ export interface RunContextOptions {
 export class RunContexts {
   readonly #options: RunContextOptions;
   readonly #open = new Map<string, Promise<RunContext>>();
-  /** Runs that cannot be seen from here and of which that was told. */
+  /** Runs that cannot be seen from here, and messages, that were told. */
   readonly #told = new Set<string>();
   #longestTimeoutMs = 0;
 
@@ -124,6 +125,7 @@ export class RunContexts {
     let found = "is not there";
     for (const candidate of candidates) {
       const file = await readRunFile(candidate).catch((error: unknown) => {
+        if (error instanceof NewerVersionError) throw this.#handBack(run, error.message);
         found = `cannot be read (${messageOf(error)})`;
         return undefined;
       });
@@ -133,14 +135,20 @@ export class RunContexts {
     const message =
       `run ${run} is at ${location} on ${host}, but on ${hostname()} ${candidates.join(" or ")} ${found}: ` +
       "mount the run directory there, or start the worker with --storage-root";
-    this.#tell(run, message);
-    throw new HandBack(message, unseenDelayMs);
+    throw this.#handBack(run, message);
   }
 
-  #tell(run: string, message: string): void {
-    if (this.#told.has(run)) return;
-    this.#told.add(run);
-    this.#options.log.error({ run }, message);
+  /** Says why the run's jobs are not done here, once. */
+  #handBack(run: string, message: string): HandBack {
+    this.tellOnce(message, run);
+    return new HandBack(message, unseenDelayMs);
+  }
+
+  /** Says what keeps many jobs from being done here, the first time; once a run, where that is named. */
+  tellOnce(message: string, run?: string): void {
+    const key = run ?? message;
+    if (!this.#told.has(key)) this.#options.log.error({ ...(run && { run }) }, message);
+    this.#told.add(key);
   }
 }
 

@@ -1,4 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { readRunFile } from "../../shared/run-file.ts";
+import { runCli } from "../helpers/cli.ts";
+import { startTestRedis } from "../helpers/redis.ts";
 import { readJournalOf, readRecords, readResults } from "../helpers/run-files.ts";
 import { openStage, promptRows } from "../helpers/stage.ts";
 
@@ -90,5 +93,37 @@ describe.concurrent("failed prompts", () => {
     for (const name of ["results.jsonl", "images.jsonl", "failures.jsonl"]) {
       expect(readRecords(stage.out, name)).toEqual(readRecords(other.out, name));
     }
+  });
+
+  test("of a run that was enqueued go back to the workers elsewhere, with no key or base URL here", async () => {
+    await using server = await startTestRedis({ tcp: true });
+    await using stage = await openStage({
+      promptFaults: [{ match: "prompt 3 ", fault: "error500" }],
+    });
+    stage.env["REDIS_URL"] = server.url;
+    const worker = stage.startCli("work", "-c", "4");
+    const dataset = stage.dataset(promptRows(6));
+    const given = ["-m", "dall-e-3", "-n", "2", "--attempts", "1", "--out", stage.out] as const;
+    const first = await stage.cli("enqueue", dataset, ...given, "--json");
+    expect(first.code).toBe(3);
+    stage.simulator.settings.promptFaults = [];
+    const { OPENAI_BASE_URL: _, ...elsewhere } = stage.env;
+    const place = { cwd: stage.folder, env: elsewhere };
+    const retried = await runCli(["retry", stage.out, "--json"], place);
+    expect(retried.code).toBe(0);
+    expect(retried.summary).toMatchObject({ state: "completed", images: 12 });
+    const workers = readJournalOf(stage.out).flatMap(({ attempts }) =>
+      attempts.map((a) => a.worker),
+    );
+    expect(new Set(workers).size).toBe(1);
+    worker.kill("SIGTERM");
+    await worker.ended;
+
+    // Told otherwise, it works here, and then needs to know where.
+    const blind = await runCli(["retry", stage.out, "--workers", "here"], place);
+    expect(blind).toMatchObject({ code: 2, stderr: expect.stringContaining("another base URL") });
+    const here = await stage.cli("resume", stage.out, "--workers", "here", "--json");
+    expect(here.summary).toMatchObject({ state: "completed", images: 12 });
+    expect((await readRunFile(stage.out))!.workers).toBe("here");
   });
 });

@@ -20,6 +20,7 @@ export function testRun(changes: Partial<RunFile> = {}): RunFile {
     pricePerImageUsd: null,
     timeoutMs: 30_000,
     durable: false,
+    workers: "here",
     round: 0,
     revision: 0,
     retryKinds: null,

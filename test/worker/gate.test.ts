@@ -25,7 +25,13 @@ function laneState(
     host: "h",
     state,
   };
-  return { pause: undefined, holdMs: 0, runs: new Map([[run, registration]]), ...rest };
+  return {
+    pause: undefined,
+    holdMs: 0,
+    newer: new Set(),
+    runs: new Map([[run, registration]]),
+    ...rest,
+  };
 }
 
 /** How an entry ended, as far as it has by now. */

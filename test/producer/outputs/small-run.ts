@@ -25,6 +25,7 @@ export function runFile(changes: Partial<RunFile> = {}): RunFile {
     attempts: 5,
     timeoutMs: 1000,
     durable: false,
+    workers: "here",
     round: 0,
     revision: 0,
     unsettledCalls: 0,
