@@ -4,6 +4,7 @@ import { doctorCommand } from "./cli/doctor-command.ts";
 import { failuresCommand } from "./cli/failures-command.ts";
 import { exitCodes, type Io } from "./cli/io.ts";
 import { modelsCommand } from "./cli/models-command.ts";
+import { monitorCommand } from "./cli/monitor-command.ts";
 import { resumeCommand, retryCommand } from "./cli/resume-command.ts";
 import { enqueueCommand, runCommand } from "./cli/run-command.ts";
 import { simulateCommand } from "./cli/simulate-command.ts";
@@ -43,6 +44,7 @@ function program(io: Io): Command {
     pauseCommand,
     unpauseCommand,
     cancelCommand,
+    monitorCommand,
     modelsCommand,
     simulateCommand,
     doctorCommand,

@@ -56,14 +56,22 @@ export async function endAtSignal(
   callsInFlight: () => number,
   close: () => Promise<void>,
 ): Promise<number> {
-  const signalled = Promise.withResolvers<void>();
+  const wish = Promise.withResolvers<void>();
   using _ = listenToSignals(terminal, callsInFlight, (signal) => {
     terminal.write(
       `${signal}: finishing ${callsInFlight()} calls in flight (again to stop at once)`,
     );
-    signalled.resolve();
+    wish.resolve();
   });
-  await signalled.promise;
+  await wish.promise;
   await close();
   return 0;
+}
+
+/** Resolves at SIGINT or SIGTERM: for commands that have nothing to finish. */
+export function signalled(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGINT", () => resolve());
+    process.once("SIGTERM", () => resolve());
+  });
 }

@@ -3,6 +3,7 @@ import { z, ZodError } from "zod";
 import { unknownName } from "../shared/near-match.ts";
 import { FaultName, faultNames, type SimulatorOptions } from "../simulator/settings.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import { signalled } from "./signals.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { duration, wholeNumber } from "./numbers.ts";
 
@@ -126,12 +127,4 @@ function otherSettings(json: string | undefined): object {
       cause: error,
     });
   }
-}
-
-/** Resolves at SIGINT or SIGTERM. */
-function signalled(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
-  });
 }

@@ -1,5 +1,6 @@
 import type { FailureKind } from "../shared/failure.ts";
 import { readJournal } from "../shared/journal-reader.ts";
+import { normalizeMessage } from "../shared/normalize-message.ts";
 import type { PromptFailure } from "../shared/result.ts";
 
 /** Failures of a run that have the same kind and, but for numbers and ids, the same message. */
@@ -14,16 +15,6 @@ export interface FailureGroup {
 }
 
 const exampleCount = 5;
-
-/** A message without what differs from prompt to prompt. */
-export function normalizeMessage(message: string): string {
-  return message
-    .slice(0, 500)
-    .replaceAll(/\b(req|chatcmpl|img)[-_][\w-]+/g, "#")
-    .replaceAll(/\b[0-9a-f]{8,}(-[0-9a-f]+)*\b/gi, "#")
-    .replaceAll(/\d+(\.\d+)?/g, "#")
-    .replaceAll(/(["'`]).{40,}?\1/g, "$1…$1");
-}
 
 interface Loss {
   kind: FailureGroup["kind"];

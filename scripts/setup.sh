@@ -46,8 +46,10 @@ install_node() {
 
 has_redis() { has redis-server || has valkey-server; }
 
+for_tests() { [ "${1:-}" = test ] || [ "${npm_lifecycle_event:-}" = pretest ]; }
+
 # Tests start servers of their own; `npm start` can use one that runs elsewhere.
-needs_redis() { [ "${1:-}" = test ] || [ "${npm_lifecycle_event:-}" = pretest ] || [ -z "${REDIS_URL:-}" ]; }
+needs_redis() { for_tests "${1:-}" || [ -z "${REDIS_URL:-}" ]; }
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
@@ -87,6 +89,36 @@ explain_redis() {
                    and REDIS_URL=redis://localhost:6379 (npm start only: the tests start their own servers)"
 }
 
+has_browser() {
+  has chromium || has chromium-browser || has google-chrome-stable || has google-chrome || has chrome
+}
+
+install_browser() {
+  can_be_root || return 1
+  if has apt-get; then
+    say "installing Chromium for the tests of the monitor (apt-get install chromium)"
+    as_root apt-get update -q >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium >&2
+  elif has dnf; then
+    say "installing Chromium for the tests of the monitor (dnf install chromium)"
+    as_root dnf install -y -q chromium >&2
+  elif has apk; then
+    say "installing Chromium for the tests of the monitor (apk add chromium)"
+    as_root apk add -q chromium >&2
+  else
+    return 1
+  fi
+}
+
+explain_browser() {
+  say "Chromium is missing and could not be installed from here: the tests of the monitor will fail. One of these does it:
+  Debian           sudo apt-get update && sudo apt-get install -y chromium
+  Ubuntu           sudo snap install chromium, or Google Chrome's package from https://www.google.com/chrome
+  Fedora, RHEL     sudo dnf install -y chromium
+  Alpine           sudo apk add chromium
+  macOS            brew install --cask chromium, then put its binary on PATH as \`chromium\`"
+}
+
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$(lock_sum)" ]; then
   packages_match || install_packages
   lock_sum >"$stamp"
@@ -94,4 +126,7 @@ fi
 node_runs || install_node
 if needs_redis "${1:-}" && ! has_redis; then
   install_redis && has_redis || { explain_redis; exit 1; }
+fi
+if for_tests "${1:-}" && ! has_browser; then
+  install_browser && has_browser || explain_browser
 fi

@@ -12,6 +12,8 @@ export interface JournalEnd {
 
 /** `onEnd` is called once, after the last line, where the whole journal was read. */
 export interface JournalReadOptions {
+  /** The byte to start at, which is the first of a line. Default 0. */
+  from?: number;
   onEnd?: (end: JournalEnd) => void;
 }
 
@@ -102,9 +104,10 @@ async function* parsedBatches<Parsed>(
   parseLast: (line: PlacedLine) => Parsed,
   options: JournalReadOptions,
 ): AsyncGenerator<Parsed[]> {
+  const from = options.from ?? 0;
   let held: PlacedLine[] = [];
   let lines = 0;
-  let bytes = 0;
+  let bytes = from;
   const parseAll = (batch: PlacedLine[]): Parsed[] =>
     batch.map((line) => {
       lines++;
@@ -114,7 +117,7 @@ async function* parsedBatches<Parsed>(
         throw damaged(path, lines, error);
       }
     });
-  for await (const batch of lineBatches(path)) {
+  for await (const batch of lineBatches(path, from)) {
     bytes = batch.end;
     if (batch.lines.length === 0) continue;
     yield parseAll(held);
@@ -122,7 +125,7 @@ async function* parsedBatches<Parsed>(
   }
   const last = held.pop();
   const rest = parseAll(held);
-  let validBytes = last?.offset ?? 0;
+  let validBytes = last?.offset ?? from;
   try {
     if (last) {
       rest.push(parseLast(last));

@@ -10,18 +10,19 @@ export interface PlacedLine {
 }
 
 /**
- * The lines of a file that end in a line feed, many at a time; `end` is the position up to which the file was read.
- * A file that does not exist has none.
+ * The lines of a file from byte `from` (where a line begins) that end in a line feed, many at a time; `end` is the
+ * position up to which the file was read. A file that does not exist has none.
  */
 export async function* lineBatches(
   path: string,
+  from = 0,
 ): AsyncGenerator<{ lines: PlacedLine[]; end: number }> {
   const file = await openIfThere(path);
   if (!file) return;
   try {
     let begun: Buffer[] = [];
-    let offset = 0;
-    let end = 0;
+    let offset = from;
+    let end = from;
     for (;;) {
       const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
       const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, end);

@@ -115,6 +115,11 @@ export function runFilePath(directory: string): string {
   return join(directory, stateFolder, "run.json");
 }
 
+/** Where a run directory's journal is. */
+export function journalPath(directory: string): string {
+  return join(directory, stateFolder, "journal.jsonl");
+}
+
 /**
  * Reads `run.json` of a run directory; undefined where there is none.
  * @throws NewerVersionError where a newer version wrote it

@@ -1,4 +1,4 @@
-import { html } from "./html.ts";
+import { html } from "../../shared/html.ts";
 
 /** The look of the contact sheet, light or dark as the reader's system is. */
 export const contactSheetStyle = html`<style>

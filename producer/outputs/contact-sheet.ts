@@ -3,7 +3,7 @@ import type { JournalLine } from "../../shared/journal-line.ts";
 import type { ImageRecord, PromptFailure } from "../../shared/result.ts";
 import type { RunFile } from "../../shared/run-file.ts";
 import { contactSheetStyle } from "./contact-sheet-style.ts";
-import { type Html, html } from "./html.ts";
+import { type Html, html } from "../../shared/html.ts";
 import { promptsSent, type RunCounts, shownCost } from "./run-counts.ts";
 
 /** How many prompts the contact sheet shows. */

@@ -29,9 +29,14 @@ export interface Stage extends AsyncDisposable {
   settled(lines: number): Promise<void>;
 }
 
+/** The prompt of a row of {@link promptRows}. */
+export function promptOfRow(row: number): string {
+  return `prompt ${row} of a test`;
+}
+
 /** Rows `{ prompt: "prompt 0 of a test" }` and so on: no prompt is the beginning of another one. */
 export function promptRows(count: number, from = 0): { prompt: string }[] {
-  return Array.from({ length: count }, (_, i) => ({ prompt: `prompt ${from + i} of a test` }));
+  return Array.from({ length: count }, (_, i) => ({ prompt: promptOfRow(from + i) }));
 }
 
 /** Sets a stage up. Use it with `await using`: everything ends and is removed with the test. */

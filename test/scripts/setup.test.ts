@@ -204,3 +204,36 @@ describe("set-up of Redis", () => {
     expect((await setup(["test"], env)).code).toBe(1);
   });
 });
+
+describe("set-up of a browser", () => {
+  beforeEach(async () => {
+    await installPackages();
+    await addCommand("redis-server", "");
+  });
+
+  test("is left alone but for the tests, and where there is one", async () => {
+    expect(await setup()).toMatchObject({ code: 0, stderr: "" });
+    await addCommand("google-chrome", "");
+    expect(await setup(["test"])).toMatchObject({ code: 0, stderr: "" });
+    expect(await calls()).toEqual([]);
+  });
+
+  test("installs Chromium with apt-get for the tests, and says so", async () => {
+    const makesChromium = makesRedis.replaceAll("redis-server", "chromium");
+    await addCommand("apt-get", `[ "$1" = update ] || { ${makesChromium}; }`);
+    expect(await setup(["test"])).toMatchObject({
+      code: 0,
+      stderr:
+        "setup: installing Chromium for the tests of the monitor (apt-get install chromium)\n",
+    });
+    expect((await calls()).at(-1)).toBe("apt-get install -y -q --no-install-recommends chromium");
+  });
+
+  test("that cannot be installed is no reason not to run the other tests", async () => {
+    await addCommand("id", "echo 1000");
+    const { code, stderr } = await setup(["test"]);
+    expect(code).toBe(0);
+    for (const advice of ["apt-get install", "snap install", "dnf install", "apk add", "brew"])
+      expect(stderr).toContain(advice);
+  });
+});

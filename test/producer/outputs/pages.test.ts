@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { contactSheet, sheetEntry } from "../../../producer/outputs/contact-sheet.ts";
 import { datasetCard } from "../../../producer/outputs/dataset-card.ts";
-import { html } from "../../../producer/outputs/html.ts";
+import { html } from "../../../shared/html.ts";
 import { codeSpan, yamlString } from "../../../producer/outputs/markdown.ts";
 import { countLine, noCounts, shownCost } from "../../../producer/outputs/run-counts.ts";
 import type { JournalLine } from "../../../shared/journal-line.ts";

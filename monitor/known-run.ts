@@ -1,0 +1,119 @@
+import { open, stat } from "node:fs/promises";
+import { asError, hasCode } from "../shared/caught.ts";
+import type { JournalLine } from "../shared/journal-line.ts";
+import { readJournalLineAt } from "../shared/journal-reader.ts";
+import { journalPath, readRunFile, runFilePath, type RunFile } from "../shared/run-file.ts";
+import type { PromptEntry } from "./prompt-table.ts";
+import { RunIndex } from "./run-index.ts";
+
+/** An index that nobody has looked at for so long is dropped; it is made again when needed. */
+const forgetMs = 15 * 60_000;
+
+/** A run directory that the monitor was given, with the index of its journal once that is needed. */
+export class KnownRun {
+  readonly directory: string;
+  #file: RunFile;
+  #fileMtimeMs = -1;
+  #index: RunIndex | undefined;
+  #journalBytes = 0;
+  #grewAt = 0;
+  #lookedAt = 0;
+  #trouble: Error | undefined;
+
+  constructor(directory: string, file: RunFile) {
+    this.directory = directory;
+    this.#file = file;
+  }
+
+  get file(): RunFile {
+    return this.#file;
+  }
+
+  get journalBytes(): number {
+    return this.#journalBytes;
+  }
+
+  /** When the journal was last seen to grow, in milliseconds since 1970; 0 where it was not. */
+  get grewAt(): number {
+    return this.#grewAt;
+  }
+
+  /** Why the journal cannot be read to its end. */
+  get trouble(): Error | undefined {
+    return this.#trouble;
+  }
+
+  /** The index as far as it has come; asking for it makes it be kept. */
+  index(): RunIndex | undefined {
+    this.#lookedAt = Date.now();
+    return this.#index;
+  }
+
+  /** The share of the journal that is in the index. */
+  get indexed(): number {
+    if (this.#journalBytes === 0) return 1;
+    return Math.min(1, (this.#index?.bytes ?? 0) / this.#journalBytes);
+  }
+
+  /** Looks at the files again, and reads what is new where somebody wants it. False where the run is gone. */
+  async refresh(): Promise<boolean> {
+    if (!(await this.#refreshFile())) return false;
+    const size = await sizeOf(journalPath(this.directory));
+    // A journal that is shorter than what was read of it is another one, or lost a line that was never whole.
+    if (size < (this.#index?.bytes ?? 0)) this.#index = undefined;
+    if (size > this.#journalBytes && this.#journalBytes > 0) this.#grewAt = Date.now();
+    this.#journalBytes = size;
+    const isWanted = Date.now() - this.#lookedAt < forgetMs || this.#file.summary === null;
+    if (!isWanted && Date.now() - this.#grewAt > forgetMs) this.#index = undefined;
+    else if (size > (this.#index?.bytes ?? 0)) await this.#readOn();
+    return true;
+  }
+
+  async #refreshFile(): Promise<boolean> {
+    try {
+      const { mtimeMs } = await stat(runFilePath(this.directory));
+      if (mtimeMs === this.#fileMtimeMs) return true;
+      const file = await readRunFile(this.directory);
+      if (!file) return false;
+      if (file.id !== this.#file.id) this.#index = undefined;
+      this.#file = file;
+      this.#fileMtimeMs = mtimeMs;
+      return true;
+    } catch (error) {
+      if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return false;
+      throw error;
+    }
+  }
+
+  async #readOn(): Promise<void> {
+    this.#index ??= new RunIndex(Date.parse(this.#file.createdAt));
+    try {
+      await this.#index.readOn(journalPath(this.directory));
+      this.#trouble = undefined;
+    } catch (error) {
+      this.#trouble = asError(error);
+    }
+  }
+
+  /** Reads the lines of these prompts again, in their order. */
+  async lines(entries: readonly PromptEntry[]): Promise<JournalLine[]> {
+    if (entries.length === 0) return [];
+    const journal = await open(journalPath(this.directory));
+    try {
+      return await Promise.all(
+        entries.map(({ offset, length }) => readJournalLineAt(journal, offset, length)),
+      );
+    } finally {
+      await journal.close();
+    }
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return 0;
+    throw error;
+  }
+}

@@ -1,0 +1,112 @@
+import type { Queue } from "bullmq";
+import { z } from "zod";
+import type { Heartbeat } from "../shared/heartbeat.ts";
+import { laneKeys, type LaneKeys } from "../shared/keys.ts";
+import type { LaneCard } from "../shared/lane-card.ts";
+import { openLaneQueue } from "../shared/lane-queue.ts";
+import {
+  pipelineValues,
+  readHeartbeats,
+  readLaneState,
+  type LaneState,
+} from "../shared/lane-state.ts";
+import type { RedisClient } from "../shared/redis.ts";
+import { jobStates, readRetries, type JobState, type WaitingRetries } from "./retries.ts";
+import { recent } from "./recent.ts";
+
+const recentMs = 700;
+/** The oldest of so many next jobs stands for the oldest of all: jobs that were tried go to the back. */
+const oldestOf = 50;
+/** Parents looked at for children that are gone. */
+const parentsLookedAt = 200;
+
+/** What a lane was doing a moment ago. */
+export interface LaneSnapshot {
+  lane: string;
+  card: LaneCard;
+  state: LaneState;
+  workers: Heartbeat[];
+  jobs: Record<JobState, number>;
+  /** Since when the job that waits longest has been waiting, in milliseconds since 1970. */
+  oldestWaitingSince: number | undefined;
+  /** Prompt jobs that wait for sub-jobs of which none is left. */
+  stuck: number;
+  /** Runs that have a living producer. */
+  produced: ReadonlySet<string>;
+}
+
+const Timestamps = z.array(z.string().nullable());
+const Ids = z.array(z.string());
+
+/** One lane of a Redis, read for pages: never more often than every 0.7 s. */
+export class LaneView {
+  readonly lane: string;
+  readonly queue: Queue;
+  readonly #card: LaneCard;
+  readonly #redis: RedisClient;
+  readonly #keys: LaneKeys;
+  readonly snapshot = recent(recentMs, () => this.#read());
+  readonly retries = recent<WaitingRetries>(recentMs, () => readRetries(this.#redis, this.queue));
+
+  constructor(redis: RedisClient, prefix: string, lane: string, card: LaneCard) {
+    this.lane = lane;
+    this.#card = card;
+    this.#redis = redis;
+    this.#keys = laneKeys(prefix, lane);
+    this.queue = openLaneQueue(lane, this.#keys, redis);
+    // Who asks is told; BullMQ tells of the same once more.
+    this.queue.on("error", () => {});
+  }
+
+  async #read(): Promise<LaneSnapshot> {
+    const [state, workers, counts, oldestWaitingSince, stuck] = await Promise.all([
+      readLaneState(this.#redis, this.#keys),
+      readHeartbeats(this.#redis, this.#keys),
+      this.queue.getJobCounts(...jobStates),
+      this.#oldest(),
+      this.#stuck(),
+    ]);
+    const jobs = z.record(z.enum(jobStates), z.number()).parse(counts);
+    const produced = await this.#produced([...state.runs.keys()]);
+    const { lane } = this;
+    return { lane, card: this.#card, state, workers, jobs, oldestWaitingSince, stuck, produced };
+  }
+
+  async #produced(runs: readonly string[]): Promise<Set<string>> {
+    if (runs.length === 0) return new Set();
+    const pipeline = this.#redis.pipeline();
+    for (const run of runs) pipeline.exists(this.#keys.producer(run));
+    const exists = pipelineValues(await pipeline.exec());
+    return new Set(runs.filter((_, i) => exists[i] === 1));
+  }
+
+  /** The next jobs are at the end of BullMQ's list. */
+  async #oldest(): Promise<number | undefined> {
+    const ids = await this.#redis.lrange(this.queue.toKey("wait"), -oldestOf, -1);
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) pipeline.hget(this.queue.toKey(id), "timestamp");
+    const texts = Timestamps.parse(ids.length > 0 ? pipelineValues(await pipeline.exec()) : []);
+    const times = texts.flatMap((text) => (text === null ? [] : Number(text)));
+    return times.length > 0 ? Math.min(...times) : undefined;
+  }
+
+  async #stuck(): Promise<number> {
+    const parents = await this.#redis.zrange(
+      this.queue.toKey("waiting-children"),
+      "0",
+      String(parentsLookedAt - 1),
+    );
+    if (parents.length === 0) return 0;
+    const asked = this.#redis.pipeline();
+    for (const parent of parents) asked.smembers(this.queue.toKey(`${parent}:dependencies`));
+    const children = pipelineValues(await asked.exec()).map((reply) => Ids.parse(reply));
+    const looked = this.#redis.pipeline();
+    for (const keys of children) looked.exists(...(keys.length > 0 ? keys : ["-"]));
+    const left = pipelineValues(await looked.exec());
+    return children.filter((keys, i) => keys.length > 0 && left[i] === 0).length;
+  }
+
+  async close(): Promise<void> {
+    await this.queue.close();
+  }
+}

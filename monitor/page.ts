@@ -1,0 +1,25 @@
+import type { Html } from "../shared/html.ts";
+
+/** A page before it is put into the frame that all pages share. */
+export interface Page {
+  title: string;
+  /** The entry of the navigation that it belongs to. */
+  section: "runs" | "retries" | "lanes" | "none";
+  main: Html;
+  /** Default 200. */
+  status?: 404 | 500;
+}
+
+/** What a page's or an action's code sees of a request. */
+export interface PageRequest {
+  parameters: Record<string, string>;
+  query: URLSearchParams;
+  /** Goes with every form; undefined where the reader may only look. */
+  actionToken: string | undefined;
+  now: number;
+}
+
+/** Nothing is at this address. */
+export class NotFound extends Error {
+  override readonly name = "NotFound";
+}

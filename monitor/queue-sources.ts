@@ -1,0 +1,102 @@
+import type { Log } from "../shared/log.ts";
+import type { RedisTarget } from "../shared/redis-target.ts";
+import type { KnownRun } from "./known-run.ts";
+import type { LaneSnapshot, LaneView } from "./lane-view.ts";
+import { QueueSource } from "./queue-source.ts";
+
+/** A lane of one of the sources, as it was a moment ago. */
+export interface SeenLane {
+  source: QueueSource;
+  view: LaneView;
+  snapshot: LaneSnapshot;
+}
+
+/** What the monitor sees of all queues at one moment. */
+export interface QueuesSeen {
+  lanes: SeenLane[];
+  /** Why the shared Redis cannot be read, where it cannot. */
+  trouble: string | undefined;
+}
+
+/** How queues are found. */
+export interface QueueSourcesOptions {
+  shared: RedisTarget | undefined;
+  /** The private Redis of a run directory, while it is up. */
+  privateRedis: (directory: string) => Promise<RedisTarget | undefined>;
+  prefix: string;
+  log: Log;
+}
+
+/** How often it is looked whether a run has a private Redis. */
+const lookMs = 2_000;
+
+/** The shared Redis, and the private ones of runs that are under way on this machine. */
+export class QueueSources {
+  readonly #options: QueueSourcesOptions;
+  readonly #shared: QueueSource | undefined;
+  readonly #private = new Map<string, QueueSource>();
+  #lookedAt = 0;
+
+  constructor(options: QueueSourcesOptions) {
+    this.#options = options;
+    const { shared, prefix, log } = options;
+    this.#shared = shared && new QueueSource(shared, prefix, log);
+  }
+
+  /** Whether a shared Redis was given. */
+  get isShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
+  /** Answered by the shared Redis; resolves at once where there is none to be ready for. */
+  async ping(): Promise<unknown> {
+    return await this.#shared?.redis.ping();
+  }
+
+  /** All lanes, those of private queues of these runs included. Never rejects. */
+  async see(runs: readonly KnownRun[]): Promise<QueuesSeen> {
+    await this.#lookForPrivate(runs);
+    const sources = [...(this.#shared ? [this.#shared] : []), ...this.#private.values()];
+    let trouble: string | undefined;
+    const lanes = await Promise.all(
+      sources.map(async (source) => {
+        try {
+          const views = await source.lanes();
+          const seen = views.map(async (view) => ({
+            source,
+            view,
+            snapshot: await view.snapshot(),
+          }));
+          return await Promise.all(seen);
+        } catch (error) {
+          // A private Redis that is gone belonged to a run that has ended.
+          if (source === this.#shared) trouble = String(error);
+          return [];
+        }
+      }),
+    );
+    return { lanes: lanes.flat(), trouble };
+  }
+
+  async #lookForPrivate(runs: readonly KnownRun[]): Promise<void> {
+    if (Date.now() - this.#lookedAt < lookMs) return;
+    this.#lookedAt = Date.now();
+    const { privateRedis, prefix, log } = this.#options;
+    await Promise.all(
+      runs.map(async ({ directory }) => {
+        const target = await privateRedis(directory);
+        const known = this.#private.get(directory);
+        if (target && !known) this.#private.set(directory, new QueueSource(target, prefix, log));
+        if (!target && known) {
+          this.#private.delete(directory);
+          await known.close();
+        }
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    const sources = [...(this.#shared ? [this.#shared] : []), ...this.#private.values()];
+    await Promise.all(sources.map((source) => source.close()));
+  }
+}

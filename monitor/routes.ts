@@ -1,0 +1,15 @@
+import type { MonitorContext } from "./context.ts";
+import type { Page, PageRequest } from "./page.ts";
+import { problemsPage } from "./pages/problems-page.ts";
+import { runPage } from "./pages/run-page.ts";
+import { runsPage } from "./pages/runs-page.ts";
+
+/** Makes a page of what is known now. @throws NotFound */
+export type PageHandler = (context: MonitorContext, request: PageRequest) => Promise<Page>;
+
+/** All pages by path. Each is also served below `/live`, for the page itself to follow what changes. */
+export const pageRoutes: readonly (readonly [path: string, handler: PageHandler])[] = [
+  ["/", runsPage],
+  ["/runs/:id", runPage],
+  ["/runs/:id/problems", problemsPage],
+];

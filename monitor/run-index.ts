@@ -1,0 +1,141 @@
+import type { JournalLine } from "../shared/journal-line.ts";
+import { type PlacedJournalLine, readJournal } from "../shared/journal-reader.ts";
+import { addUsage, type PromptState, type Usage } from "../shared/result.ts";
+import type { RunFile } from "../shared/run-file.ts";
+import { DurationHistogram } from "./duration-histogram.ts";
+import { ProblemGroups } from "./problem-groups.ts";
+import { PromptTable } from "./prompt-table.ts";
+import { TimeSeries } from "./time-series.ts";
+
+/** Sums over a journal: of prompts the last line of each counts, of all else every line. */
+export interface RunTotals {
+  prompts: Record<PromptState, number>;
+  images: number;
+  calls: number;
+  retries: number;
+  throttled: number;
+  usage: Usage;
+  costUsd: number | undefined;
+}
+
+/** Where the time of calls goes. `provider` counts answered calls, the others every attempt that tells of it. */
+export const latencyParts = ["waiting", "limiter", "provider", "storing"] as const;
+export type LatencyPart = (typeof latencyParts)[number];
+
+/** What a page needs of a run's journal, kept up to date by reading only what was appended. */
+export class RunIndex {
+  readonly prompts = new PromptTable();
+  readonly problems = new ProblemGroups();
+  readonly series: TimeSeries;
+  readonly latency: Record<LatencyPart, DurationHistogram> = {
+    waiting: new DurationHistogram(),
+    limiter: new DurationHistogram(),
+    provider: new DurationHistogram(),
+    storing: new DurationHistogram(),
+  };
+  readonly totals: RunTotals = {
+    prompts: { succeeded: 0, partial: 0, failed: 0, rejected: 0 },
+    images: 0,
+    calls: 0,
+    retries: 0,
+    throttled: 0,
+    usage: {},
+    costUsd: undefined,
+  };
+  #bytes = 0;
+  #lastSettledAt: number | undefined;
+  #fewestAsked = Infinity;
+
+  /** `startMs`: when the run was created. */
+  constructor(startMs: number) {
+    this.series = new TimeSeries(startMs);
+  }
+
+  /** Bytes of the journal that are in the index. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Prompts that have a line. */
+  get settled(): number {
+    const { succeeded, partial, failed, rejected } = this.totals.prompts;
+    return succeeded + partial + failed + rejected;
+  }
+
+  /** Prompts that have a line but are to be done again: a later round asks for that, or for more images. */
+  toDoAgain({ round, retryKinds, numGenerations }: RunFile): number {
+    if (this.#fewestAsked < numGenerations) return this.prompts.askedFewerThan(numGenerations);
+    if (round === 0) return 0;
+    return this.problems.count(
+      (index, kinds) =>
+        this.prompts.get(index)!.round < round &&
+        kinds.some((kind) => kind !== "rejected" && (retryKinds?.includes(kind) ?? true)),
+    );
+  }
+
+  /** When a prompt was last settled, in milliseconds since 1970. */
+  get lastSettledAt(): number | undefined {
+    return this.#lastSettledAt;
+  }
+
+  /**
+   * Reads what was appended to the journal since the last time.
+   * @throws Error where the journal is damaged; what comes after the damage is not read
+   */
+  async readOn(path: string): Promise<void> {
+    let end = this.#bytes;
+    const lines = readJournal(path, {
+      from: this.#bytes,
+      onEnd: ({ validBytes }) => (end = validBytes),
+    });
+    for await (const placed of lines) {
+      this.add(placed);
+      this.#bytes = placed.offset + placed.length + 1;
+    }
+    this.#bytes = end;
+  }
+
+  /** Takes over one line. */
+  add({ line, offset, length }: PlacedJournalLine): void {
+    const { index, state, retries, round, numGenerations, settledAt } = line;
+    const before = this.prompts.set({
+      index,
+      state,
+      retries,
+      round,
+      numGenerations,
+      offset,
+      length,
+    });
+    this.#fewestAsked = Math.min(this.#fewestAsked, numGenerations);
+    const { totals, series } = this;
+    if (before) totals.prompts[before] -= 1;
+    totals.prompts[state] += 1;
+    totals.images += line.newImages;
+    totals.calls += line.calls;
+    totals.retries += retries;
+    totals.throttled += line.throttled;
+    totals.usage = addUsage(totals.usage, line.usage) ?? {};
+    if (line.costUsd !== undefined) totals.costUsd = (totals.costUsd ?? 0) + line.costUsd;
+    series.add("settled", settledAt, 1);
+    this.#lastSettledAt = Math.max(this.#lastSettledAt ?? 0, settledAt);
+    this.#addAttempts(line);
+    this.problems.add(line);
+  }
+
+  #addAttempts({ attempts }: JournalLine): void {
+    const { series, latency } = this;
+    for (const attempt of attempts) {
+      const { outcome, burned, startedAt, endedAt, queuedMs, limiterMs, storingMs } = attempt;
+      if (attempt.sent) series.addSpan("callMs", startedAt, endedAt);
+      if (outcome === "rate_limited") series.add("throttled", endedAt, 1);
+      else if (outcome !== "ok" && burned) series.add("retries", endedAt, 1);
+      if (queuedMs !== undefined) latency.waiting.add(queuedMs);
+      if (limiterMs !== undefined) latency.limiter.add(limiterMs);
+      if (outcome !== "ok") continue;
+      series.add("images", endedAt, attempt.generations.length);
+      latency.provider.add(endedAt - startedAt - (storingMs ?? 0));
+      if (storingMs !== undefined) latency.storing.add(storingMs);
+    }
+  }
+}

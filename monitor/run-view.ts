@@ -1,0 +1,118 @@
+import { basename } from "node:path";
+import type { RunFile } from "../shared/run-file.ts";
+import type { KnownRun } from "./known-run.ts";
+import type { SeenLane } from "./queue-sources.ts";
+import type { RunIndex, RunTotals } from "./run-index.ts";
+
+/**
+ * How a run is: as its producer registered it, or as it ended. `interrupted`: it did not end and nobody feeds it now.
+ */
+export type RunCondition =
+  | "running"
+  | "paused"
+  | "stopping"
+  | "interrupted"
+  | "completed"
+  | "completed_with_failures"
+  | "stopped"
+  | "cancelled";
+
+/** The figures of a run, from its journal, its `run.json` and its lane. */
+export interface RunView {
+  id: string;
+  /** Name of the run directory. */
+  name: string;
+  file: RunFile;
+  condition: RunCondition;
+  /** Why it is paused or stopped, where that is known. */
+  reason: string | undefined;
+  totals: Pick<RunTotals, "prompts" | "images" | "retries" | "throttled" | "costUsd" | "calls">;
+  settled: number;
+  /** Rows of the run; undefined until the dataset's end was read, where no limit was given. */
+  total: number | undefined;
+  /** Images a second over the last half minute; undefined where the run is not under way. */
+  imagesPerSecond: number | undefined;
+  etaSeconds: number | undefined;
+  /** The lane that knows the run, while its producer is there. */
+  lane: SeenLane | undefined;
+  /** Share of the journal that is counted. */
+  indexed: number;
+}
+
+const rateMs = 30_000;
+
+/** What a run's pages show of it. */
+export function viewRun(run: KnownRun, lanes: readonly SeenLane[], now = Date.now()): RunView {
+  const { file } = run;
+  const index = run.index();
+  const lane = lanes.find(({ snapshot }) => snapshot.state.runs.has(file.id));
+  const condition = conditionOf(file, lane);
+  const totals = index && run.indexed === 1 ? index.totals : totalsOf(file);
+  const again = index?.toDoAgain(file) ?? 0;
+  const { succeeded, partial, failed, rejected } = totals.prompts;
+  const settled = Math.max(0, succeeded + partial + failed + rejected - again);
+  const total = wantedRows(file);
+  const rate = condition === "running" ? recentRate(index, now) : undefined;
+  const left = total === undefined ? undefined : Math.max(0, total - settled);
+  return {
+    id: file.id,
+    name: basename(run.directory),
+    file,
+    condition,
+    reason: lane?.snapshot.state.runs.get(file.id)?.reason ?? reasonOf(file, condition),
+    totals,
+    settled,
+    total,
+    imagesPerSecond: rate?.images,
+    etaSeconds: left === undefined || !rate || rate.settled === 0 ? undefined : left / rate.settled,
+    lane,
+    indexed: run.indexed,
+  };
+}
+
+/** Whether the run may still change by itself. */
+export function isUnderWay(condition: RunCondition): boolean {
+  return condition === "running" || condition === "paused" || condition === "stopping";
+}
+
+function conditionOf(file: RunFile, lane: SeenLane | undefined): RunCondition {
+  const registered = lane?.snapshot.state.runs.get(file.id);
+  if (registered && lane?.snapshot.produced.has(file.id)) {
+    const { state } = registered;
+    return state === "running" || state === "paused" ? state : "stopping";
+  }
+  return file.summary?.state ?? "interrupted";
+}
+
+function reasonOf({ summary }: RunFile, condition: RunCondition): string | undefined {
+  return summary && summary.state === condition ? summary.reason : undefined;
+}
+
+function totalsOf({ summary }: RunFile): RunView["totals"] {
+  if (!summary) {
+    const prompts = { succeeded: 0, partial: 0, failed: 0, rejected: 0 };
+    return { prompts, images: 0, calls: 0, retries: 0, throttled: 0, costUsd: undefined };
+  }
+  const { prompts, images, calls, retries, throttled, costUsd } = summary;
+  const { succeeded, partial, failed, rejected } = prompts;
+  return {
+    prompts: { succeeded, partial, failed, rejected },
+    images,
+    calls,
+    retries,
+    throttled,
+    costUsd: costUsd ?? undefined,
+  };
+}
+
+function wantedRows({ dataset: { rows }, limit }: RunFile): number | undefined {
+  return rows === null ? (limit ?? undefined) : Math.min(rows, limit ?? rows);
+}
+
+function recentRate(index: RunIndex | undefined, now: number) {
+  if (!index) return undefined;
+  const from = Math.max(index.series.startMs, now - rateMs);
+  const seconds = Math.max(1, (now - from) / 1000);
+  const sum = (name: "images" | "settled") => index.series.sumSince(name, from);
+  return { images: sum("images") / seconds, settled: sum("settled") / seconds };
+}

@@ -1,0 +1,184 @@
+import { serve } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import { once } from "node:events";
+import { asError } from "../shared/caught.ts";
+import { html } from "../shared/html.ts";
+import { answerProbe, type ListenAddress, probePaths } from "../shared/probes.ts";
+import type { Access, Credentials } from "./access.ts";
+import { findAsset } from "./assets.ts";
+import { type MonitorContext, runOf, seeQueues } from "./context.ts";
+import { followPage } from "./live.ts";
+import { NotFound, type Page, type PageRequest } from "./page.ts";
+import { layout } from "./pages/layout.ts";
+import { signInPage } from "./pages/sign-in-page.ts";
+import { pageRoutes, type PageHandler } from "./routes.ts";
+import { isUnderWay, viewRun } from "./run-view.ts";
+import { seriesReply } from "./series.ts";
+
+/** What the web server is made of. */
+export interface MonitorServerOptions {
+  address: ListenAddress;
+  context: MonitorContext;
+  access: Access;
+  metrics: () => Promise<string>;
+}
+
+/** A monitor that answers requests. */
+export interface MonitorServer extends AsyncDisposable {
+  /** Such as `http://127.0.0.1:8790`. */
+  readonly url: string;
+}
+
+const securityHeaders = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "cache-control": "no-store",
+};
+
+/** Serves the monitor. @throws Error of the system where it cannot listen there */
+export async function startMonitorServer(options: MonitorServerOptions): Promise<MonitorServer> {
+  const { host, port } = options.address;
+  const server = serve({ fetch: createApp(options).fetch, hostname: host, port });
+  if (!server.listening) await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("expected a TCP address");
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`,
+    [Symbol.asyncDispose]: async () => {
+      if ("closeAllConnections" in server) server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+function createApp(options: MonitorServerOptions): Hono {
+  const { context, access } = options;
+  const app = new Hono();
+  app.use(async (c, next) => {
+    for (const [name, value] of Object.entries(securityHeaders)) c.header(name, value);
+    const credentials = credentialsOf(c);
+    if (!access.isAddressed(credentials)) return c.text("this server has another name\n", 421);
+    const isOpen = ["/livez", "/readyz", "/sign-in"].includes(c.req.path) || isAsset(c);
+    if (!isOpen && !access.mayLook(credentials)) {
+      const wantsPage = c.req.header("accept")?.includes("text/html");
+      return wantsPage ? c.redirect("/sign-in", 303) : c.text("the token is missing\n", 401);
+    }
+    return await next();
+  });
+  addProbes(app, options);
+  addSignIn(app, access);
+  app.get("/assets/:name", async (c) => {
+    const asset = await findAsset(c.req.param("name"));
+    if (!asset) return c.notFound();
+    c.header("cache-control", "no-cache");
+    c.header("etag", asset.etag);
+    if (c.req.header("if-none-match") === asset.etag) return c.body(null, 304);
+    return c.body(asset.bytes, 200, { "content-type": asset.type });
+  });
+  for (const [path, handler] of pageRoutes) addPage(app, path, handler, options);
+  app.get("/runs/:id/series.json", async (c) => {
+    const run = runOf(context, c.req.param("id"));
+    const { condition } = viewRun(run, (await seeQueues(context)).lanes);
+    return c.json(seriesReply(run.index(), isUnderWay(condition) ? Date.now() : undefined));
+  });
+  app.notFound((c) => errorReply(c, access, new NotFound("There is no such page")));
+  app.onError((error, c) => {
+    if (!(error instanceof NotFound))
+      context.log.error({ error, path: c.req.path }, "a page failed");
+    return errorReply(c, access, error);
+  });
+  return app;
+}
+
+function isAsset(c: Context): boolean {
+  return c.req.path.startsWith("/assets/");
+}
+
+function credentialsOf(c: Context): Credentials {
+  return {
+    host: c.req.header("host"),
+    origin: c.req.header("origin"),
+    cookie: c.req.header("cookie"),
+    authorization: c.req.header("authorization"),
+  };
+}
+
+function requestOf(c: Context, access: Access): PageRequest {
+  return {
+    parameters: c.req.param(),
+    query: new URL(c.req.url).searchParams,
+    actionToken: access.actionToken(credentialsOf(c)),
+    now: Date.now(),
+  };
+}
+
+function addPage(
+  app: Hono,
+  path: string,
+  handler: PageHandler,
+  options: MonitorServerOptions,
+): void {
+  const { context, access } = options;
+  app.get(path, async (c) => {
+    const request = requestOf(c, access);
+    return pageReply(c, await handler(context, request), request);
+  });
+  app.get(`/live${path}`, async (c) => {
+    const render = async () => {
+      const request = requestOf(c, access);
+      return { now: request.now, html: (await handler(context, request)).main.text };
+    };
+    if (!c.req.header("accept")?.includes("text/event-stream")) return c.json(await render());
+    return followPage(c, render);
+  });
+}
+
+function pageReply(c: Context, page: Page, request: PageRequest): Response | Promise<Response> {
+  return c.html(layout(page, request), page.status ?? 200);
+}
+
+function errorReply(c: Context, access: Access, error: unknown): Response | Promise<Response> {
+  const isMissing = error instanceof NotFound;
+  const title = isMissing ? "Not found" : "Something went wrong";
+  const main = html`<h1>${title}</h1>
+    <p class="note bad">${asError(error).message}</p>
+    <p><a href="/">All runs</a></p>`;
+  const page: Page = { title, section: "none", main, status: isMissing ? 404 : 500 };
+  return pageReply(c, page, requestOf(c, access));
+}
+
+function addProbes(app: Hono, { context, metrics }: MonitorServerOptions): void {
+  for (const path of probePaths) {
+    app.get(path, async (c) => {
+      const sources = { metrics, pingRedis: () => context.queues.ping() };
+      const answer = await answerProbe(path, sources);
+      if (!answer) return c.notFound();
+      const { status, body, contentType } = answer;
+      return c.body(body, status === 200 ? 200 : 503, { "content-type": contentType });
+    });
+  }
+}
+
+/** Who shows the token, in the link that is printed at the start or in the form, gets a cookie for it. */
+function addSignIn(app: Hono, access: Access): void {
+  app.get("/sign-in", (c) => {
+    const token = c.req.query("token");
+    if (token !== undefined && access.isToken(token)) {
+      c.header("set-cookie", access.signInCookie());
+      return c.redirect("/", 303);
+    }
+    return pageReply(c, signInPage(token !== undefined), requestOf(c, access));
+  });
+  app.post("/sign-in", async (c) => {
+    const { token } = await c.req.parseBody();
+    if (typeof token !== "string" || !access.isToken(token))
+      return pageReply(c, signInPage(true), requestOf(c, access));
+    c.header("set-cookie", access.signInCookie());
+    return c.redirect("/", 303);
+  });
+}
