@@ -62,7 +62,6 @@ function readEstimatedMs(body: unknown): number | undefined {
 const ClientError = z.object({
   name: z.string().catch(""),
   message: z.string().catch(""),
-  httpResponse: z.object({ status: z.number(), body: z.unknown() }).optional().catch(undefined),
 });
 
 /** The error that a failed call through the official client stands for. */
@@ -79,17 +78,7 @@ export function classifyHuggingfaceError(
       secrets,
     );
   }
-  const { name, message, httpResponse } = ClientError.parse(error);
-  if (httpResponse) {
-    // A provider that is polled for its answer: the client does that with a fetch of its own.
-    const { status, body } = httpResponse;
-    return classifyHuggingfaceRefusal(
-      status,
-      new Headers(),
-      typeof body === "string" ? body : JSON.stringify(body),
-      secrets,
-    );
-  }
+  const { name, message } = ClientError.parse(error);
   const words = safeMessage(message, secrets);
   if (name === "ProviderOutputError") return new ProviderError("bad_response", words);
   if (name === "InputError" || name === "RoutingError") {

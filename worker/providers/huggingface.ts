@@ -1,14 +1,18 @@
 import { randomInt } from "node:crypto";
-import type { z } from "zod";
+import { z } from "zod";
+import { ProviderError } from "../../shared/failure.ts";
 import { findKey, type Environment } from "../../shared/find-key.ts";
 import { findModel } from "../../shared/model-registry.ts";
 import { modelParameters } from "../../shared/parameter-schemas.ts";
+import { parseJson } from "../../shared/parse-json.ts";
 import { classifyHuggingfaceError } from "./classify-huggingface.ts";
+import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
 import { asFetch, type Exchange } from "./fetch-adapter.ts";
 import type { HttpClient } from "./http.ts";
 import { readHuggingfaceAnswer } from "./huggingface-answer.ts";
 import { InferenceEndpointsOptions, refuseContradictions } from "./huggingface-options.ts";
+import { awaitQueued, Queued, untilQueued } from "./huggingface-queue.ts";
 import { findTarget, type Target } from "./huggingface-target.ts";
 import type { GenerateOptions, ImageGeneration } from "./image-generation.ts";
 import { AsyncImageGenerationModel, type LoadOptions } from "./image-model.ts";
@@ -156,6 +160,7 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
   ): Promise<unknown> {
     const { apiKey, billTo } = this.#options;
     const { textToImage } = await import("@huggingface/inference");
+    const fetch = asFetch(this.#http, exchange);
     try {
       return await textToImage(
         {
@@ -170,12 +175,27 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
           outputType: "json",
           retry_on_error: false,
           signal,
-          fetch: asFetch(this.#http, exchange),
+          // A server of one's own has no queue of a provider's.
+          fetch: endpointUrl === undefined ? untilQueued(fetch) : fetch,
           ...(billTo !== undefined && { billTo }),
         },
       );
     } catch (error) {
+      if (error instanceof Queued) return await this.#awaitQueued(error, signal, exchange);
       throw classifyHuggingfaceError(error, exchange, this.#secrets);
     }
+  }
+
+  async #awaitQueued(queued: Queued, signal: AbortSignal, exchange: Exchange): Promise<unknown> {
+    // Whatever happens from here on, the image was asked for.
+    exchange.progress.phase = "fetching the images";
+    try {
+      const parts = { http: this.#http, signal, secrets: this.#secrets };
+      exchange.answer = await awaitQueued(queued, parts);
+    } catch (error) {
+      if (error instanceof ProviderError) throw error;
+      throw classifyTransport(error, this.#secrets, exchange.progress);
+    }
+    return parseJson(z.unknown(), exchange.answer.bytes.toString("utf8"));
   }
 }

@@ -116,11 +116,8 @@ test("the Hugging Face client's own errors are classified where no answer tells 
       "We have not been able to find inference provider information for model a/b.",
     ),
     named("InputError", "Model URLs are no longer supported."),
-    Object.assign(named("ProviderApiError", "x"), {
-      httpResponse: { status: 402, body: { error: "pay" } },
-    }),
   ].map((error) => classifyHuggingfaceError(error, exchange, {}).kind);
-  expect(kinds).toEqual(["bad_response", "model_gone", "invalid_request", "quota"]);
+  expect(kinds).toEqual(["bad_response", "model_gone", "invalid_request"]);
 });
 
 function code(value: string): Error {
