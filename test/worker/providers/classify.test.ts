@@ -1,6 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
 import {
   classifyHuggingfaceError,
   classifyHuggingfaceRefusal,
@@ -9,37 +7,17 @@ import { classifyOpenaiRefusal } from "../../../worker/providers/classify-openai
 import { classifyTransport } from "../../../worker/providers/classify-transport.ts";
 import { readRetryAfter } from "../../../worker/providers/retry-after.ts";
 import { safeMessage } from "../../../worker/providers/safe-message.ts";
-
-const Case = z.object({
-  status: z.int(),
-  headers: z.record(z.string(), z.string()),
-  body: z.unknown(),
-  expect: z.object({ kind: z.string() }).loose(),
-});
-
-function readCases(folder: string): [string, z.infer<typeof Case>][] {
-  const directory = new URL(`../../fixtures/${folder}/`, import.meta.url);
-  return readdirSync(directory).map((file) => [
-    file.replace(".json", ""),
-    Case.parse(JSON.parse(readFileSync(new URL(file, directory), "utf8"))),
-  ]);
-}
+import { expectedOf, readFixtures } from "./error-fixtures.ts";
 
 describe.each([
   ["openai-errors", classifyOpenaiRefusal],
   ["huggingface-errors", classifyHuggingfaceRefusal],
 ] as const)("%s", (folder, classify) => {
-  test.for(readCases(folder))(
-    "%s is what its file says",
-    ([, { status, headers, body, expect: expected }]) => {
-      const text = typeof body === "string" ? body : JSON.stringify(body);
-      const error = classify(status, new Headers(headers), text, {});
-      const plain = Object.fromEntries(
-        Object.entries(expected).map(([key, value]) => [key, value ?? undefined]),
-      );
-      expect(error).toMatchObject({ status, sent: true, ...plain });
-    },
-  );
+  test.for([...readFixtures(folder)])("%s is what its file says", ([, fixture]) => {
+    const { status, headers, text } = fixture;
+    const error = classify(status, new Headers(headers), text, {});
+    expect(error).toMatchObject({ status, sent: true, ...expectedOf(fixture) });
+  });
 });
 
 test("a wait is read from headers first, then from the message; a date counts from now", () => {
