@@ -13,9 +13,9 @@ export class Declined extends Error {
   override readonly name = "Declined";
 }
 
-/** Whether a run is asked about: never where nothing is paid to the provider itself. */
-export function isDear({ cost, images }: Survey, { profile, card }: EstimateBasis): boolean {
-  if (profile.identity !== undefined) return false;
+/** Whether a run is asked about: not one that has a budget, nor one that is only simulated. */
+function isDear({ cost, images }: Survey, { profile, card, maxCostUsd }: EstimateBasis): boolean {
+  if (maxCostUsd !== null || profile.identity !== undefined) return false;
   if (cost) return cost.atMostUsd > askAboveUsd;
   const isPaid = profile.baseUrl === undefined || card.known;
   return isPaid && images > askAboveImages;

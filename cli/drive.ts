@@ -51,7 +51,8 @@ export async function drive(
   const settings: RunSettings = { ...asked, workers: workHere ? "here" : "elsewhere" };
   const terminal = new Terminal(io.stderr);
   const card = cardOfRun(settings);
-  const basis = { profile, card, concurrency: options.concurrency };
+  const { maxCostUsd } = settings;
+  const basis = { profile, card, concurrency: options.concurrency, maxCostUsd };
   const passThrough = passesThrough(settings.profile);
   const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "warn");
   const today = new Date().toISOString().slice(0, 10);

@@ -11,6 +11,8 @@ export interface EstimateBasis {
   card: ModelCard;
   /** Calls in flight at once. */
   concurrency: number;
+  /** `--max-cost`. */
+  maxCostUsd: number | null;
 }
 
 /** Seconds that the images take at the highest and at the lowest limit that the provider gives to its accounts. */
@@ -30,9 +32,10 @@ export function estimateTime(
   return { atLeast: seconds(Math.max(...limits)), atMost: seconds(Math.min(...limits)) };
 }
 
-/** US dollars: cents from a dollar up, below it as many digits as say something. */
+/** US dollars: cents from a dollar up, below it three digits that say something. */
 export function formatUsd(usd: number): string {
-  return usd === 0 || usd >= 1 ? `$${usd.toFixed(2)}` : `$${Number(usd.toPrecision(3))}`;
+  const short = String(Number(usd.toPrecision(3)));
+  return usd >= 1 || short.length < 4 ? `$${usd.toFixed(2)}` : `$${short}`;
 }
 
 /** What calls cost, in words. */
@@ -58,13 +61,17 @@ function number(value: number): string {
   return value.toLocaleString("en-US");
 }
 
+function budgetText({ maxCostUsd }: EstimateBasis): string {
+  return maxCostUsd === null ? "" : `, the run stops at ${formatUsd(maxCostUsd)}`;
+}
+
 /** The line before the first call. */
 export function estimateLine(survey: Survey, basis: EstimateBasis): string {
   const { prompts, calls, images, rejected } = survey;
   const bad = rejected > 0 ? `, ${number(rejected)} rows rejected` : "";
   return (
     `${number(calls)} calls for ${number(images)} images of ${number(prompts)} prompts${bad}; ` +
-    `${costText(survey.cost)}; ${timeText(survey, basis)}`
+    `${costText(survey.cost)}${budgetText(basis)}; ${timeText(survey, basis)}`
   );
 }
 
@@ -83,7 +90,7 @@ function dryRunLines(survey: Survey, basis: EstimateBasis): string[] {
     "dry run: nothing is sent, nothing is written",
     `  prompts   ${number(prompts)}${settled > 0 ? `, and ${number(settled)} settled already` : ""}`,
     `  calls     ${number(calls)} for ${number(images)} images`,
-    `  cost      ${cost && calls === 0 ? "nothing" : costText(cost)}`,
+    `  cost      ${cost && calls === 0 ? "nothing" : costText(cost)}${budgetText(basis)}`,
     `  time      ${timeText(survey, basis)}`,
     `  rejected  ${number(rejected)} rows`,
     ...rejections.map(({ row, reason }) => `    row ${row}: ${reason}`),
@@ -100,6 +107,7 @@ function dryRunObject(survey: Survey, basis: EstimateBasis): Record<string, unkn
     model: card.id,
     ...counts,
     costUsd: cost ? round(cost.expectedUsd) : null,
+    maxCostUsd: basis.maxCostUsd,
     costAtMostUsd: cost ? round(cost.atMostUsd) : null,
     seconds: estimateTime(survey, basis) ?? null,
   };

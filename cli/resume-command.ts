@@ -54,9 +54,13 @@ const help = `
 A run that was enqueued goes back to the workers elsewhere, from any machine that sees its directory and its dataset and
 reaches REDIS_URL; it needs no key then.`;
 
-/** The settings that the run has, with the prices that this command gives. */
-function settingsOf(run: RunFile, { pricePerImage }: DriveOptions): RunSettings {
-  return { ...run, pricePerImageUsd: pricePerImage ?? run.pricePerImageUsd };
+/** The settings that the run has, with the budget and the price that this command gives. */
+function settingsOf(run: RunFile, { maxCost, pricePerImage }: DriveOptions): RunSettings {
+  return {
+    ...run,
+    maxCostUsd: maxCost ?? run.maxCostUsd,
+    pricePerImageUsd: pricePerImage ?? run.pricePerImageUsd,
+  };
 }
 
 /** `imagemill resume RUN`: goes on with the settings that the run has. */

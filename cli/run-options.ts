@@ -19,6 +19,7 @@ export interface DriveOptions {
   maxFailures?: number;
   allowFailures?: Allowance;
   giveUpAfter: number;
+  maxCost?: number;
   pricePerImage?: number;
   dryRun?: true;
   yes?: true;
@@ -67,6 +68,7 @@ export function addDriveOptions(command: Command): Command {
         .argParser(duration)
         .default(15 * 60_000, "15m"),
     )
+    .option("--max-cost <usd>", "stop before the run could cost more than this", dollars)
     .option(
       "--price-per-image <usd>",
       "what an image costs, instead of the prices that are known",
@@ -196,7 +198,7 @@ export function runSettings(
     maxGenerationsPerCall: maxPerCall(card, options.maxPerCall),
     limit: options.limit ?? null,
     attempts: options.attempts,
-    maxCostUsd: null,
+    maxCostUsd: options.maxCost ?? null,
     pricePerImageUsd: options.pricePerImage ?? null,
     timeoutMs: options.timeout,
     ...limitsOf(options),

@@ -5,6 +5,7 @@ import type { RunFile } from "../shared/run-file.ts";
 import type { Journal } from "./journal.ts";
 import type { LaneClient } from "./lane-client.ts";
 import type { RowHashes } from "./row-hashes.ts";
+import type { RunLock } from "./run-lock.ts";
 import type { Settled } from "./settled.ts";
 import type { StopReason } from "./stop.ts";
 
@@ -16,6 +17,7 @@ export interface EngineParts {
   /** No other producer and no other worker uses this Redis. */
   privateRedis: boolean;
   journal: Journal;
+  lock: RunLock;
   journalFile: FileHandle;
   settled: Settled;
   hashes: RowHashes;

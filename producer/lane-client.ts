@@ -1,5 +1,6 @@
 import type { Queue } from "bullmq";
 import { deathsOf, type Deaths } from "../shared/deaths.ts";
+import { BudgetLedger } from "../shared/budget-ledger.ts";
 import { jobNames, jobOptions, PromptJob } from "../shared/job.ts";
 import { laneKeys, lanesKey, type LaneKeys } from "../shared/keys.ts";
 import type { LaneCard } from "../shared/lane-card.ts";
@@ -94,6 +95,11 @@ export class LaneClient {
 
   async isRegistered(run: string): Promise<boolean> {
     return (await this.#redis.hexists(this.#keys.runs, run)) === 1;
+  }
+
+  /** What the run has spent and reserved, where it has a budget. */
+  budget(run: string): BudgetLedger {
+    return new BudgetLedger(this.#redis, this.#keys.budget(run));
   }
 
   state(): Promise<LaneState> {

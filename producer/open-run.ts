@@ -21,6 +21,7 @@ import {
 } from "./run-directory.ts";
 import { isComplete, RunLife, type RunProgress } from "./run-life.ts";
 import { acquireRunLock, type RunLock } from "./run-lock.ts";
+import { requirePrice } from "./run-settings.ts";
 import type { StopReason } from "./stop.ts";
 import { surveyRows } from "./survey.ts";
 
@@ -51,6 +52,7 @@ export interface Run {
  */
 export async function openRun(options: OpenRunOptions): Promise<Run> {
   const directory = resolve(options.out);
+  requirePrice(options.settings);
   const stack = new Cleanup();
   try {
     await prepareDirectory(directory);

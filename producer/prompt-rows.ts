@@ -1,7 +1,8 @@
+import { priceOfCall } from "../shared/call-price.ts";
 import type { Deaths } from "../shared/deaths.ts";
 import { jobId, JOB_VERSION, type PromptJob } from "../shared/job.ts";
 import { parseParameters } from "../shared/model-parameters.ts";
-import { findModel } from "../shared/model-registry.ts";
+import { cardOfRun } from "../shared/model-registry.ts";
 import { modelParameters } from "../shared/parameter-schemas.ts";
 import type { ImageRecord } from "../shared/result.ts";
 import type { RunFile } from "../shared/run-file.ts";
@@ -12,24 +13,23 @@ import type { InFlight } from "./window.ts";
 /** A row that holds a prompt. */
 export type ReadableRow = Extract<DatasetRow, { ok: true }>;
 
-/** Why the model cannot take a row, found before anything is paid; undefined where it can. */
+/** Why a row cannot be made into images, found before anything is paid; undefined where it can. */
 export function refusal(
   row: ReadableRow,
-  run: Pick<RunFile, "profile" | "model" | "parameters">,
+  run: Pick<RunFile, "profile" | "model" | "parameters" | "maxCostUsd" | "pricePerImageUsd">,
   passThrough: boolean,
 ): string | undefined {
-  const card = findModel(run.profile.kind, run.model);
+  const card = cardOfRun(run);
   if (card.maxPromptChars !== null && row.prompt.length > card.maxPromptChars) {
     return `the prompt has ${row.prompt.length} characters, ${run.model} takes ${card.maxPromptChars}`;
   }
   if (Object.keys(row.parameters).length === 0) return undefined;
+  const given = { ...run.parameters, ...row.parameters };
   try {
-    parseParameters(
-      modelParameters(card),
-      { ...run.parameters, ...row.parameters },
-      { passThrough },
-    );
-    return undefined;
+    const { parameters } = parseParameters(modelParameters(card), given, { passThrough });
+    const call = { images: 1, prompt: row.prompt, parameters };
+    if (run.maxCostUsd === null || priceOfCall(card, call)) return undefined;
+    return "no price is known for these parameters, so --max-cost cannot be kept (--price-per-image tells it)";
   } catch (error) {
     if (error instanceof UsageError) return error.message;
     throw error;

@@ -5,6 +5,7 @@ import type { JournalLine } from "../shared/journal-line.ts";
 import { NewerVersionError } from "../shared/newer-version.ts";
 import { isQueueError } from "../shared/queue-error.ts";
 import { repeat } from "../shared/repeat.ts";
+import { Budget } from "./budget.ts";
 import { maxWindowBytes, windowSize } from "./capacity.ts";
 import { Collector } from "./collector.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
@@ -23,6 +24,8 @@ import { leaveQueue, withdraw } from "./withdraw.ts";
 /** How often the producer looks at the lane's pause and workers. */
 const watchMs = 500;
 const reconcileMs = 5_000;
+/** How often it looks at what was spent, where that is limited. */
+const budgetMs = 250;
 /** How long one wait for results lasts. */
 const blockMs = 500;
 
@@ -34,6 +37,7 @@ export class RunEngine {
   readonly #failures: FailureWatch;
   readonly #watch: LaneWatch;
   readonly #insistence: Insistence;
+  readonly #budget: Budget | undefined;
   readonly #done = new AbortController();
   readonly #stopping = new AbortController();
   #deaths: ReadonlyMap<number, Deaths> = new Map();
@@ -45,7 +49,8 @@ export class RunEngine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    const { run, lane, journal, settled, location } = parts;
+    const { run, lane, settled, location } = parts;
+    this.#budget = Budget.of(parts);
     this.#failures = new FailureWatch(parts.maxFailures, settled.totals.prompts.succeeded > 0);
     this.#watch = new LaneWatch(run.id, lane, location, parts.giveUpAfterMs);
     this.#insistence = new Insistence({
@@ -57,13 +62,10 @@ export class RunEngine {
       onGivenUp: (reason) => this.stop(reason),
     });
     this.#collector = new Collector({
+      ...parts,
       run: run.id,
       round: run.round,
-      lane,
-      journal,
-      settled,
       window: this.window,
-      log: parts.log,
       onSettled: (lines) => this.#onSettled(lines),
     });
   }
@@ -97,6 +99,7 @@ export class RunEngine {
       repeat(0, signal, () => this.#collect(), this.#onError),
       repeat(watchMs, signal, () => this.#look(), this.#onError),
       repeat(reconcileMs, signal, () => this.#reconcile(), this.#onError),
+      repeat(budgetMs, signal, () => this.#lookAfterBudget(), this.#onError),
     ];
     try {
       const fed = await this.#feed();
@@ -129,6 +132,7 @@ export class RunEngine {
         this.#deaths = deaths;
         run.unsettledCalls += calls;
       }
+      await this.#budget?.open();
       await this.#register();
       // Who steered the run before that saw no registration, but wrote to the directory.
       if (await this.#watch.learnSteering()) await this.#register();
@@ -160,16 +164,10 @@ export class RunEngine {
 
   /** Feeds to the dataset's end or the limit; undefined where the run was stopped before. */
   async #feed(): Promise<{ rows: number; ended: boolean } | undefined> {
-    const { run, settled, hashes, journal, journalFile, passThrough } = this.#parts;
     const feeder = new Feeder({
-      run,
-      rows: readDataset(run.source),
-      settled,
+      ...this.#parts,
+      rows: readDataset(this.#parts.run.source),
       window: this.window,
-      hashes,
-      journal,
-      journalFile,
-      passThrough,
       deaths: this.#deaths,
       room: () => this.#room(),
       send: (prompts) => this.#send(prompts),
@@ -235,6 +233,12 @@ export class RunEngine {
     this.#wake();
   }
 
+  async #lookAfterBudget(): Promise<void> {
+    await this.#insistence.onDisk(async () => {
+      this.#stopIf(await this.#budget?.look(this.#watch.heartbeats));
+    });
+  }
+
   #onSettled(lines: readonly JournalLine[]): void {
     this.#parts.onSettled(lines);
     this.#stopIf(this.#failures.see(lines));
@@ -260,19 +264,11 @@ export class RunEngine {
   /** Takes the run out of the queue. False where something of it stays there. */
   async #withdraw(): Promise<boolean> {
     const { run, lane, graceMs } = this.#parts;
-    const { window } = this;
     const settle = () => this.#settle();
     try {
       await this.#register();
-      const collector = this.#collector;
-      const { calls, held } = await withdraw({
-        run: run.id,
-        lane,
-        window,
-        collector,
-        settle,
-        graceMs,
-      });
+      const parts = { lane, window: this.window, collector: this.#collector, settle, graceMs };
+      const { calls, held } = await withdraw({ run: run.id, ...parts });
       run.unsettledCalls += calls;
       return held === 0;
     } catch (error) {
@@ -287,8 +283,10 @@ export class RunEngine {
       // A lost run is another producer's now: nothing of it may be touched.
       if (!this.#lost) {
         await this.#collector.drain();
-        if (this.#isClean) await leaveQueue(lane, run.id);
-        else await lane.register(registrationOf(run, location, leftState(this.#stop)));
+        if (this.#isClean) {
+          await this.#budget?.close();
+          await leaveQueue(lane, run.id);
+        } else await lane.register(registrationOf(run, location, leftState(this.#stop)));
       }
     } catch (error) {
       this.#onError(asError(error));

@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
+import { priceOfCall } from "../shared/call-price.ts";
+import { cardOfRun } from "../shared/model-registry.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
 
@@ -19,6 +21,21 @@ export type RunSettings = Pick<
   | "limits"
   | "durable"
 > & { seed?: number | undefined; workers?: RunFile["workers"] | undefined };
+
+/**
+ * A budget can only be kept where it is known what a call costs. Rows with parameters of their own are looked at one by one.
+ * @throws UsageError
+ */
+export function requirePrice(settings: RunSettings): void {
+  const { source, model, parameters, maxCostUsd } = settings;
+  const fromRows = source.paramsColumn !== undefined || Object.keys(source.paramFrom).length > 0;
+  if (maxCostUsd === null || fromRows) return;
+  if (priceOfCall(cardOfRun(settings), { images: 1, prompt: "", parameters })) return;
+  throw new UsageError(
+    `--max-cost cannot be kept: no price is known for ${model} with these parameters. ` +
+      "Say what an image costs, such as --price-per-image 0.04",
+  );
+}
 
 /** Shows a setting in a message. */
 function show(value: unknown): string {

@@ -7,7 +7,7 @@ import { readDataset } from "./dataset/read-dataset.ts";
 import { refusal, type ReadableRow } from "./prompt-rows.ts";
 import { earlierImages, replayJournal } from "./replay.ts";
 import { checkDataset, newRun, startRound, statePaths } from "./run-directory.ts";
-import { resumedRun, type RunSettings } from "./run-settings.ts";
+import { requirePrice, resumedRun, type RunSettings } from "./run-settings.ts";
 import { RowHashes } from "./row-hashes.ts";
 import { Settled } from "./settled.ts";
 
@@ -44,6 +44,7 @@ export interface Survey {
  * @throws UsageError where the run would be refused
  */
 export async function surveyRun(options: SurveyOptions): Promise<Survey> {
+  requirePrice(options.settings);
   const { run, settled, journal } = await openForReading(options);
   try {
     return await surveyRows({ run, settled, journal, passThrough: options.passThrough });

@@ -23,6 +23,8 @@ export interface LaneKeys {
   producer(run: string): string;
   /** Stream of a run's results. */
   results(run: string): string;
+  /** Hash: what a run with `--max-cost` has spent and reserved. */
+  budget(run: string): string;
 }
 
 /** The keys of a lane under a prefix. */
@@ -39,6 +41,7 @@ export function laneKeys(prefix: string, lane: string): LaneKeys {
     heartbeat: (worker) => `${base}:worker:${worker}`,
     producer: (run) => `${base}:producer:${run}`,
     results: (run) => `${base}:results:${run}`,
+    budget: (run) => `${base}:budget:${run}`,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Queue } from "bullmq";
+import type { BudgetLedger } from "../shared/budget-ledger.ts";
 import type { ProviderError } from "../shared/failure.ts";
 import type { Registration } from "../shared/registration.ts";
 import type { Log } from "../shared/log.ts";
@@ -42,5 +43,7 @@ export interface LaneContext {
   storageTrouble(run: string, trouble: string | undefined): void;
   /** Resolves when no living worker has a call of this job, or of one of its sub-jobs, in flight: true where one had. */
   livingCallsEnded(jobId: string): Promise<boolean>;
+  /** What a run with a budget has spent and reserved. */
+  budget(run: string): BudgetLedger;
   addResult(result: PromptResult): Promise<void>;
 }

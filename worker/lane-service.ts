@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Queue, Worker } from "bullmq";
+import { BudgetLedger } from "../shared/budget-ledger.ts";
 import type { ProviderError } from "../shared/failure.ts";
 import { heartbeatIntervalMs } from "../shared/heartbeat.ts";
 import { laneKeys, type LaneKeys } from "../shared/keys.ts";
@@ -238,13 +239,12 @@ export class LaneService implements LaneContext {
     return await livingCallsEnded(jobId, sources, this.abandoned);
   }
 
+  readonly budget = (run: string): BudgetLedger =>
+    new BudgetLedger(this.#options.redis, this.#keys.budget(run));
+
   async addResult(result: PromptResult): Promise<void> {
-    await this.#options.redis.xadd(
-      this.#keys.results(result.run),
-      "*",
-      "result",
-      JSON.stringify(result),
-    );
+    const key = this.#keys.results(result.run);
+    await this.#options.redis.xadd(key, "*", "result", JSON.stringify(result));
   }
 
   readonly #reconnected = (): void => {

@@ -4,12 +4,12 @@ import type { AttemptRecord } from "../shared/result.ts";
 import { StorageError } from "../shared/storage.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { backoffMs } from "./backoff.ts";
+import { admit, mayBeCharged } from "./budget.ts";
 import { HandBack, RetryLater } from "./job-moves.ts";
 import type { Permit } from "./limiter.ts";
 import type { GenerateOptions } from "./providers/image-generation.ts";
 import { imageSeed } from "./seeds.ts";
-import { storeImages } from "./store-images.ts";
-import { waitToStart } from "./wait-to-start.ts";
+import { costOfAnswer, storeImages } from "./store-images.ts";
 import { parametersOf, type AnyWork } from "./work.ts";
 
 /** What a call came to; its attempts go straight to the work's outcome. */
@@ -21,8 +21,8 @@ type Attempt = Pick<AttemptRecord, "outcome" | "burned" | "sent"> & Partial<Atte
 const evidenceMs = 300;
 
 /**
- * Makes one call: limiter → provider → check → store. Waits through rate limits and a provider that is away without
- * burning an attempt. The end may hold fewer images than asked for without a failure: then the rest is to be planned
+ * Makes one call: budget → gate → limiter → provider → check → store. Waits through rate limits and a provider that is
+ * away without burning an attempt. The end may hold fewer images than asked for without a failure: then the rest is to be planned
  * again.
  * @throws RetryLater when another attempt is due
  * @throws HandBack when the job has to go back unspent
@@ -32,7 +32,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
   const { run, lane, data } = work;
   for (;;) {
     const cameAt = Date.now();
-    const permit = await waitToStart(work, generations.length);
+    const { permit, reservation } = await admit(work, generations.length);
     lane.calls.add(work.job.id!);
     const queuedMs = queuedMsOf(work);
     work.hasCalled = true;
@@ -62,6 +62,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
       tell(work, [...warnings, ...(answer.warnings ?? [])]);
       const answeredAt = Date.now();
       const images = await storeImages(work, generations, answer);
+      await reservation.settle(costOfAnswer(work, answer));
       record({
         outcome: "ok",
         burned: true,
@@ -79,6 +80,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
       }
       const failure = asProviderError(error);
       if (failure.kind === "timeout" && failure.sent) lane.limiter.slow(permit);
+      await reservation.settle(mayBeCharged(failure) ? undefined : 0);
       const burned = await countsAsAttempt(failure, work);
       record({
         outcome: failure.kind,
