@@ -32,7 +32,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function program(io: Io): Command {
+/** The command line with all its commands, to parse arguments with. */
+export function program(io: Io): Command {
   const commands = [
     runCommand,
     enqueueCommand,
