@@ -14,7 +14,7 @@ export interface FetchImageOptions {
   maxBytes: number;
   /** The provider's base URL: relative URLs are resolved by it. */
   baseUrl: string;
-  /** Hosts besides the base URL's that may be asked over plain http and in a private network. Default none. */
+  /** Hosts, with or without a port, besides the base URL's that may be private and speak plain http. Default none. */
   imageHosts?: readonly string[] | undefined;
   secrets: Secrets;
 }
@@ -81,10 +81,12 @@ function resolveUrl(url: string, base: string): URL {
 }
 
 function isTrusted(
-  { hostname }: URL,
+  { hostname, host }: URL,
   { baseUrl, imageHosts = [] }: Pick<FetchImageOptions, "baseUrl" | "imageHosts">,
 ): boolean {
-  return hostname === new URL(baseUrl).hostname || imageHosts.includes(hostname);
+  if (hostname === new URL(baseUrl).hostname) return true;
+  const names = [hostname, host, hostname.replace(/^\[(.*)\]$/, "$1")];
+  return imageHosts.some((trusted) => names.includes(trusted.toLowerCase()));
 }
 
 /** What can be told of a foreign host before it is asked; the addresses of names are checked as its socket connects. */

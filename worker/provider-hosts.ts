@@ -1,8 +1,8 @@
 import type { ProviderError } from "../shared/failure.ts";
+import type { Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import { baseUrlsOf, type Profile } from "../shared/profile.ts";
 import { guardAnswer, guardFailure } from "./guard-secrets.ts";
-import { ProviderHealth } from "./provider-health.ts";
+import type { Host, HostPool } from "./host-pool.ts";
 import type { AsyncImageGenerationModel } from "./providers/image-model.ts";
 import type { CallOptions, ImageGeneration } from "./providers/image-generation.ts";
 import type { RenewableKey } from "./renewable-key.ts";
@@ -10,56 +10,44 @@ import type { RenewableKey } from "./renewable-key.ts";
 /** Makes the model of one host of a profile; the host is its `baseUrl`. */
 export type MakeModel = (profile: Profile) => Promise<AsyncImageGenerationModel>;
 
-interface Host {
-  baseUrl: string | undefined;
-  health: ProviderHealth;
-  inFlight: number;
-  /** One for each key that the profile has had: calls with an older key may still be under way. */
-  models: Map<string | undefined, Promise<AsyncImageGenerationModel>>;
+/** What the hosts of a lane's profile have in common for all its runs. */
+export interface HostParts {
+  profile: Profile;
+  key: RenewableKey;
+  pool: HostPool;
 }
 
-/**
- * The hosts of one profile, and the model of a run at each of them. A call goes to the host with the fewest calls in
- * flight, with the key as it is now. A host that is away is left out; from time to time one call tries it again.
- */
+/** The model of a run at each host of its profile. A call goes where the pool says, with the key as it is now. */
 export class ProviderHosts {
-  readonly #profile: Profile;
-  readonly #key: RenewableKey;
+  readonly #parts: HostParts;
   readonly #make: MakeModel;
-  readonly #hosts: Host[];
-  #turn = 0;
+  /** By host, then by key: calls with an older key may still be under way. */
+  readonly #models = new Map<Host, Map<string | undefined, Promise<AsyncImageGenerationModel>>>();
 
-  constructor(profile: Profile, key: RenewableKey, make: MakeModel, now?: () => number) {
-    this.#profile = profile;
-    this.#key = key;
+  constructor(parts: HostParts, make: MakeModel) {
+    this.#parts = parts;
     this.#make = make;
-    this.#hosts = baseUrlsOf(profile).map((baseUrl) => ({
-      baseUrl,
-      health: new ProviderHealth(now),
-      inFlight: 0,
-      models: new Map(),
-    }));
   }
 
   /** Gets the models ready and gives one of them: what it says of parameters and limits is true of all. */
   async load(): Promise<AsyncImageGenerationModel> {
-    const models = await Promise.all(this.#hosts.map((host) => this.#modelOf(host)));
+    const { hosts } = this.#parts.pool;
+    const models = await Promise.all(hosts.map((host) => this.#modelOf(host)));
     return models[0]!;
   }
 
   /**
-   * Makes one call at one host.
+   * Makes one call at one host. What comes back holds no secrets, whatever the model says.
    * @throws ProviderError as the model does; with `hostAway` where another host could have taken the call
    */
   async agenerate(input: string, call: CallOptions): Promise<ImageGeneration> {
-    const host = this.#choose();
-    host.inFlight += 1;
-    host.health.started();
-    const secrets = { apiKey: this.#key.current, baseUrl: host.baseUrl };
+    const { key, pool } = this.#parts;
+    const host = pool.take();
+    const secrets = { apiKey: key.current, baseUrl: host.baseUrl };
     try {
       const model = await this.#modelOf(host);
       const answer = await model.agenerate(input, call);
-      host.health.answered();
+      pool.answered(host);
       return guardAnswer(answer, secrets);
     } catch (error) {
       if (call.signal?.aborted) {
@@ -73,45 +61,32 @@ export class ProviderHosts {
   }
 
   async unload(): Promise<void> {
-    const models = this.#hosts.flatMap((host) => [...host.models.values()]);
+    const models = [...this.#models.values()].flatMap((byKey) => [...byKey.values()]);
     const loaded = await Promise.allSettled(models);
     for (const end of loaded) if (end.status === "fulfilled") await end.value.unload();
   }
 
-  /** The fittest host; equals take turns. */
-  #choose(): Host {
-    this.#turn += 1;
-    const from = this.#turn % this.#hosts.length;
-    const inTurn = [...this.#hosts.slice(from), ...this.#hosts.slice(0, from)];
-    const open = inTurn.filter(({ health }) => health.waitMs === 0);
-    // Where all are away the lane waits, and its probe may go to any.
-    const candidates = open.length > 0 ? open : inTurn;
-    return candidates.reduce((best, host) => (host.inFlight < best.inFlight ? host : best));
-  }
-
   /** Notes what the failure says of its host, and whether it is the host's alone. */
   #judge(host: Host, input: string, error: ProviderError | UsageError): Error {
-    if (error instanceof UsageError || error.kind === "internal") {
-      host.health.abandoned();
-      return error;
-    }
-    if (error.kind !== "unavailable" && error.kind !== "timeout") {
-      host.health.answered();
-      return error;
-    }
-    const hostAway = host.health.missed(input, error.sent);
-    const others = this.#hosts.some((other) => other !== host && !other.health.away);
-    if (others) error.hostAway = hostAway;
+    const { pool } = this.#parts;
+    if (error instanceof UsageError || error.kind === "internal") host.health.abandoned();
+    else if (error.kind === "unavailable" || error.kind === "timeout")
+      error.hostAway = pool.missed(host, input, error.sent);
+    else pool.answered(host);
     return error;
   }
 
   async #modelOf(host: Host): Promise<AsyncImageGenerationModel> {
-    const apiKey = this.#key.current;
-    const known = host.models.get(apiKey);
+    const { profile, key } = this.#parts;
+    const apiKey = key.current;
+    const byKey =
+      this.#models.get(host) ?? new Map<string | undefined, Promise<AsyncImageGenerationModel>>();
+    this.#models.set(host, byKey);
+    const known = byKey.get(apiKey);
     if (known) return await known;
-    const making = this.#makeReady({ ...this.#profile, baseUrl: host.baseUrl, apiKey });
-    host.models.set(apiKey, making);
-    making.catch(() => host.models.delete(apiKey)); // so that the next call tries again
+    const making = this.#makeReady({ ...profile, baseUrl: host.baseUrl, apiKey });
+    byKey.set(apiKey, making);
+    making.catch(() => byKey.delete(apiKey)); // so that the next call tries again
     return await making;
   }
 

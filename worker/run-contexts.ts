@@ -9,6 +9,7 @@ import type { Profile } from "../shared/profile.ts";
 import type { Registration } from "../shared/registration.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
 import type { ImageStorage } from "../shared/storage.ts";
+import { HostPool } from "./host-pool.ts";
 import { HandBack } from "./job-moves.ts";
 import { ProviderHosts } from "./provider-hosts.ts";
 import type { AsyncImageGenerationModel } from "./providers/image-model.ts";
@@ -55,6 +56,7 @@ export interface RunContextOptions {
  */
 export class RunContexts {
   readonly #options: RunContextOptions;
+  readonly #pool: HostPool;
   readonly #open = new Map<string, Promise<RunContext>>();
   /** Runs that cannot be seen from here, and messages, that were told. */
   readonly #told = new Set<string>();
@@ -62,6 +64,7 @@ export class RunContexts {
 
   constructor(options: RunContextOptions) {
     this.#options = options;
+    this.#pool = new HostPool(options.profile, options.log);
   }
 
   /** The longest that a call of any run opened so far may take, in milliseconds. */
@@ -98,9 +101,9 @@ export class RunContexts {
   }
 
   async #load(registration: Registration): Promise<RunContext> {
-    const { profile, key, createModel } = this.#options;
+    const { createModel } = this.#options;
     const { location, file } = await this.#find(registration);
-    const hosts = new ProviderHosts(profile, key, (host) =>
+    const hosts = new ProviderHosts({ ...this.#options, pool: this.#pool }, (host) =>
       createModel(host, file.model, { timeoutMs: file.timeoutMs }),
     );
     const model = await hosts.load();

@@ -70,6 +70,24 @@ test.concurrent("a key file is read again when its key is refused: the run goes 
   expect(end.stderr).not.toContain("left the lane");
 });
 
+test.concurrent("a worker whose key was refused comes back by itself once the key file holds another one", async () => {
+  await using redis = await startTestRedis();
+  await using stage = await openStage({ apiKey: "second-key" });
+  const file = join(stage.folder, "key");
+  writeFileSync(file, "first-key\n");
+  stage.env["REDIS_URL"] = redis.url;
+  stage.env["OPENAI_API_KEY_FILE"] = file;
+  const worker = stage.startCli("work");
+  const args = ["enqueue", stage.dataset(promptRows(10)), "--out", stage.out, "--json", ...model];
+  const refused = await stage.cli(...args);
+  expect(refused).toMatchObject({ code: 4 });
+  writeFileSync(file, "second-key\n");
+  await vi.waitFor(() => expect(worker.stderr).toContain("back in the lane"), waiting);
+  const end = await stage.cli(...args);
+  expect(end).toMatchObject({ code: 0 });
+  expect(end.summary.prompts).toMatchObject({ succeeded: 10 });
+});
+
 test.concurrent("a provider is asked through the proxy of HTTPS_PROXY, but this machine never is", async () => {
   await using stage = await openStage();
   await using proxy = await startConnectProxy(Number(new URL(stage.simulator.url).port));

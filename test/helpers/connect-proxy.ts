@@ -61,6 +61,11 @@ async function listen(server: Server): Promise<number> {
 
 function join(one: Duplex, other: Socket): void {
   one.pipe(other).pipe(one);
-  one.on("error", () => other.destroy());
-  other.on("error", () => one.destroy());
+  for (const [end, opposite] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    end.on("error", () => opposite.destroy());
+    end.on("close", () => opposite.destroy());
+  }
 }

@@ -5,6 +5,7 @@ import { fetchImage } from "../../worker/fetch-image.ts";
 import { createHttpClient } from "../../worker/providers/http.ts";
 import { createModel } from "../../worker/providers/index.ts";
 import type { Resolve } from "../../worker/providers/public-address.ts";
+import { startConnectProxy } from "../helpers/connect-proxy.ts";
 import { openTrap, watchConnectionAttempts } from "../helpers/connection-attempts.ts";
 import {
   jpeg,
@@ -119,8 +120,26 @@ test("a host of the profile's list may be private and speak plain http", async (
   });
   const server = await hostileProvider({ "/image": redirect(`${images.url}/x.png`) });
   expect(png.equals(await server.ask("/image", { imageHosts: ["127.0.0.1"] }))).toBe(true);
-  expect(await rejection(server.ask("/image"))).toMatchObject({ kind: "bad_response" });
-  expect(images.received).toHaveLength(1);
+  const { host } = new URL(images.url);
+  expect(png.equals(await server.ask("/image", { imageHosts: [host] }))).toBe(true);
+  for (const imageHosts of [[], ["127.0.0.1:1"], ["0.0.1"]])
+    expect(await rejection(server.ask("/image", { imageHosts }))).toMatchObject({
+      kind: "bad_response",
+    });
+  expect(images.received).toHaveLength(2);
+});
+
+test("through a proxy a literal address is refused, and names are the proxy's own affair", async () => {
+  await using proxy = await startConnectProxy(1);
+  const http = createHttpClient({ timeoutMs: 2_000, proxy: { httpsProxy: proxy.url } });
+  const signal = AbortSignal.timeout(20_000);
+  const options = { http, signal, maxBytes: 1_000_000, baseUrl: "http://host.test", secrets: {} };
+  const literal = await rejection(fetchImage("https://10.0.0.1/x.png", options));
+  expect(literal).toMatchObject({ kind: "bad_response" });
+  expect(proxy.tunnels).toEqual([]);
+  await rejection(fetchImage("https://images.test/x.png", options));
+  expect(proxy.tunnels[0]).toBe("images.test:443");
+  await http.close();
 });
 
 test("a password in a URL is not sent", async () => {

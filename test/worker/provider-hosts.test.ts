@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
+import { silentLog } from "../../shared/log.ts";
 import type { Profile } from "../../shared/profile.ts";
+import { HostPool } from "../../worker/host-pool.ts";
 import { ProviderHosts } from "../../worker/provider-hosts.ts";
 import { AsyncImageGenerationModel } from "../../worker/providers/image-model.ts";
 import type { ImageGeneration } from "../../worker/providers/image-generation.ts";
@@ -42,9 +44,11 @@ function threeHosts() {
   const clock = { now: 0 };
   const open: (() => void)[] = [];
   let waits = false;
+  const warnings: string[] = [];
+  const log = { ...silentLog, warn: (_: object, text: string) => void warnings.push(text) };
+  const pool = new HostPool(profile, log, () => clock.now);
   const hosts = new ProviderHosts(
-    profile,
-    new RenewableKey(profile),
+    { profile, key: new RenewableKey(profile), pool },
     async ({ baseUrl = "" }) => {
       const host = baseUrl.charAt("http://".length);
       return new HostModel(host, async () => {
@@ -55,11 +59,11 @@ function threeHosts() {
         return { images: [] };
       });
     },
-    () => clock.now,
   );
   const callOnce = (prompt = "a cat") => hosts.agenerate(prompt, call);
   return {
     hosts,
+    warnings,
     asked,
     down,
     clock,
@@ -91,7 +95,7 @@ test("one call after the other goes round", async () => {
 });
 
 test("a host that refuses connections is left out at once, tried again in time, and used again once it answers", async () => {
-  const { asked, down, clock, callOnce } = threeHosts();
+  const { asked, down, clock, callOnce, warnings } = threeHosts();
   down.set("b", refused);
   const ends = await Promise.allSettled([callOnce("1"), callOnce("2"), callOnce("3")]);
   const failures = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
@@ -105,6 +109,10 @@ test("a host that refuses connections is left out at once, tried again in time, 
   clock.now += 60_000;
   for (let i = 0; i < 9; i++) await callOnce();
   expect(asked["b"]).toBe(5);
+  expect(warnings).toEqual([
+    "base URL 2 of 3 is away: the others get its calls, one at a time probes it",
+    "base URL 2 of 3 answers again",
+  ]);
 });
 
 test("a host that answers errors to prompt after prompt is left out, too, before it takes them all", async () => {

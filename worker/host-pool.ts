@@ -1,0 +1,72 @@
+import type { Log } from "../shared/log.ts";
+import { baseUrlsOf, type Profile } from "../shared/profile.ts";
+import { ProviderHealth } from "./provider-health.ts";
+
+/** One server of a profile. */
+export interface Host {
+  /** From 1: how it is named where its URL must not be told. */
+  place: number;
+  /** Undefined: the provider's public host. */
+  baseUrl: string | undefined;
+  health: ProviderHealth;
+  /** Calls of all runs of the lane. */
+  inFlight: number;
+}
+
+/**
+ * The hosts of a lane's profile. A call goes to the one with the fewest in flight; a host that is away is left out, and from
+ * time to time one call tries it again.
+ */
+export class HostPool {
+  readonly hosts: readonly Host[];
+  readonly #log: Log;
+  #turn = 0;
+
+  constructor(profile: Profile, log: Log, now?: () => number) {
+    this.#log = log;
+    this.hosts = baseUrlsOf(profile).map((baseUrl, i) => ({
+      place: i + 1,
+      baseUrl,
+      health: new ProviderHealth(now),
+      inFlight: 0,
+    }));
+  }
+
+  /** The host for a call that starts now; equals take turns. */
+  take(): Host {
+    this.#turn += 1;
+    const from = this.#turn % this.hosts.length;
+    const inTurn = [...this.hosts.slice(from), ...this.hosts.slice(0, from)];
+    const open = inTurn.filter(({ health }) => health.waitMs === 0);
+    // Where all are away the lane waits, and its probe may go to any.
+    const candidates = open.length > 0 ? open : inTurn;
+    const host = candidates.reduce((best, other) =>
+      other.inFlight < best.inFlight ? other : best,
+    );
+    host.inFlight += 1;
+    host.health.started();
+    return host;
+  }
+
+  /** The host answered sensibly, be it with a refusal. */
+  answered(host: Host): void {
+    if (host.health.answered()) this.#tell(host, "answers again");
+  }
+
+  /**
+   * A call found no provider there. Gives whether the host is away from now on; undefined where no other host could take the
+   * call, so that the failure is the provider's as a whole.
+   */
+  missed(host: Host, prompt: string, sent: boolean): boolean | undefined {
+    const before = host.health.away;
+    const isAway = host.health.missed(prompt, sent);
+    if (isAway && !before)
+      this.#tell(host, "is away: the others get its calls, one at a time probes it");
+    return this.hosts.some((other) => other !== host && !other.health.away) ? isAway : undefined;
+  }
+
+  #tell({ place }: Host, words: string): void {
+    const count = this.hosts.length;
+    if (count > 1) this.#log.warn({}, `base URL ${place} of ${count} ${words}`);
+  }
+}
