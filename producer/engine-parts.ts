@@ -4,6 +4,7 @@ import type { Log } from "../shared/log.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import type { Journal } from "./journal.ts";
 import type { LaneClient } from "./lane-client.ts";
+import type { TakenModel } from "./prompt-rows.ts";
 import type { RowHashes } from "./row-hashes.ts";
 import type { RunLock } from "./run-lock.ts";
 import type { Settled } from "./settled.ts";
@@ -21,7 +22,7 @@ export interface EngineParts {
   journalFile: FileHandle;
   settled: Settled;
   hashes: RowHashes;
-  passThrough: boolean;
+  model: TakenModel;
   windowCeiling: number | undefined;
   maxFailures: number | undefined;
   giveUpAfterMs: number;

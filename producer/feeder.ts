@@ -6,7 +6,7 @@ import { maxWindowBytes } from "./capacity.ts";
 import type { DatasetRow } from "./dataset/build-row.ts";
 import type { Journal } from "./journal.ts";
 import { lineOfRejected } from "./journal-lines.ts";
-import { promptOf, refusal } from "./prompt-rows.ts";
+import { promptOf, refusal, type TakenModel } from "./prompt-rows.ts";
 import { earlierImages } from "./replay.ts";
 import type { RowHashes } from "./row-hashes.ts";
 import type { Settled } from "./settled.ts";
@@ -28,8 +28,7 @@ export interface FeederParts {
   journalFile: FileHandle;
   /** Of processes that died with a prompt in hand, by its index. */
   deaths: ReadonlyMap<number, Deaths>;
-  /** Unknown parameters are the server's business. */
-  passThrough: boolean;
+  model: TakenModel;
   /** Resolves with how many more prompts may be sent, at least 1; rejects when the run stops. */
   room: () => Promise<number>;
   /** Adds prompts to the queue; resolves when they are there. */
@@ -76,8 +75,8 @@ export class Feeder {
   }
 
   async #take(row: DatasetRow): Promise<void> {
-    const { run, settled, passThrough } = this.#parts;
-    const reason = row.ok ? refusal(row, run, passThrough) : row.reason;
+    const { run, settled, model } = this.#parts;
+    const reason = row.ok ? refusal(row, run, model) : row.reason;
     if (!row.ok || reason !== undefined) {
       const raw = row.ok ? row.prompt.slice(0, 200) : row.raw;
       this.#rejected.push(

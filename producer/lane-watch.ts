@@ -1,4 +1,5 @@
 import type { Heartbeat } from "../shared/heartbeat.ts";
+import type { LanePause } from "../shared/lane-state.ts";
 import type { Registration } from "../shared/registration.ts";
 import { readSteering, writeSteering, type Steering } from "../shared/steering.ts";
 import type { LaneClient } from "./lane-client.ts";
@@ -27,6 +28,7 @@ export class LaneWatch {
   readonly #keys: Outage;
   #heartbeats: readonly Heartbeat[] = [];
   #runs = 1;
+  #pause: LanePause | undefined;
   #steering: Pick<Steering, "state" | "reason"> | undefined;
 
   /** `giveUpAfterMs`: how long Redis or storage may be away before the run stops. */
@@ -64,6 +66,11 @@ export class LaneWatch {
     return this.#steering;
   }
 
+  /** Why the whole lane is paused, as last seen. */
+  get pause(): LanePause | undefined {
+    return this.#pause;
+  }
+
   /** Whether somebody paused the run. */
   get isPaused(): boolean {
     return this.#steering?.state === "paused";
@@ -89,9 +96,16 @@ export class LaneWatch {
     await writeSteering(this.#location, state, reason);
   }
 
+  /** Pauses the run, or lets it go on, from inside its producer: by its directory, so that it outlasts this life. */
+  async steer(state: "running" | "paused", reason: string | undefined): Promise<void> {
+    await writeSteering(this.#location, state, reason);
+    this.#steering = state === "running" ? undefined : { state, ...(reason && { reason }) };
+  }
+
   /** Looks at the lane. Gives the reason to stop, where a person has to mend something. */
   async look(): Promise<StopReason | undefined> {
     const state = await this.#lane.state();
+    this.#pause = state.pause;
     this.#heartbeats = await this.#lane.heartbeats();
     this.#runs = await this.#lane.beat(this.#run, state);
     this.redis.worked();

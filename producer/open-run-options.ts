@@ -1,12 +1,13 @@
 import type { Log } from "../shared/log.ts";
-import type { RedisTarget } from "../shared/redis-target.ts";
+import type { ModelCard } from "../shared/model-registry.ts";
+import type { RedisSource } from "../shared/redis.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import type { RunSettings } from "./run-settings.ts";
 import type { Survey } from "./survey.ts";
 
 /** A Redis to run over. */
 export interface QueueAccess {
-  redis: RedisTarget;
+  redis: RedisSource;
   /** Started for this run alone: no other producer and no living worker knows it. */
   isPrivate: boolean;
 }
@@ -26,6 +27,8 @@ export interface OpenRunOptions {
   approve?: ((survey: Survey) => Promise<void>) | undefined;
   /** Whether parameters that the model's schema does not know go to the server as they are. */
   passThrough: boolean;
+  /** Of a model of one's own; default: what the registry has of the run's model. */
+  card?: ModelCard | undefined;
   prefix?: string | undefined;
   /** Most prompts in Redis at once. */
   window?: number | undefined;

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
+import { cardOfRun } from "../shared/model-registry.ts";
 import type { RunFile, RunSummary } from "../shared/run-file.ts";
 import { readSteering, type Steering } from "../shared/steering.ts";
 import { UsageError } from "../shared/usage-error.ts";
@@ -39,6 +40,10 @@ export interface Run {
   /** Resolves when all output files are written; rejects only on a bug or where the directory fails. */
   readonly finished: Promise<RunSummary>;
   progress(): RunProgress;
+  /** Every prompt that is settled, then those that get settled, each once, to the end of this life. */
+  lines(): AsyncGenerator<JournalLine>;
+  /** Pauses or cancels it or lets it go on, also for lives to come. @throws UsageError where it has ended */
+  steer(state: "running" | "paused" | "cancelled", reason?: string): Promise<void>;
   /** Ends it early: nothing more is sent; what is in flight is settled. */
   stop(reason: StopReason): void;
   /** Told of prompts once they are durably settled. Gives a function that ends it. */
@@ -59,6 +64,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
     const lock = stack.use(await lockDirectory(directory));
     const { run, isNew, isChanged } = await openRunFile(directory, options.settings);
     const paths = statePaths(directory);
+    const model = { card: cardOfRun(run, options.card), passThrough: options.passThrough };
     const steering = await readSteering(directory);
     const isCancelled = steering?.state === "cancelled";
     if (options.retry && !isCancelled) startRound(run, options.retry.kinds);
@@ -73,8 +79,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
     const journalFile = await open(paths.journal, "r");
     stack.defer(() => journalFile.close());
     if (options.approve && !isComplete(run, settled)) {
-      const { passThrough } = options;
-      await options.approve(await surveyRows({ run, settled, journal: journalFile, passThrough }));
+      await options.approve(await surveyRows({ run, settled, journal: journalFile, model }));
     }
     if (isChanged || hasMoved || options.retry) await writeRunFile(directory, run);
     const journal = stack.use(await Journal.open(paths.journal, validBytes, lock));
@@ -82,6 +87,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
       ...options,
       directory,
       run,
+      model,
       settled,
       hashes,
       journal,
@@ -99,6 +105,8 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
       repaired,
       finished,
       progress: () => life.progress(),
+      lines: () => life.lines(),
+      steer: (state, reason) => life.steer(state, reason),
       stop: (reason) => life.stop(reason),
       onSettled: (listener) => life.onSettled(listener),
     };

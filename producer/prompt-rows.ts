@@ -2,7 +2,7 @@ import { priceOfCall } from "../shared/call-price.ts";
 import type { Deaths } from "../shared/deaths.ts";
 import { jobId, JOB_VERSION, type PromptJob } from "../shared/job.ts";
 import { parseParameters } from "../shared/model-parameters.ts";
-import { cardOfRun } from "../shared/model-registry.ts";
+import type { ModelCard } from "../shared/model-registry.ts";
 import { modelParameters } from "../shared/parameter-schemas.ts";
 import type { ImageRecord } from "../shared/result.ts";
 import type { RunFile } from "../shared/run-file.ts";
@@ -13,13 +13,19 @@ import type { InFlight } from "./window.ts";
 /** A row that holds a prompt. */
 export type ReadableRow = Extract<DatasetRow, { ok: true }>;
 
+/** What is known of the run's model. */
+export interface TakenModel {
+  card: ModelCard;
+  /** Whether parameters that the card does not know go to the server as they are. */
+  passThrough: boolean;
+}
+
 /** Why a row cannot be made into images, found before anything is paid; undefined where it can. */
 export function refusal(
   row: ReadableRow,
-  run: Pick<RunFile, "profile" | "model" | "parameters" | "maxCostUsd" | "pricePerImageUsd">,
-  passThrough: boolean,
+  run: Pick<RunFile, "model" | "parameters" | "maxCostUsd">,
+  { card, passThrough }: TakenModel,
 ): string | undefined {
-  const card = cardOfRun(run);
   if (card.maxPromptChars !== null && row.prompt.length > card.maxPromptChars) {
     return `the prompt has ${row.prompt.length} characters, ${run.model} takes ${card.maxPromptChars}`;
   }

@@ -1,6 +1,5 @@
 import { asError } from "../shared/caught.ts";
 import type { Deaths } from "../shared/deaths.ts";
-import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { NewerVersionError } from "../shared/newer-version.ts";
 import { isQueueError } from "../shared/queue-error.ts";
@@ -35,7 +34,8 @@ export class RunEngine {
   readonly #parts: EngineParts;
   readonly #collector: Collector;
   readonly #failures: FailureWatch;
-  readonly #watch: LaneWatch;
+  /** The lane, as the run last saw it. */
+  readonly watch: LaneWatch;
   readonly #insistence: Insistence;
   readonly #budget: Budget | undefined;
   readonly #done = new AbortController();
@@ -52,11 +52,11 @@ export class RunEngine {
     const { run, lane, settled, location } = parts;
     this.#budget = Budget.of(parts);
     this.#failures = new FailureWatch(parts.maxFailures, settled.totals.prompts.succeeded > 0);
-    this.#watch = new LaneWatch(run.id, lane, location, parts.giveUpAfterMs);
+    this.watch = new LaneWatch(run.id, lane, location, parts.giveUpAfterMs);
     this.#insistence = new Insistence({
       lane,
       window: this.window,
-      watch: this.#watch,
+      watch: this.watch,
       stopping: this.#stopping.signal,
       onError: this.#onError,
       onGivenUp: (reason) => this.stop(reason),
@@ -70,14 +70,11 @@ export class RunEngine {
     });
   }
 
-  /** Living workers of the lane, as last seen. */
-  get heartbeats(): readonly Heartbeat[] {
-    return this.#watch.heartbeats;
-  }
-
-  /** How somebody steers the run; undefined where it may run. */
-  get steering() {
-    return this.#watch.steering;
+  /** Pauses the run or lets it go on: workers see it before their next call. @throws where Redis is away */
+  async steer(state: "running" | "paused", reason?: string): Promise<void> {
+    await this.watch.steer(state, reason);
+    await this.#register();
+    this.#wake();
   }
 
   /** Ends the run early: nothing more is sent, calls in flight are waited for. */
@@ -124,7 +121,7 @@ export class RunEngine {
     const isOpen = await this.#insistence.onQueue(async () => {
       const { pause } = await lane.state();
       if (pause && pause.kind !== "person") await lane.unpause();
-      await this.#watch.learnSteering();
+      await this.watch.learnSteering();
       await this.#settle();
       // Jobs of a crashed life hold locks of a worker that is no more; the journal knows better than they.
       if (privateRedis) {
@@ -135,7 +132,7 @@ export class RunEngine {
       await this.#budget?.open();
       await this.#register();
       // Who steered the run before that saw no registration, but wrote to the directory.
-      if (await this.#watch.learnSteering()) await this.#register();
+      if (await this.watch.learnSteering()) await this.#register();
       await this.#look();
     });
     if (!isOpen) await lane.close();
@@ -146,7 +143,7 @@ export class RunEngine {
   /** Tells workers of the run, in the state that it has. */
   async #register(): Promise<void> {
     const { run, location, lane } = this.#parts;
-    await lane.register(registrationOf(run, location, stateOf(this.#stop, this.#watch.steering)));
+    await lane.register(registrationOf(run, location, stateOf(this.#stop, this.watch.steering)));
   }
 
   /** Settles everything that is in the stream. */
@@ -188,14 +185,14 @@ export class RunEngine {
     for (;;) {
       this.#stopping.signal.throwIfAborted();
       const size = windowSize({
-        heartbeats: this.#watch.heartbeats,
-        runs: this.#watch.runs,
+        heartbeats: this.watch.heartbeats,
+        runs: this.watch.runs,
         ceiling: this.#parts.windowCeiling,
         proven: this.#failures.proven,
       });
       const room = Math.min(size, this.#failures.trialLeft) - this.window.size;
       const isFull = this.window.bytes >= maxWindowBytes && this.window.size > 0;
-      if (room > 0 && !isFull && !this.#watch.isPaused) return room;
+      if (room > 0 && !isFull && !this.watch.isPaused) return room;
       await this.#changed.promise;
     }
   }
@@ -209,7 +206,7 @@ export class RunEngine {
     await this.#insistence.onDisk(async () => {
       await this.#collector.collect(blockMs);
     });
-    this.#watch.redis.worked();
+    this.watch.redis.worked();
   }
 
   async #reconcile(): Promise<void> {
@@ -229,13 +226,13 @@ export class RunEngine {
 
   /** Looks at the lane: its pause may end the run, its workers set the window. */
   async #look(): Promise<void> {
-    this.#stopIf(await this.#watch.look());
+    this.#stopIf(await this.watch.look());
     this.#wake();
   }
 
   async #lookAfterBudget(): Promise<void> {
     await this.#insistence.onDisk(async () => {
-      this.#stopIf(await this.#budget?.look(this.#watch.heartbeats));
+      this.#stopIf(await this.#budget?.look(this.watch.heartbeats));
     });
   }
 
@@ -253,7 +250,7 @@ export class RunEngine {
     }
     this.#parts.onError(error);
     if (error instanceof NewerVersionError) this.stop({ state: "stopped", text: error.message });
-    if (isQueueError(error)) this.#stopIf(this.#watch.redis.failed("no connection"));
+    if (isQueueError(error)) this.#stopIf(this.watch.redis.failed("no connection"));
   };
 
   #wake(): void {

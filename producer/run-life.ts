@@ -5,17 +5,21 @@ import { Cleanup } from "../shared/cleanup.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { defaultPrefix } from "../shared/keys.ts";
 import { silentLog } from "../shared/log.ts";
+import type { LanePause } from "../shared/lane-state.ts";
 import { limitErrors } from "../shared/limit-errors.ts";
 import { connectRedis } from "../shared/redis.ts";
-import type { Steering } from "../shared/steering.ts";
+import { writeSteering, type Steering } from "../shared/steering.ts";
+import { UsageError } from "../shared/usage-error.ts";
 import type { RunFile, RunSummary } from "../shared/run-file.ts";
 import type { EngineEnd } from "./engine-parts.ts";
 import type { Journal } from "./journal.ts";
 import { LaneClient } from "./lane-client.ts";
 import type { OpenRunOptions } from "./open-run-options.ts";
 import { writeOutputs } from "./outputs/write-outputs.ts";
+import type { TakenModel } from "./prompt-rows.ts";
 import type { RowHashes } from "./row-hashes.ts";
-import { removeTemporary, writeRunFile } from "./run-directory.ts";
+import { settledLines } from "./settled-lines.ts";
+import { removeTemporary, statePaths, writeRunFile } from "./run-directory.ts";
 import { RunEngine } from "./run-engine.ts";
 import type { RunLock } from "./run-lock.ts";
 import type { Settled } from "./settled.ts";
@@ -36,6 +40,8 @@ export interface RunProgress {
   workers: number | undefined;
   /** Why nothing goes on, where that is so. */
   waiting: string | undefined;
+  /** Why the lane is paused for all its runs, where it is. */
+  lanePause: LanePause | undefined;
 }
 
 /** How many rows the run asks for, where the dataset's end or a limit says so. */
@@ -60,6 +66,7 @@ function cancelledBefore({ reason, at, host }: Steering, directory: string): Sto
 export interface LifeParts extends OpenRunOptions {
   directory: string;
   run: RunFile;
+  model: TakenModel;
   settled: Settled;
   hashes: RowHashes;
   journal: Journal;
@@ -78,6 +85,9 @@ export class RunLife {
   readonly isComplete: boolean;
   #engine: RunEngine | undefined;
   #stop: StopReason | undefined;
+  #hasEnded = false;
+  /** Resolves when prompts are settled or the life has ended. */
+  #news = Promise.withResolvers<void>();
 
   constructor(parts: LifeParts) {
     this.#parts = parts;
@@ -88,7 +98,7 @@ export class RunLife {
 
   progress(): RunProgress {
     const { settled, run } = this.#parts;
-    const beats = this.#engine?.heartbeats ?? [];
+    const beats = this.#engine?.watch.heartbeats ?? [];
     return {
       totals: settled.totals,
       settled: settled.count,
@@ -96,13 +106,14 @@ export class RunLife {
       total: wantedRows(run),
       calls: beats.reduce((sum, beat) => sum + beat.calls.length, 0),
       workers: this.#engine && beats.filter((beat) => beat.fit).length,
+      lanePause: this.#engine?.watch.pause,
       waiting: this.#pausedBy() ?? beats.find((beat) => beat.waiting !== undefined)?.waiting,
     };
   }
 
   /** Told to people while somebody has paused the run. */
   #pausedBy(): string | undefined {
-    const steering = this.#engine?.steering;
+    const steering = this.#engine?.watch.steering;
     if (steering?.state !== "paused") return undefined;
     const why = steering.reason === undefined ? "" : ` (${steering.reason})`;
     return `the run is paused${why}: \`imagemill unpause ${this.#parts.directory}\` lets it go on`;
@@ -113,12 +124,47 @@ export class RunLife {
     this.#engine?.stop(reason);
   }
 
+  /** Pauses the run or lets it go on, also for lives to come. @throws UsageError where it has ended */
+  async steer(state: "running" | "paused" | "cancelled", reason?: string): Promise<void> {
+    const { directory, run } = this.#parts;
+    if (this.#hasEnded) throw new UsageError(`run ${run.id} has ended: it cannot be steered`);
+    if (state !== "cancelled" && this.#engine) return await this.#engine.steer(state, reason);
+    await writeSteering(directory, state, reason);
+    if (state === "cancelled") this.stop({ state, text: reason ?? "cancelled" });
+  }
+
+  /** Every prompt that is settled, then those that get settled, each once, to the end of this life. */
+  lines(): AsyncGenerator<JournalLine> {
+    const { directory, journal, settled } = this.#parts;
+    return settledLines({
+      path: statePaths(directory).journal,
+      journal,
+      settled,
+      grown: () => this.#news.promise,
+      isWhole: () => this.#hasEnded,
+    });
+  }
+
   onSettled(listener: (lines: readonly JournalLine[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   async run(): Promise<RunSummary> {
+    try {
+      return await this.#run();
+    } finally {
+      this.#hasEnded = true;
+      this.#tell();
+    }
+  }
+
+  #tell(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
+  async #run(): Promise<RunSummary> {
     const { run, directory, journal, lock } = this.#parts;
     const end: EngineEnd = this.isComplete
       ? { stop: undefined, rows: run.dataset.rows ?? undefined, ended: true }
@@ -176,6 +222,7 @@ export class RunLife {
       onError,
       onOpened: async () => await this.#parts.onOpened?.(queue),
       onSettled: (lines) => {
+        this.#tell();
         for (const listener of this.#listeners) listener(lines);
       },
     });

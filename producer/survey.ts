@@ -4,7 +4,7 @@ import { hasCode } from "../shared/caught.ts";
 import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
-import { refusal, type ReadableRow } from "./prompt-rows.ts";
+import { refusal, type ReadableRow, type TakenModel } from "./prompt-rows.ts";
 import { earlierImages, replayJournal } from "./replay.ts";
 import { checkDataset, newRun, startRound, statePaths } from "./run-directory.ts";
 import { requirePrice, resumedRun, type RunSettings } from "./run-settings.ts";
@@ -21,6 +21,7 @@ export interface SurveyOptions {
   settings: RunSettings;
   retry?: { kinds: string[] | null } | undefined;
   passThrough: boolean;
+  card?: ModelCard | undefined;
 }
 
 /** What a run has to do, and what it will cost if nothing has to be tried twice. */
@@ -47,7 +48,8 @@ export async function surveyRun(options: SurveyOptions): Promise<Survey> {
   requirePrice(options.settings);
   const { run, settled, journal } = await openForReading(options);
   try {
-    return await surveyRows({ run, settled, journal, passThrough: options.passThrough });
+    const model = { card: cardOfRun(run, options.card), passThrough: options.passThrough };
+    return await surveyRows({ run, settled, journal, model });
   } finally {
     await journal?.close();
   }
@@ -58,12 +60,12 @@ export async function surveyRows({
   run,
   settled,
   journal,
-  passThrough,
+  model,
 }: {
   run: RunFile;
   settled: Settled;
   journal: FileHandle | undefined;
-  passThrough: boolean;
+  model: TakenModel;
 }): Promise<Survey> {
   const survey: Survey = {
     prompts: 0,
@@ -74,14 +76,13 @@ export async function surveyRows({
     rejections: [],
     cost: { expectedUsd: 0, atMostUsd: 0 },
   };
-  const card = cardOfRun(run);
   for await (const row of readDataset(run.source)) {
     if (run.limit !== null && row.index >= run.limit) break;
     if (settled.has(row.index)) {
       survey.settled += 1;
       continue;
     }
-    const reason = row.ok ? refusal(row, run, passThrough) : row.reason;
+    const reason = row.ok ? refusal(row, run, model) : row.reason;
     if (!row.ok || reason !== undefined) {
       survey.rejected += 1;
       if (survey.rejections.length < shownRejections)
@@ -89,7 +90,7 @@ export async function surveyRows({
       continue;
     }
     const have = journal && (await earlierImages(settled, journal, row.index));
-    count(survey, card, run, row, run.numGenerations - (have?.length ?? 0));
+    count(survey, model.card, run, row, run.numGenerations - (have?.length ?? 0));
   }
   return survey;
 }

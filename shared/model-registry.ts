@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import type { TokenScheme } from "./image-tokens.ts";
 import { ProviderKind } from "./profile.ts";
 
@@ -10,7 +11,8 @@ export interface ImagePrice {
 
 /** What is known of a model: what it takes, what it limits, what it costs. Data only. */
 export interface ModelCard {
-  kind: ProviderKind;
+  /** Of its provider. */
+  kind: string;
   id: string;
   /** False for a model that is not in the registry: then everything here is a safe assumption. */
   known: boolean;
@@ -23,6 +25,8 @@ export interface ModelCard {
   answers: "base64" | "either";
   /** Names of the parameters that the model takes; undefined: all that its provider kind has. */
   parameters?: readonly string[];
+  /** What a model of one's own takes, instead of the parameters that its provider kind has. */
+  schema?: z.ZodObject;
   /** Allowed sizes; `free`: any WxH by the rules of gpt-image-2; undefined: any WxH. */
   sizes?: readonly string[] | "free";
   qualities?: readonly string[];
@@ -233,11 +237,16 @@ const huggingfaceModels: Record<string, Facts> = {
 const registry = { openai: openaiModels, huggingface: huggingfaceModels };
 const assumptions = { openai: unknownOpenai, huggingface };
 
+/** Of a provider that this process does not know, such as one that only some workers have. */
+const unknownProvider: Facts = { ...huggingface, takesSeed: false, parameters: [] };
+
 /** The card of a model. One that is not in the registry gets safe assumptions: one image a call, no seed at OpenAI. */
-export function findModel(kind: ProviderKind, model: string): ModelCard {
-  const models = registry[kind];
+export function findModel(kind: string, model: string): ModelCard {
+  const builtIn = ProviderKind.safeParse(kind).data;
+  if (!builtIn) return { kind, id: model, known: false, ...unknownProvider };
+  const models = registry[builtIn];
   const known = Object.hasOwn(models, model);
-  return { kind, id: model, known, ...(known ? models[model]! : assumptions[kind]) };
+  return { kind, id: model, known, ...(known ? models[model]! : assumptions[builtIn]) };
 }
 
 /** The cards of every model in the registry, OpenAI's first. */
@@ -261,12 +270,10 @@ export function withPricePerImage(card: ModelCard, usd: number): ModelCard {
   return { ...rest, pricePerImageUsd: usd };
 }
 
-/** The card of a run's model, with the price that the run was told. */
-export function cardOfRun(run: {
-  profile: { kind: ProviderKind };
-  model: string;
-  pricePerImageUsd: number | null;
-}): ModelCard {
-  const card = findModel(run.profile.kind, run.model);
+/** The card of a run's model, with the price that the run was told; `card` is that of a model of one's own. */
+export function cardOfRun(
+  run: { profile: { kind: string }; model: string; pricePerImageUsd: number | null },
+  card: ModelCard = findModel(run.profile.kind, run.model),
+): ModelCard {
   return run.pricePerImageUsd === null ? card : withPricePerImage(card, run.pricePerImageUsd);
 }

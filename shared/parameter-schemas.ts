@@ -119,6 +119,7 @@ function refuseCombinations({ value, issues }: z.core.ParsePayload<Record<string
 }
 
 function schemaOf(card: ModelCard): z.ZodObject {
+  if (card.schema) return card.schema;
   const shape: Record<string, z.ZodType> =
     card.kind === "huggingface" ? huggingfaceShape : openaiShape(card);
   const names = card.parameters ?? Object.keys(shape);

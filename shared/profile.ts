@@ -2,14 +2,15 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { LaneLimits } from "./lane-limits.ts";
 
-/** The API that a provider speaks. */
+/** The APIs that are built in. A provider of one's own has a kind of its own. */
 export const ProviderKind = z.enum(["openai", "huggingface"]);
 export type ProviderKind = z.infer<typeof ProviderKind>;
 
 /** How a worker reaches a provider. Stays in the process: keys and base URLs never enter Redis or a file. */
 export interface Profile {
   name: string;
-  kind: ProviderKind;
+  /** One of {@link ProviderKind}, or that of a provider of one's own. */
+  kind: string;
   /** Undefined: the provider's own public host. */
   baseUrl?: string | undefined;
   /** More servers of the same kind, all one lane: a call goes to the one with the fewest in flight. */
@@ -28,11 +29,8 @@ export interface Profile {
 }
 
 /** A profile as others may know it. */
-export interface ProfileIdentity {
-  name: string;
-  kind: ProviderKind;
-  hash: string;
-}
+export const ProfileIdentity = z.object({ name: z.string(), kind: z.string(), hash: z.string() });
+export type ProfileIdentity = z.infer<typeof ProfileIdentity>;
 
 /** Every base URL of a profile once, in the order in which they were given; one `undefined` for the public host. */
 export function baseUrlsOf({

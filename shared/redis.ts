@@ -1,9 +1,13 @@
 import { readFileSync } from "node:fs";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
-import type { RedisCertificates, RedisTarget } from "./redis-target.ts";
+import type { RedisCertificates, RedisCredentials, RedisTarget } from "./redis-target.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** What {@link connectRedis} returns. */
 export type RedisClient = Redis | Cluster;
+
+/** A Redis to connect to, or a client of somebody else, which stays theirs: connections like it are made. */
+export type RedisSource = RedisTarget | RedisClient;
 
 /** How a connection is used. */
 export interface RedisConnectionOptions {
@@ -23,7 +27,8 @@ const producerLimitMs = 5_000;
  * A client that connects at its first command or `connect()`, and reconnects for ever.
  * Give it an `error` listener, such as `limitErrors`.
  */
-export function connectRedis(target: RedisTarget, options: RedisConnectionOptions): RedisClient {
+export function connectRedis(target: RedisSource, options: RedisConnectionOptions): RedisClient {
+  if (!("kind" in target)) return connectLike(target, options);
   if (target.kind === "cluster") return connectCluster(target, options);
   const common = {
     ...commonOptions(target, options),
@@ -51,6 +56,28 @@ export function connectRedis(target: RedisTarget, options: RedisConnectionOption
       sentinelTLS: trust(target),
       enableTLSForSentinelMode: true,
     }),
+  });
+}
+
+/** @throws UsageError where the client puts a prefix before every key: BullMQ's scripts could not work with it */
+function connectLike(client: RedisClient, options: RedisConnectionOptions): RedisClient {
+  const own = { ...commonOptions({}, options), lazyConnect: true };
+  const isCluster = "nodes" in client;
+  const { keyPrefix } = isCluster
+    ? { ...client.options, ...client.options.redisOptions }
+    : client.options;
+  if (keyPrefix)
+    throw new UsageError(
+      `expected a Redis client without a keyPrefix, got one with \`${keyPrefix}\`: give \`prefix\` instead`,
+    );
+  if (!isCluster) return client.duplicate({ ...own, retryStrategy: retryDelay });
+  // Replies are read in their usual form.
+  const { replyMapping: _, ...theirs } = client.options.redisOptions ?? {};
+  const redisOptions = { ...theirs, ...own };
+  return client.duplicate([], {
+    redisOptions,
+    lazyConnect: true,
+    clusterRetryStrategy: retryDelay,
   });
 }
 
@@ -113,10 +140,10 @@ function trust({ certificates }: RedisTarget): RedisCertificates {
   return { ...certificates };
 }
 
-function commonOptions(target: RedisTarget, { role, name }: RedisConnectionOptions) {
+function commonOptions(target: RedisCredentials, { role, name }: RedisConnectionOptions) {
   return {
-    username: target.username,
-    password: target.password,
+    ...(target.username !== undefined && { username: target.username }),
+    ...(target.password !== undefined && { password: target.password }),
     connectionName: name ?? `imagemill-${role}`,
     // CLIENT SETINFO is not among the commands that a user of the queue needs.
     disableClientInfo: true,

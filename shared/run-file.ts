@@ -5,7 +5,7 @@ import { z } from "zod";
 import { hasCode, messageOf } from "./caught.ts";
 import { LaneLimits } from "./lane-limits.ts";
 import { refuseNewer } from "./newer-version.ts";
-import { ProviderKind } from "./profile.ts";
+import { ProfileIdentity } from "./profile.ts";
 import { Usage } from "./result.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -68,7 +68,7 @@ export const RunFile = z.object({
   createdAt: z.string(),
   host: z.string(),
   source: DatasetSource,
-  profile: z.object({ name: z.string(), kind: ProviderKind, hash: z.string() }),
+  profile: ProfileIdentity,
   model: z.string(),
   /** Parameters of every call, as validated by the model's schema. */
   parameters: z.record(z.string(), z.unknown()),

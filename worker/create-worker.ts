@@ -8,22 +8,21 @@ import { parseJson } from "../shared/parse-json.ts";
 import { findModel } from "../shared/model-registry.ts";
 import { isPublicHost, profileIdentity, type Profile } from "../shared/profile.ts";
 import { limitErrors } from "../shared/limit-errors.ts";
-import { connectRedis, type RedisClient } from "../shared/redis.ts";
-import type { RedisTarget } from "../shared/redis-target.ts";
+import { connectRedis, type RedisClient, type RedisSource } from "../shared/redis.ts";
 import { repeat } from "../shared/repeat.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import { LaneService } from "./lane-service.ts";
 import type { WorkerObserver } from "./observer.ts";
 import type { ProxySettings } from "./providers/http.ts";
-import type { ModelFactory } from "./run-contexts.ts";
+import type { ModelFactory, OpenStorage, WorkerProfile } from "./run-contexts.ts";
 import { Solitude } from "./solitude.ts";
 
 /** What a worker is made of. */
 export interface WorkerOptions {
   /** Where the queue is. */
-  redis: RedisTarget;
+  redis: RedisSource;
   /** The providers that it can reach: it serves the lanes of these. */
-  profiles: readonly Profile[];
+  profiles: readonly WorkerProfile[];
   /** Calls in flight at once, per lane. */
   concurrency: number;
   /** Only lanes whose name holds one of these; default: all of its profiles. */
@@ -36,7 +35,9 @@ export interface WorkerOptions {
   proxy?: ProxySettings | undefined;
   /** Default `imagemill`. */
   prefix?: string | undefined;
-  /** Makes models; default: the built-in providers. */
+  /** Where images go. Default: the run directory itself. */
+  openStorage?: OpenStorage | undefined;
+  /** Makes models; default: the profile's own, or the built-in providers'. */
   createModel?: ModelFactory | undefined;
   log?: Log | undefined;
   /** Told of attempts, images and stalled jobs, such as `WorkerMetrics`. Default: nobody. */
@@ -116,8 +117,9 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
 }
 
 /** Providers' clients are heavy: loaded when the first run needs one. */
-function builtInModels(proxy: ProxySettings | undefined): ModelFactory {
+function modelsOfProfiles(proxy: ProxySettings | undefined): ModelFactory {
   return async (profile, model, options) => {
+    if (profile.createModel) return await profile.createModel(model, options);
     const { createModel } = await import("./providers/index.ts");
     return createModel(profile, model, { ...options, ...(proxy && { proxy }) });
   };
@@ -153,8 +155,9 @@ async function discover(worker: Discovery): Promise<void> {
       concurrency: worker.concurrency,
       redis,
       storageRoot: worker.storageRoot,
+      openStorage: worker.openStorage,
       isOnlyWorker: worker.isOnlyWorker === true,
-      createModel: worker.createModel ?? builtInModels(worker.proxy),
+      createModel: worker.createModel ?? modelsOfProfiles(worker.proxy),
       solitude: worker.solitude,
       log: worker.log,
       observer: worker.observer,

@@ -8,7 +8,6 @@ import { lowestLimits } from "../shared/lane-limits.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
 import { pauseLane, readHeartbeats, readLaneState, unpauseLane } from "../shared/lane-state.ts";
 import type { Log } from "../shared/log.ts";
-import type { Profile } from "../shared/profile.ts";
 import type { Registration } from "../shared/registration.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
@@ -25,7 +24,12 @@ import { noObserver, type WorkerObserver } from "./observer.ts";
 import { Pace } from "./pace.ts";
 import { processJob } from "./process-job.ts";
 import { RenewableKey } from "./renewable-key.ts";
-import { RunContexts, type ModelFactory } from "./run-contexts.ts";
+import {
+  RunContexts,
+  type ModelFactory,
+  type OpenStorage,
+  type WorkerProfile,
+} from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
 
 /** How often a worker looks at the lane's state: a pause takes effect within that time. */
@@ -40,7 +44,7 @@ export interface LaneServiceOptions {
   worker: string;
   lane: string;
   prefix: string;
-  profile: Profile;
+  profile: WorkerProfile;
   /** Calls in flight here at most. */
   concurrency: number;
   /** Made for workers; stays the caller's. BullMQ makes a second one like it for its blocking reads. */
@@ -49,6 +53,7 @@ export interface LaneServiceOptions {
   /** One for all lanes of the process. */
   solitude: Solitude;
   storageRoot?: string | undefined;
+  openStorage?: OpenStorage | undefined;
   /** Nothing can be in flight in another worker. */
   isOnlyWorker?: boolean | undefined;
   log: Log;

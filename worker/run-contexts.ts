@@ -5,6 +5,7 @@ import type { Log } from "../shared/log.ts";
 import { localStorage } from "../shared/local-storage.ts";
 import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
 import { NewerVersionError } from "../shared/newer-version.ts";
+import { ownCard } from "../shared/own-card.ts";
 import type { Profile } from "../shared/profile.ts";
 import type { Registration } from "../shared/registration.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
@@ -30,11 +31,29 @@ export interface RunContext {
   uses: number;
 }
 
-/** Makes the model of a run; the library's users give their own. */
+/** How a worker reaches a provider, which may be one's own. */
+export interface WorkerProfile extends Profile {
+  /** Makes the models of a provider of one's own. */
+  createModel?: (
+    model: string,
+    options: ModelOptions,
+  ) => AsyncImageGenerationModel | Promise<AsyncImageGenerationModel>;
+}
+
+/** What a model is made with. */
+export interface ModelOptions {
+  /** Longest call in milliseconds. */
+  timeoutMs: number;
+}
+
+/** Where a run's images go: a storage for the run directory's location; `durable`: once the disk has it. */
+export type OpenStorage = (location: string, options: { durable: boolean }) => ImageStorage;
+
+/** Makes the model of a run. */
 export type ModelFactory = (
-  profile: Profile,
+  profile: WorkerProfile,
   model: string,
-  options: { timeoutMs: number },
+  options: ModelOptions,
 ) => Promise<AsyncImageGenerationModel>;
 
 /** How long a job stays away whose run directory cannot be read from here. */
@@ -42,9 +61,11 @@ const unseenDelayMs = 5_000;
 
 /** What run contexts are made with. */
 export interface RunContextOptions {
-  profile: Profile;
+  profile: WorkerProfile;
   key: RenewableKey;
   createModel: ModelFactory;
+  /** Default: the run directory itself. */
+  openStorage?: OpenStorage | undefined;
   /** Folder where run directories are found under their own names, if not at the producer's path. */
   storageRoot?: string | undefined;
   log: Log;
@@ -101,7 +122,7 @@ export class RunContexts {
   }
 
   async #load(registration: Registration): Promise<RunContext> {
-    const { createModel } = this.#options;
+    const { profile, createModel, openStorage = localStorage } = this.#options;
     const { location, file } = await this.#find(registration);
     const hosts = new ProviderHosts({ ...this.#options, pool: this.#pool }, (host) =>
       createModel(host, file.model, { timeoutMs: file.timeoutMs }),
@@ -110,10 +131,12 @@ export class RunContexts {
     this.#longestTimeoutMs = Math.max(this.#longestTimeoutMs, file.timeoutMs);
     return {
       file,
-      storage: localStorage(location, { durable: file.durable }),
+      storage: openStorage(location, { durable: file.durable }),
       hosts,
       model,
-      card: cardOfRun(file),
+      card: profile.createModel
+        ? cardOfRun(file, ownCard(file.profile.kind, file.model, model))
+        : cardOfRun(file),
       told: new Set(),
       uses: 0,
     };

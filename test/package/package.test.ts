@@ -74,11 +74,23 @@ test("a user's code typechecks with strict settings and nothing newer than ES202
   );
   packed.write(
     "consumer.ts",
-    `import { OpenAIImageGeneration, type ImageGroup } from "imagemill/models";
+    `import { createWorker, openRun, type OwnProvider, type PromptResult } from "imagemill";
+     import { OpenAIImageGeneration, type ImageGroup } from "imagemill/models";
      import { startSimulator } from "imagemill/simulator";
      const simulator = await startSimulator();
      const model = new OpenAIImageGeneration({ model: "imagemill-sim-1", baseUrl: simulator.url });
      export const groups: ImageGroup[][] = await model.generate(["a red bicycle"]);
+     const provider: OwnProvider = { name: "own", createModel: () => model };
+     const redis = "redis://127.0.0.1:1";
+     export async function embed(): Promise<PromptResult[]> {
+       const worker = await createWorker({ redis, providers: [provider, "openai"] });
+       const run = await openRun({ out: "out", source: ["a"], provider, model: "m", redis });
+       run.on("settled", ({ index }) => index.toFixed());
+       const results: PromptResult[] = [];
+       for await (const result of run.results()) results.push(result);
+       await worker.close();
+       return results;
+     }
      // @ts-expect-error a wrong type is seen
      export const wrong: number = model.modelName;`,
   );

@@ -1,7 +1,9 @@
-import type { Profile, ProviderKind } from "../../shared/profile.ts";
+import { unknownName } from "../../shared/near-match.ts";
+import { type Profile, ProviderKind } from "../../shared/profile.ts";
 import type { Fetch } from "./fetch-adapter.ts";
 import { InferenceEndpointsImageGeneration } from "./huggingface.ts";
 import type { ProxySettings } from "./http.ts";
+import { UsageError } from "../../shared/usage-error.ts";
 import type { AsyncImageGenerationModel } from "./image-model.ts";
 import { OpenAIImageGeneration } from "./openai.ts";
 
@@ -31,12 +33,14 @@ const makers: Record<ProviderKind, Maker> = {
 
 /**
  * The model of a profile: its kind decides the class.
- * @throws UsageError where the profile's base URL is none
+ * @throws UsageError where the kind is not built in or the profile's base URL is none
  */
 export function createModel(
   profile: Profile,
   model: string,
   options: CreateModelOptions,
 ): AsyncImageGenerationModel {
-  return makers[profile.kind](profile, model, options);
+  const kind = ProviderKind.safeParse(profile.kind).data;
+  if (!kind) throw new UsageError(unknownName("provider kind", profile.kind, ProviderKind.options));
+  return makers[kind](profile, model, options);
 }

@@ -1,0 +1,18 @@
+// `imagemill`: runs and workers in one's own program, and the gallery's models.
+export { createWorker, type CreateWorkerOptions } from "./library/create-worker.ts";
+export { openRun, type OpenRunOptions } from "./library/open-run.ts";
+export type { PromptResult } from "./library/prompt-result.ts";
+export type { BuiltInProvider, OwnProvider, Provider } from "./library/provider.ts";
+export type { RedisInput } from "./library/redis-input.ts";
+export type { Run } from "./library/run.ts";
+export type { RunEvents } from "./library/run-events.ts";
+export type { RunRequest } from "./library/run-request.ts";
+export type { PromptRow, PromptRows } from "./library/spool-rows.ts";
+export * from "./models.ts";
+export type { RunProgress } from "./producer/run-life.ts";
+export type { Log } from "./shared/log.ts";
+export type { AttemptRecord, ImageRecord, PromptFailure, PromptState } from "./shared/result.ts";
+export type { RunSummary } from "./shared/run-file.ts";
+export { version } from "./shared/version.ts";
+export type { ImageWorker } from "./worker/create-worker.ts";
+export type { OpenStorage } from "./worker/run-contexts.ts";

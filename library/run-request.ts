@@ -1,0 +1,154 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { formatOf } from "../producer/dataset/dataset-format.ts";
+import type { RunSettings } from "../producer/run-settings.ts";
+import { LaneLimits } from "../shared/lane-limits.ts";
+import { parseParameters } from "../shared/model-parameters.ts";
+import type { ModelCard } from "../shared/model-registry.ts";
+import { modelParameters } from "../shared/parameter-schemas.ts";
+import { profileIdentity, type Profile } from "../shared/profile.ts";
+import { DatasetFormat, type DatasetSource, type RunFile } from "../shared/run-file.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import { spoolRows, type PromptRows } from "./spool-rows.ts";
+
+/** What a run is asked for. On resume what is not given stays as it was. */
+export interface RunRequest {
+  /**
+   * A dataset's path, or rows from code. Rows are first written into the run directory, all of them; a run that has them
+   * goes on with what it has and asks for no row again. Needed for a new run.
+   */
+  source?: string | PromptRows | undefined;
+  /** Of a dataset file. Default: by its extension. */
+  format?: DatasetFormat | undefined;
+  /** Default `prompt`. */
+  promptColumn?: string | undefined;
+  /** A column whose value is carried as the prompt's id. */
+  idColumn?: string | undefined;
+  /** A column that holds a row's parameters as an object. */
+  paramsColumn?: string | undefined;
+  /** Parameter name → column that gives its value, row by row. */
+  paramFrom?: Record<string, string> | undefined;
+  /** Needed for a new run. */
+  model?: string | undefined;
+  /** Parameters of every call, checked by the model's schema. */
+  parameters?: Record<string, unknown> | undefined;
+  /** Images for each prompt. Default 1; may grow on resume. */
+  numGenerations?: number | undefined;
+  /** Images that one call may ask for. Default: as many as the model can make; that is also the most. */
+  maxGenerationsPerCall?: number | undefined;
+  /** Seeds of images are derived from it where the model takes seeds. Default: a random one. */
+  seed?: number | undefined;
+  /** Only the first so many rows. Default: all. May grow on resume. */
+  limit?: number | null | undefined;
+  /** Tries of a call before its images are given up. Default 8. */
+  attempts?: number | undefined;
+  /** Longest call in milliseconds. Default 180,000. */
+  timeoutMs?: number | undefined;
+  /** The run stops before more US dollars than this could be spent; `null`: no limit. May grow on resume. */
+  maxCostUsd?: number | null | undefined;
+  /** Paces of the lane, where less is wanted than the provider allows; to be given again on resume. */
+  limits?: LaneLimits | undefined;
+  /** US dollars an image, instead of the prices that are known. */
+  pricePerImageUsd?: number | null | undefined;
+  /** An image counts as stored once the disk has it. Default false. */
+  durable?: boolean | undefined;
+}
+
+const whole = (least: number) => z.int().min(least).optional();
+
+/** Longest call in milliseconds, where nothing is said. */
+export const defaultTimeoutMs = 180_000;
+
+/** The checks of a {@link RunRequest} that need nothing else. */
+export const requestShape = {
+  source: z.unknown().optional(),
+  format: DatasetFormat.optional(),
+  promptColumn: z.string().optional(),
+  idColumn: z.string().optional(),
+  paramsColumn: z.string().optional(),
+  paramFrom: z.record(z.string(), z.string()).optional(),
+  model: z.string().min(1).optional(),
+  parameters: z.record(z.string(), z.unknown()).optional(),
+  numGenerations: whole(1),
+  maxGenerationsPerCall: whole(1),
+  seed: whole(0),
+  limit: z.int().min(0).nullish(),
+  attempts: whole(1),
+  timeoutMs: whole(1),
+  maxCostUsd: z.number().min(0).nullish(),
+  limits: LaneLimits.optional(),
+  pricePerImageUsd: z.number().min(0).nullish(),
+  durable: z.boolean().optional(),
+};
+
+/** The settings of a run, new or `present`. Warnings are for people. @throws UsageError */
+export async function settingsOf(
+  request: RunRequest,
+  {
+    out,
+    profile,
+    card,
+    present,
+  }: { out: string; profile: Profile; card: ModelCard; present: RunFile | undefined },
+): Promise<{ settings: RunSettings; warnings: string[] }> {
+  const passThrough = profile.baseUrl !== undefined;
+  const { parameters, warnings } = request.parameters
+    ? parseParameters(modelParameters(card), request.parameters, { passThrough })
+    : { parameters: present?.parameters ?? {}, warnings: [] };
+  const settings: RunSettings = {
+    source: await sourceOf(request, out, present?.source),
+    profile: profileIdentity(profile),
+    model: card.id,
+    parameters,
+    seed: request.seed,
+    numGenerations: request.numGenerations ?? present?.numGenerations ?? 1,
+    maxGenerationsPerCall: maxPerCall(
+      card,
+      request.maxGenerationsPerCall ?? present?.maxGenerationsPerCall,
+    ),
+    limit: orBefore(request.limit, present?.limit),
+    attempts: request.attempts ?? present?.attempts ?? 8,
+    maxCostUsd: orBefore(request.maxCostUsd, present?.maxCostUsd),
+    pricePerImageUsd: orBefore(request.pricePerImageUsd, present?.pricePerImageUsd),
+    timeoutMs: request.timeoutMs ?? present?.timeoutMs ?? defaultTimeoutMs,
+    ...(request.limits && { limits: request.limits }),
+    durable: request.durable ?? present?.durable ?? false,
+  };
+  return { settings, warnings };
+}
+
+/** `null` is a wish of its own: no limit. */
+function orBefore(asked: number | null | undefined, before: number | null = null): number | null {
+  return asked === undefined ? before : asked;
+}
+
+async function sourceOf(
+  request: RunRequest,
+  out: string,
+  before: DatasetSource | undefined,
+): Promise<DatasetSource> {
+  const { source, idColumn = before?.idColumn, paramsColumn = before?.paramsColumn } = request;
+  if (source === undefined && !before)
+    throw new UsageError(`${out} holds no run yet: give \`source\`, a dataset's path or rows`);
+  const path =
+    typeof source === "string"
+      ? resolve(source)
+      : source === undefined
+        ? before!.path
+        : await spoolRows(source, out);
+  const unchanged = path === before?.path ? before.format : undefined;
+  return {
+    path,
+    format: request.format ?? unchanged ?? formatOf(path, undefined),
+    promptColumn: request.promptColumn ?? before?.promptColumn ?? "prompt",
+    ...(idColumn !== undefined && { idColumn }),
+    ...(paramsColumn !== undefined && { paramsColumn }),
+    paramFrom: request.paramFrom ?? before?.paramFrom ?? {},
+  };
+}
+
+/** A known model's maximum is a ceiling; of an unknown one the caller knows more than we. */
+function maxPerCall(card: ModelCard, asked: number | undefined): number {
+  if (asked === undefined) return card.maxGenerationsPerCall;
+  return card.known ? Math.min(asked, card.maxGenerationsPerCall) : asked;
+}

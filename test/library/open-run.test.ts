@@ -1,0 +1,268 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { UsageError } from "../../index.ts";
+import { StorageError, type ImageStorage } from "../../shared/storage.ts";
+import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
+import { allResults, OnePicture, onePicture, openLibraryStage, prompts } from "./library-stage.ts";
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+afterAll(() => server.close());
+
+describe("a run of rows from code", () => {
+  test("gives every prompt's result once, with its columns, and ends", async () => {
+    await using stage = await openLibraryStage(server);
+    await stage.work();
+    const source = [{ prompt: "a red bicycle", name: "r", wheels: 2 }, "a blue bicycle"];
+    const run = await stage.open({ source, idColumn: "name", numGenerations: 2 });
+    const results = await allResults(run);
+    expect(results).toMatchObject([
+      { index: 0, id: "r", prompt: "a red bicycle", columns: { wheels: 2 }, state: "succeeded" },
+      { index: 1, prompt: "a blue bicycle", columns: {}, state: "succeeded" },
+    ]);
+    const files = results.flatMap(({ images }) => images.map(({ file }) => join(run.out, file)));
+    expect(files).toHaveLength(4);
+    expect(files.every((file) => existsSync(file))).toBe(true);
+    expect(await run.finished).toMatchObject({ state: "completed", images: 4, calls: 4 });
+  });
+
+  test("is resumed without them: what the run directory has is not asked for again", async () => {
+    await using stage = await openLibraryStage(server);
+    await stage.work();
+    const first = await stage.open({ source: prompts(4), limit: 2 });
+    expect(await first.finished).toMatchObject({ images: 2 });
+    const never = { [Symbol.iterator]: () => expect.fail("a row was asked for") };
+    const second = await stage.open({ source: never, limit: 4 });
+    expect(second).toMatchObject({ id: first.id, resumed: true });
+    expect(await second.finished).toMatchObject({ state: "completed", images: 4 });
+    const third = await stage.open();
+    expect(third.isComplete).toBe(true);
+    expect((await allResults(third)).map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+    expect(stage.simulator.ledger.images).toBe(4);
+  });
+
+  test("refuses a row that is no JSON, with its number, and has no run then", async () => {
+    await using stage = await openLibraryStage(server);
+    const opening = stage.open({ source: ["a", { prompt: "b", big: 1n }] });
+    await expect(opening).rejects.toThrow(/row 2 cannot be kept as JSON/);
+    await expect(stage.open()).rejects.toThrow(/holds no run yet: give `source`/);
+  });
+});
+
+describe("results", () => {
+  test("come from the disk first, then live, and may be left early", async () => {
+    await using stage = await openLibraryStage(server);
+    const run = await stage.open({ source: prompts(30) });
+    await stage.work();
+    for await (const { state } of run.results()) {
+      expect(state).toBe("succeeded");
+      break;
+    }
+    // The first reader has left after one; this one starts in the middle of the run.
+    const indexes = (await allResults(run)).map(({ index }) => index);
+    expect(indexes).toEqual(Array.from({ length: 30 }, (_, i) => i));
+    expect((await allResults(run)).length).toBe(30);
+  });
+
+  test("of another round come once, with what the round made of them", async () => {
+    await using stage = await openLibraryStage(server, {
+      promptFaults: [{ match: "prompt 1 ", fault: "notAnImage" }],
+    });
+    await stage.work();
+    const first = await stage.open({ source: prompts(3), attempts: 1 });
+    expect((await allResults(first)).map(({ state }) => state)).toEqual([
+      "succeeded",
+      "failed",
+      "succeeded",
+    ]);
+    await first.finished;
+    stage.simulator.settings.promptFaults = [];
+    const second = await stage.open({ retry: "all" });
+    expect((await allResults(second)).map(({ state, index }) => [index, state])).toEqual([
+      [0, "succeeded"],
+      [1, "succeeded"],
+      [2, "succeeded"],
+    ]);
+  });
+
+  test("of a round that is stopped come with what the round before made of them", async () => {
+    await using stage = await openLibraryStage(server, {
+      promptFaults: [{ match: "prompt 1 ", fault: "notAnImage" }],
+    });
+    const worker = await stage.work();
+    const first = await stage.open({ source: prompts(3), attempts: 1 });
+    await first.finished;
+    await worker.close(0);
+    const second = await stage.open({ retry: "all" });
+    await second.stop();
+    expect((await allResults(second)).map(({ state }) => state)).toEqual([
+      "succeeded",
+      "failed",
+      "succeeded",
+    ]);
+  });
+});
+
+describe("steering from code", () => {
+  test("a paused run starts no call until it is unpaused; then it goes on to its end", async () => {
+    await using stage = await openLibraryStage(server);
+    const run = await stage.open({ source: prompts(5) });
+    await run.pause("lunch");
+    await stage.work();
+    await vi.waitFor(() => expect(run.progress()).toMatchObject({ workers: 1 }), 10_000);
+    await vi.waitFor(() => expect(run.progress().waiting).toContain("lunch"), 10_000);
+    expect(stage.simulator.ledger.calls).toBe(0);
+    await run.unpause();
+    expect(await run.finished).toMatchObject({ state: "completed", images: 5 });
+    await expect(run.pause()).rejects.toThrow(/has ended/);
+  });
+
+  test("a cancelled run ends as cancelled, also when it is opened again", async () => {
+    await using stage = await openLibraryStage(server);
+    const run = await stage.open({ source: prompts(5) });
+    await run.cancel("enough");
+    expect(await run.finished).toMatchObject({ state: "cancelled", reason: "enough" });
+    const again = await stage.open();
+    expect(await again.finished).toMatchObject({ state: "cancelled" });
+    expect(stage.simulator.ledger.calls).toBe(0);
+  });
+
+  test("disposing of a run stops it; opening it again goes on", async () => {
+    await using stage = await openLibraryStage(server);
+    const run = await stage.open({ source: prompts(3) });
+    await run[Symbol.asyncDispose]();
+    expect(await run.finished).toMatchObject({ state: "stopped" });
+    await stage.work();
+    expect(await (await stage.open()).finished).toMatchObject({ state: "completed", images: 3 });
+  });
+});
+
+describe("events", () => {
+  test("tell of prompts, attempts and progress; a listener that throws disturbs nobody", async () => {
+    await using stage = await openLibraryStage(server);
+    const run = await stage.open({ source: prompts(3) });
+    const settled: number[] = [];
+    const attempts: number[] = [];
+    const progress: number[] = [];
+    run.on("settled", () => {
+      throw new Error("no");
+    });
+    const off = run.on("attempt", () => expect.fail("it was taken off"));
+    off();
+    run.on("settled", ({ index }) => settled.push(index));
+    run.on("attempt", ({ outcome }, index) => outcome === "ok" && attempts.push(index));
+    run.on("progress", (seen) => progress.push(seen.settled));
+    await stage.work();
+    expect(await run.finished).toMatchObject({ state: "completed" });
+    expect(new Set(settled)).toEqual(new Set([0, 1, 2]));
+    expect(new Set(attempts)).toEqual(new Set([0, 1, 2]));
+    await vi.waitFor(() => expect(progress.at(-1)).toBe(3));
+  });
+
+  test("tell of a lane that is paused, and why", async () => {
+    await using stage = await openLibraryStage(server, { quotaAfterImages: 0 });
+    const run = await stage.open({ source: prompts(3) });
+    const pauses: string[] = [];
+    run.on("lanePaused", ({ kind }) => pauses.push(kind));
+    await stage.work();
+    expect(await run.finished).toMatchObject({ state: "stopped" });
+    await vi.waitFor(() => expect(pauses).toEqual(["quota"]));
+  });
+});
+
+describe("a provider of one's own", () => {
+  test("makes the images of its lane; its schema checks parameters, its limits plan calls", async () => {
+    await using stage = await openLibraryStage(server);
+    OnePicture.calls = [];
+    await stage.work({ providers: [onePicture] });
+    const asked = { provider: onePicture, model: "any", source: ["short", "x".repeat(41)] };
+    const wrong = stage.open({ ...asked, parameters: { stile: "bold" } });
+    await expect(wrong).rejects.toThrow(/unknown parameter `stile`, did you mean `style`/);
+    const run = await stage.open({ ...asked, parameters: { style: "bold" }, numGenerations: 3 });
+    const [short, long] = await allResults(run);
+    expect(short?.images.map(({ seed }) => typeof seed)).toEqual([
+      "undefined",
+      "undefined",
+      "number",
+    ]);
+    expect(long).toMatchObject({ state: "rejected", rejected: { row: 2 } });
+    const sizes = OnePicture.calls.map(({ numGenerations }) => numGenerations);
+    expect(sizes.toSorted((a, b) => a - b)).toEqual([1, 2]);
+    expect(OnePicture.calls.every(({ style }) => style === "bold")).toBe(true);
+    expect(readFileSync(join(run.out, short!.images[0]!.file))).toEqual(OnePicture.picture);
+  });
+
+  test("of the same name but another identity is another lane", async () => {
+    await using stage = await openLibraryStage(server);
+    OnePicture.calls = [];
+    await stage.work({ providers: [{ ...onePicture, identity: "elsewhere" }] });
+    const run = await stage.open({ provider: onePicture, model: "any", source: ["short"] });
+    await vi.waitFor(() => expect(run.progress().workers).toBe(0), 10_000);
+    await run.stop();
+    expect(OnePicture.calls).toEqual([]);
+  });
+});
+
+test("a storage of one's own gets the images of a run, by its location", async () => {
+  await using stage = await openLibraryStage(server);
+  const places = new Map<string, Map<string, Uint8Array>>();
+  const openStorage = (location: string): ImageStorage => {
+    const files = new Map<string, Uint8Array>();
+    places.set(location, files);
+    return {
+      get: async (file) => files.get(file),
+      put: async (file, bytes, isValid) => {
+        if (file.includes("..")) throw new StorageError(`${file}: not here`);
+        const standing = files.get(file);
+        if (standing && isValid(standing)) return standing;
+        files.set(file, bytes);
+        return undefined;
+      },
+    };
+  };
+  await stage.work({ openStorage });
+  const run = await stage.open({ source: prompts(2) });
+  expect(await run.finished).toMatchObject({ state: "completed" });
+  const stored = [...places.get(run.out)!.keys()].toSorted();
+  expect(stored.map((file) => file.replace(/\.\w+$/, ""))).toEqual([
+    "images/00000/00000000-0",
+    "images/00000/00000001-0",
+  ]);
+  expect(existsSync(join(run.out, "images"))).toBe(false);
+});
+
+test("a Redis client that was given stays its owner's", async () => {
+  await using stage = await openLibraryStage(server);
+  const redis = new Redis(server.url.replace("redis+unix://", ""), { connectionName: "theirs" });
+  const worker = await stage.work({ redis });
+  const run = await stage.open({ redis, source: prompts(2) });
+  expect(await run.finished).toMatchObject({ state: "completed" });
+  await worker.close(0);
+  expect(await redis.ping()).toBe("PONG");
+  expect(redis.listenerCount("error")).toBe(0);
+  await vi.waitFor(async () => {
+    const clients = String(await redis.client("LIST"));
+    expect(clients.match(/name=\S+/g)).toEqual(["name=theirs"]);
+  }, 10_000);
+  redis.disconnect();
+});
+
+describe("wrong options are a UsageError that says what to do", () => {
+  test.each([
+    [{ sauce: "x" }, /openRun has no option `sauce`, did you mean `source`/],
+    [{ source: prompts(1), numGenerations: 0 }, /option `numGenerations` of openRun/],
+    [{ source: prompts(1), provider: { kind: "opena" } }, /unknown provider `opena`/],
+    [{ source: prompts(1), redis: "http://x" }, /Expected a Redis URL/],
+    [{ source: "not-there.jsonl" }, /cannot read the dataset/],
+  ])("%j", async (options, message) => {
+    await using stage = await openLibraryStage(server);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- wrong on purpose
+    const opening = stage.open(options as object);
+    await expect(opening.then((run) => run.finished)).rejects.toThrow(message);
+    await expect(opening.then((run) => run.finished)).rejects.toThrow(UsageError);
+  });
+});
