@@ -4,6 +4,7 @@ import type { ProviderError } from "../shared/failure.ts";
 import type { Registration } from "../shared/registration.ts";
 import type { Log } from "../shared/log.ts";
 import type { PromptResult } from "../shared/result.ts";
+import type { Continuity } from "./continuity.ts";
 import type { Gate } from "./gate.ts";
 import type { Limiter, Permit } from "./limiter.ts";
 import type { WorkerObserver } from "./observer.ts";
@@ -27,6 +28,8 @@ export interface LaneContext {
   /** The run as the lane knows it, asked of Redis where it is not known yet. */
   findRegistration(run: string): Promise<Registration | undefined>;
   queue: Queue;
+  /** Since when what Redis says of jobs can be believed. */
+  continuity: Continuity;
   /** Ids of jobs that have a call in flight here, or had one whose result is not safe yet. */
   calls: Set<string>;
   /** Aborted when the grace time is over: calls in flight are given up. */

@@ -13,6 +13,7 @@ import type { RedisClient } from "../shared/redis.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import type { PromptResult } from "../shared/result.ts";
 import { repeat } from "../shared/repeat.ts";
+import { Continuity } from "./continuity.ts";
 import { Gate } from "./gate.ts";
 import { Heart } from "./heart.ts";
 import { RetryLater } from "./job-moves.ts";
@@ -73,6 +74,7 @@ export class LaneService implements LaneContext {
   readonly key: RenewableKey;
   readonly queue: Queue;
   readonly calls = new Set<string>();
+  readonly continuity: Continuity;
   readonly #options: LaneServiceOptions;
   readonly #keys: LaneKeys;
   readonly #bull: Worker;
@@ -81,7 +83,6 @@ export class LaneService implements LaneContext {
   readonly #background = new AbortController();
   #registrations: ReadonlyMap<string, Registration> = new Map();
   #isClosing = false;
-  #connectedAt = -Infinity;
   #loops: Promise<void>[] = [];
   #stopListening = () => {};
 
@@ -97,6 +98,11 @@ export class LaneService implements LaneContext {
     this.#heart = new Heart(options.redis, this.#keys, options.worker);
     this.limiter = new Limiter(new Pace(options.redis, this.#keys, options.worker), this.log);
     this.gate.onWake = () => this.limiter.wake();
+    this.continuity = new Continuity(options.redis, options.isOnlyWorker === true, () => {
+      this.#beat().catch((error: unknown) =>
+        this.log.warn({ error }, "no heartbeat after an outage"),
+      );
+    });
     this.queue = openLaneQueue(options.lane, this.#keys, options.redis);
     this.#bull = openLaneWorker(options, this.#keys, (job, token) => processJob(job, token, this));
   }
@@ -115,12 +121,10 @@ export class LaneService implements LaneContext {
 
   /** Learns the lane's state, beats once and starts taking jobs. Close it where it rejects. */
   async start(onError: (error: Error) => void): Promise<void> {
-    this.#noteConnection();
     this.#bull.on("error", onError);
     this.#bull.on("stalled", () => this.observer.jobStalled(this.lane));
     this.#bull.on("failed", (job, error) => this.#onFailed(job?.id, error));
     this.queue.on("error", onError);
-    this.#options.redis.on("ready", this.#reconnected);
     this.#stopListening = this.solitude.onChange(() => void this.#restOrGo().catch(onError));
     await this.#poll();
     await this.#beat();
@@ -148,7 +152,7 @@ export class LaneService implements LaneContext {
       await endsWithin(closeLimitMs, closing);
     }
     this.#background.abort();
-    this.#options.redis.off("ready", this.#reconnected);
+    this.continuity.stop();
     this.#stopListening();
     await endsWithin(closeLimitMs, this.#letGo());
     return abandonedCalls;
@@ -239,7 +243,7 @@ export class LaneService implements LaneContext {
       own: this.calls,
       worker: this.worker,
       heartbeats: () => this.#heart.living(),
-      connectedAt: () => this.#connectedAt,
+      connectedAt: () => this.continuity.connectedAt,
     };
     return await livingCallsEnded(jobId, sources, this.abandoned);
   }
@@ -252,18 +256,6 @@ export class LaneService implements LaneContext {
     await this.#options.redis.xadd(key, "*", "result", JSON.stringify(result));
   }
 
-  readonly #reconnected = (): void => {
-    this.#noteConnection();
-    this.#beat().catch((error: unknown) =>
-      this.log.warn({ error }, "heartbeat failed after reconnecting"),
-    );
-  };
-
-  /** Others may have calls in flight that their heartbeats tell only now. */
-  #noteConnection(): void {
-    if (!this.#options.isOnlyWorker) this.#connectedAt = Date.now();
-  }
-
   async #pauseLane({ kind, message }: ProviderError): Promise<void> {
     const pause = { kind, reason: message };
     this.gate.pauseLane(pause);
@@ -274,6 +266,7 @@ export class LaneService implements LaneContext {
 
   async #poll(): Promise<void> {
     const state = await readLaneState(this.#options.redis, this.#keys);
+    this.continuity.heard();
     this.#registrations = state.runs;
     this.gate.update(state);
     this.limiter.limits = lowestLimits([this.#options.profile.limits, this.gate.limits]);

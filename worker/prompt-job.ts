@@ -80,7 +80,8 @@ async function expand(work: Work<PromptJob>, calls: number[][]): Promise<never> 
   throw new HandBack("the sub-jobs are done already");
 }
 
-function callJob({ data, job }: Work<PromptJob>, generations: number[]): CallJob {
+function callJob(work: Work<PromptJob>, generations: number[]): CallJob {
+  const { data } = work;
   const { run, round, index, prompt, parameters } = data;
   return {
     v: JOB_VERSION,
@@ -90,7 +91,7 @@ function callJob({ data, job }: Work<PromptJob>, generations: number[]): CallJob
     prompt,
     generations,
     ...(parameters && { parameters }),
-    ...(wasInterrupted({ job, data }) && { mayExist: true }),
+    ...(wasInterrupted(work) && { mayExist: true }),
     ...(data.deaths && { deaths: data.deaths }),
   };
 }

@@ -25,17 +25,19 @@ export function parametersOf({ run, data }: AnyWork): Record<string, unknown> {
   return { ...run.file.parameters, ...data.parameters };
 }
 
+type MaybeTried = Pick<Work<{ mayExist?: true | undefined }>, "job" | "data" | "lane">;
+
 /** Whether something of the job may be in storage already. */
-export function mayHaveBeenTried({ job, data }: Work<{ mayExist?: true | undefined }>): boolean {
-  return job.attemptsStarted > 1 || wasInterrupted({ job, data });
+export function mayHaveBeenTried(work: MaybeTried): boolean {
+  const { job, lane } = work;
+  const isOld = lane.continuity.mayHaveGoneBack(job.timestamp);
+  return job.attemptsStarted > 1 || isOld || wasInterrupted(work);
 }
 
 /** Whether an earlier call of the job may still be in flight in a living worker. */
-export function wasInterrupted({
-  job,
-  data,
-}: Pick<Work<{ mayExist?: true | undefined }>, "job" | "data">): boolean {
-  return job.stalledCounter > 0 || data.mayExist === true;
+export function wasInterrupted({ job, data, lane }: MaybeTried): boolean {
+  const isOld = lane.continuity.hasReturnedSince(job.timestamp);
+  return job.stalledCounter > 0 || data.mayExist === true || isOld;
 }
 
 /** A call of the job for so many images, as far as its price depends on it. */
