@@ -89,6 +89,9 @@ function connectCluster(
   return new Client(target.nodes, {
     redisOptions: { ...commonOptions(target, options), ...(target.tls && { tls: trust(target) }) },
     lazyConnect: true,
+    // Where the check fails, as in the middle of a failover, ioredis' promise to connect never settles, and BullMQ waits
+    // for it for ever. Without it commands are tried again until the Cluster is up.
+    enableReadyCheck: false,
     clusterRetryStrategy: retryDelay,
     // Each is a tenth of a second: a worker's commands live through a failover, which takes about as long as the nodes'
     // `cluster-node-timeout` (15 s by default).

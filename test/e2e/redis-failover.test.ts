@@ -9,29 +9,35 @@ import { openStage } from "../helpers/stage.ts";
 
 const prompts = 400;
 
-describe.concurrent("everything works before and after a failover, nothing is lost or bought twice,", () => {
-  test("where Sentinels replace a master that was killed", async () => {
-    await using redis = await startTestSentinels();
-    await using stage = await openStage({ latencyMs: 60 });
-    stage.env["REDIS_URL"] = redis.url;
-    const failOver = () => redis.first.kill();
-    expect(await driveAll(stage, { prompts, failOver })).toEqual(whole(prompts));
-    const client = new Redis(redis.second.url);
-    const info = (await client.info("replication")) + (await client.info("keyspace"));
-    client.disconnect();
-    expect(info).toMatch(/role:master[^]*db2:keys=/);
-  });
+const limits = { timeout: 120_000 };
 
-  test("where a Cluster replaces the node that holds the lane, as the user of docs/redis.md", async () => {
-    const user = aclServer({ cluster: true });
-    await using redis = await startTestCluster(user.arguments);
-    await using stage = await openStage({ latencyMs: 60 });
-    Object.assign(stage.env, {
-      REDIS_URL: redis.url,
-      REDIS_USERNAME: user.name,
-      REDIS_PASSWORD: user.password,
+describe.concurrent(
+  "everything works before and after a failover, nothing is lost or bought twice,",
+  limits,
+  () => {
+    test("where Sentinels replace a master that was killed", async () => {
+      await using redis = await startTestSentinels();
+      await using stage = await openStage({ latencyMs: 60 });
+      stage.env["REDIS_URL"] = redis.url;
+      const failOver = () => redis.first.kill();
+      expect(await driveAll(stage, { prompts, failOver })).toEqual(whole(prompts));
+      const client = new Redis(redis.second.url);
+      const info = (await client.info("replication")) + (await client.info("keyspace"));
+      client.disconnect();
+      expect(info).toMatch(/role:master[^]*db2:keys=/);
     });
-    const failOver = (lane: string) => redis.killMasterOf(laneKeys(defaultPrefix, lane).runs);
-    expect(await driveAll(stage, { prompts, failOver })).toEqual(whole(prompts));
-  });
-});
+
+    test("where a Cluster replaces the node that holds the lane, as the user of docs/redis.md", async () => {
+      const user = aclServer({ cluster: true });
+      await using redis = await startTestCluster(user.arguments);
+      await using stage = await openStage({ latencyMs: 60 });
+      Object.assign(stage.env, {
+        REDIS_URL: redis.url,
+        REDIS_USERNAME: user.name,
+        REDIS_PASSWORD: user.password,
+      });
+      const failOver = (lane: string) => redis.killMasterOf(laneKeys(defaultPrefix, lane).runs);
+      expect(await driveAll(stage, { prompts, failOver })).toEqual(whole(prompts));
+    });
+  },
+);
