@@ -11,6 +11,8 @@ export interface Host {
   health: ProviderHealth;
   /** Calls of all runs of the lane. */
   inFlight: number;
+  /** How many calls the pool had seen when this host was asked last. */
+  askedAt: number;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface Host {
 export class HostPool {
   readonly hosts: readonly Host[];
   readonly #log: Log;
-  #turn = 0;
+  #asked = 0;
 
   constructor(profile: Profile, log: Log, now?: () => number) {
     this.#log = log;
@@ -29,21 +31,18 @@ export class HostPool {
       baseUrl,
       health: new ProviderHealth(now),
       inFlight: 0,
+      askedAt: 0,
     }));
   }
 
-  /** The host for a call that starts now; equals take turns. */
+  /** The host for a call that starts now: of equals the one that has not been asked for longest. */
   take(): Host {
-    this.#turn += 1;
-    const from = this.#turn % this.hosts.length;
-    const inTurn = [...this.hosts.slice(from), ...this.hosts.slice(0, from)];
-    const open = inTurn.filter(({ health }) => health.waitMs === 0);
+    const open = this.hosts.filter(({ health }) => health.waitMs === 0);
     // Where all are away the lane waits, and its probe may go to any.
-    const candidates = open.length > 0 ? open : inTurn;
-    const host = candidates.reduce((best, other) =>
-      other.inFlight < best.inFlight ? other : best,
-    );
+    const candidates = open.length > 0 ? open : this.hosts;
+    const host = candidates.reduce((best, other) => (isFitter(other, best) ? other : best));
     host.inFlight += 1;
+    host.askedAt = ++this.#asked;
     host.health.started();
     return host;
   }
@@ -69,4 +68,9 @@ export class HostPool {
     const count = this.hosts.length;
     if (count > 1) this.#log.warn({}, `base URL ${place} of ${count} ${words}`);
   }
+}
+
+function isFitter(one: Host, other: Host): boolean {
+  if (one.inFlight !== other.inFlight) return one.inFlight < other.inFlight;
+  return one.askedAt < other.askedAt;
 }

@@ -43,7 +43,7 @@ function threeHosts() {
   const down = new Map<string, ProviderError>();
   const clock = { now: 0 };
   const open: (() => void)[] = [];
-  let waits = false;
+  const slow = new Set<string>();
   const warnings: string[] = [];
   const log = { ...silentLog, warn: (_: object, text: string) => void warnings.push(text) };
   const pool = new HostPool(profile, log, () => clock.now);
@@ -55,7 +55,7 @@ function threeHosts() {
         asked[host]! += 1;
         const failure = down.get(host);
         if (failure) throw failure;
-        if (waits) await new Promise<void>((resolve) => open.push(resolve));
+        if (slow.has(host)) await new Promise<void>((resolve) => open.push(resolve));
         return { images: [] };
       });
     },
@@ -68,7 +68,9 @@ function threeHosts() {
     down,
     clock,
     callOnce,
-    holdAnswers: () => (waits = true),
+    holdAnswers: (...names: string[]) => {
+      for (const name of names) slow.add(name);
+    },
     letGo: () => {
       for (const answer of open.splice(0)) answer();
     },
@@ -80,10 +82,21 @@ const broken = new ProviderError("unavailable", "HTTP 500", { status: 500 });
 
 test("calls go to the host with the fewest in flight: an even share", async () => {
   const { asked, callOnce, holdAnswers, letGo } = threeHosts();
-  holdAnswers();
+  holdAnswers("a", "b", "c");
   const calls = Array.from({ length: 30 }, () => callOnce());
   await new Promise((resolve) => setImmediate(resolve));
   expect(asked).toEqual({ a: 10, b: 10, c: 10 });
+  letGo();
+  await Promise.all(calls);
+});
+
+test("a host that has not answered yet gets none of the calls that others are free for", async () => {
+  const { asked, callOnce, holdAnswers, letGo } = threeHosts();
+  holdAnswers("a");
+  const calls = [callOnce(), callOnce(), callOnce()];
+  await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 10; i++) await callOnce();
+  expect(asked).toEqual({ a: 1, b: 6, c: 6 });
   letGo();
   await Promise.all(calls);
 });
