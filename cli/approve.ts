@@ -21,24 +21,34 @@ function isDear({ cost, images }: Survey, { profile, card, maxCostUsd }: Estimat
   return isPaid && images > askAboveImages;
 }
 
+/** Asks the person at the terminal; undefined where there is none. */
+export type Ask = ((question: string) => Promise<string>) | undefined;
+
+/** How people can be asked here. */
+export function askOf(terminal: Terminal): Ask {
+  if (!process.stdin.isTTY || !terminal.isInteractive) return undefined;
+  return async (question) => {
+    const lines = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      return await lines.question(question);
+    } finally {
+      lines.close();
+    }
+  };
+}
+
 /**
- * Says what the run has to do before its first call. On a terminal it asks before a dear one, unless `yes`; elsewhere
- * it never waits for anybody.
+ * Says what the run has to do before its first call, and asks before a dear one. Without a terminal, or with `--yes`
+ * (`ask` undefined), it never waits for anybody.
  * @throws Declined
  */
 export async function approve(
   survey: Survey,
   basis: EstimateBasis,
-  { terminal, yes }: { terminal: Terminal; yes: boolean },
+  { write, ask }: { write: (line: string) => void; ask: Ask },
 ): Promise<void> {
-  terminal.write(estimateLine(survey, basis));
-  const canAsk = process.stdin.isTTY && terminal.isInteractive;
-  if (yes || !canAsk || !isDear(survey, basis)) return;
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await lines.question("start? [y/N] (--yes does not ask) ");
-    if (!/^y(es)?$/i.test(answer.trim())) throw new Declined("not started: nothing was sent");
-  } finally {
-    lines.close();
-  }
+  write(estimateLine(survey, basis));
+  if (!ask || !isDear(survey, basis)) return;
+  const answer = await ask("start? [y/N] (--yes does not ask) ");
+  if (!/^y(es)?$/i.test(answer.trim())) throw new Declined("not started: nothing was sent");
 }

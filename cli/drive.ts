@@ -4,12 +4,13 @@ import { statePaths } from "../producer/run-directory.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
 import { messageOf } from "../shared/caught.ts";
 import { Cleanup } from "../shared/cleanup.ts";
+import { lowestLimits } from "../shared/lane-limits.ts";
 import { cardOfRun } from "../shared/model-registry.ts";
 import type { Profile } from "../shared/profile.ts";
 import { createWorker, type ImageWorker } from "../worker/create-worker.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
-import { approve } from "./approve.ts";
+import { approve, askOf } from "./approve.ts";
 import { printDryRun } from "./estimate-view.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import type { Io } from "./io.ts";
@@ -52,7 +53,8 @@ export async function drive(
   const terminal = new Terminal(io.stderr);
   const card = cardOfRun(settings);
   const { maxCostUsd } = settings;
-  const basis = { profile, card, concurrency: options.concurrency, maxCostUsd };
+  const limits = lowestLimits([profile.limits, settings.limits]);
+  const basis = { profile, card, concurrency: options.concurrency, limits, maxCostUsd };
   const passThrough = passesThrough(settings.profile);
   const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "warn");
   const today = new Date().toISOString().slice(0, 10);
@@ -72,7 +74,11 @@ export async function drive(
     settings,
     retry,
     passThrough,
-    approve: (survey) => approve(survey, basis, { terminal, yes: options.yes === true }),
+    approve: (survey) =>
+      approve(survey, basis, {
+        write: (line) => terminal.write(line),
+        ask: options.yes ? undefined : askOf(terminal),
+      }),
     window: options.window,
     maxFailures: options.maxFailures,
     giveUpAfterMs: options.giveUpAfter,

@@ -1,5 +1,6 @@
 import type { Survey } from "../producer/survey.ts";
 import type { CallPrice } from "../shared/call-price.ts";
+import type { LaneLimits } from "../shared/lane-limits.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
 import { isPublicHost, type Profile } from "../shared/profile.ts";
 import type { Io } from "./io.ts";
@@ -11,11 +12,13 @@ export interface EstimateBasis {
   card: ModelCard;
   /** Calls in flight at once. */
   concurrency: number;
+  /** That a person or the profile gave. */
+  limits: LaneLimits;
   /** `--max-cost`. */
   maxCostUsd: number | null;
 }
 
-/** Seconds that the images take at the highest and at the lowest limit that the provider gives to its accounts. */
+/** Seconds that the images take: at the limit that was given, else at the highest and the lowest that accounts have. */
 export interface TimeSpan {
   atLeast: number;
   atMost: number;
@@ -23,9 +26,12 @@ export interface TimeSpan {
 
 /** Undefined where no limit is known: at a server of one's own, and for most models. */
 export function estimateTime(
-  { images }: Survey,
-  { profile, card }: EstimateBasis,
+  { images, calls }: Survey,
+  { profile, card, limits: given }: EstimateBasis,
 ): TimeSpan | undefined {
+  const { imagesPerMinute = Infinity, requestsPerMinute = Infinity } = given;
+  const known = Math.ceil(60 * Math.max(images / imagesPerMinute, calls / requestsPerMinute));
+  if (known > 0) return { atLeast: known, atMost: known };
   const limits = card.imagesPerMinute;
   if (!limits || !isPublicHost(profile)) return undefined;
   const seconds = (perMinute: number) => Math.ceil((images / perMinute) * 60);
@@ -51,6 +57,7 @@ function timeText(survey: Survey, basis: EstimateBasis): string {
   const time = estimateTime(survey, basis);
   if (time) {
     const { atLeast, atMost } = time;
+    if (atLeast === atMost) return `at least ${formatSeconds(atLeast)} at the limits given`;
     return `${formatSeconds(atLeast)} to ${formatSeconds(atMost)} at the provider's known limits`;
   }
   const rounds = Math.ceil(survey.calls / basis.concurrency);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { RunSummary } from "../shared/run-file.ts";
 import type { Io } from "./io.ts";
+import { formatUsd } from "./estimate-view.ts";
 import { formatSeconds } from "./progress-view.ts";
 
 const titles: Record<RunSummary["state"], string> = {
@@ -35,7 +36,7 @@ function number(value: number): string {
 }
 
 function summaryLines(summary: RunSummary, isSimulated: boolean): string[] {
-  const { prompts, images, calls, retries, throttled, costUsd, out } = summary;
+  const { prompts, images, calls, retries, throttled, costUsd, mayCostUsd, out } = summary;
   const bad = [
     prompts.partial > 0 ? `${number(prompts.partial)} partial` : "",
     prompts.failed > 0 ? `${number(prompts.failed)} failed` : "",
@@ -47,6 +48,9 @@ function summaryLines(summary: RunSummary, isSimulated: boolean): string[] {
     `  prompts   ${number(prompts.succeeded)} succeeded${bad.map((part) => `, ${part}`).join("")}`,
     `  images    ${number(images)} by ${number(calls)} calls, ${number(retries)} retries, ${number(throttled)} throttled`,
     `  cost      ${costUsd === null ? "not known" : `$${costUsd.toFixed(2)}`}${isSimulated ? " (simulated)" : ""}`,
+    ...(mayCostUsd === undefined
+      ? []
+      : [`            at most ${formatUsd(mayCostUsd)} more, where calls that broke are charged`]),
     `  time      ${formatSeconds(summary.seconds)}`,
     `  look      ${join(out, "index.html")}`,
     ...(prompts.partial + prompts.failed > 0 ? [`  failures  imagemill failures ${out}`] : []),

@@ -16,6 +16,7 @@ export interface RunTotals {
   throttled: number;
   usage: Usage;
   costUsd: number | undefined;
+  mayCostUsd: number;
 }
 
 /** Where the time of calls goes. `provider` counts answered calls, the others every attempt that tells of it. */
@@ -41,6 +42,7 @@ export class RunIndex {
     throttled: 0,
     usage: {},
     costUsd: undefined,
+    mayCostUsd: 0,
   };
   #bytes = 0;
   #lastSettledAt: number | undefined;
@@ -117,6 +119,7 @@ export class RunIndex {
     totals.throttled += line.throttled;
     totals.usage = addUsage(totals.usage, line.usage) ?? {};
     if (line.costUsd !== undefined) totals.costUsd = (totals.costUsd ?? 0) + line.costUsd;
+    totals.mayCostUsd += line.mayCostUsd ?? 0;
     series.add("settled", settledAt, 1);
     this.#lastSettledAt = Math.max(this.#lastSettledAt ?? 0, settledAt);
     this.#addAttempts(line);

@@ -62,7 +62,8 @@ export class Budget {
     const state = await this.#ledger.look();
     const isKnown = state !== undefined && state.life === file?.life;
     const known = isKnown ? state.spent : (file?.allowedMicroUsd ?? 0);
-    const spent = Math.max(known, toMicroUsd(this.#settled.totals.costUsd ?? 0));
+    const { costUsd = 0, mayCostUsd } = this.#settled.totals;
+    const spent = Math.max(known, toMicroUsd(costUsd + mayCostUsd));
     this.#life = isKnown ? state.life : randomUUID();
     await this.#open(spent);
   }

@@ -30,6 +30,7 @@ export function lineOfResult(
     attempts: result.attempts,
     ...(result.usage && { usage: result.usage }),
     ...(result.costUsd !== undefined && { costUsd: result.costUsd }),
+    ...(result.mayCostUsd !== undefined && { mayCostUsd: result.mayCostUsd }),
   };
 }
 

@@ -21,6 +21,8 @@ export interface Totals {
   throttled: number;
   usage: Usage;
   costUsd: number | undefined;
+  /** The most that may be charged on top of it, for calls that failed after the provider had them. */
+  mayCostUsd: number;
   failures: Partial<Record<FailureKind, number>>;
 }
 
@@ -29,7 +31,7 @@ export type SettledLine = Pick<
   JournalLine,
   "index" | "round" | "state" | "numGenerations" | "newImages" | "calls" | "retries" | "throttled"
 > &
-  Partial<Pick<JournalLine, "usage" | "costUsd" | "failures">>;
+  Partial<Pick<JournalLine, "usage" | "costUsd" | "mayCostUsd" | "failures">>;
 
 /**
  * Which prompts are settled, one byte a prompt, and the sums of the journal. A prompt that the run asks more of than the
@@ -45,6 +47,7 @@ export class Settled {
     throttled: 0,
     usage: {},
     costUsd: undefined,
+    mayCostUsd: 0,
     failures: {},
   };
   /** Lines of prompts to be done again: their images are kept. */
@@ -77,6 +80,7 @@ export class Settled {
     totals.throttled += line.throttled;
     totals.usage = addUsage(totals.usage, line.usage) ?? {};
     if (line.costUsd !== undefined) totals.costUsd = (totals.costUsd ?? 0) + line.costUsd;
+    totals.mayCostUsd += line.mayCostUsd ?? 0;
     if (place && this.#asksMore(line)) {
       this.redo.set(line.index, place);
       return;

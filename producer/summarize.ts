@@ -8,7 +8,7 @@ export function summarize(
   { stop }: EngineEnd,
   elapsedMs: number,
 ): RunSummary {
-  const { prompts, images, retries, throttled, usage, costUsd } = settled.totals;
+  const { prompts, images, retries, throttled, usage, costUsd, mayCostUsd } = settled.totals;
   const isWhole = prompts.partial + prompts.failed + prompts.rejected === 0;
   const finished: RunState = isWhole ? "completed" : "completed_with_failures";
   const stopped: RunState = stop?.state === "cancelled" ? "cancelled" : "stopped";
@@ -24,6 +24,7 @@ export function summarize(
     throttled,
     usage,
     costUsd: costUsd === undefined ? null : Math.round(costUsd * 1e6) / 1e6,
+    ...(mayCostUsd > 0 && { mayCostUsd: Math.round(mayCostUsd * 1e6) / 1e6 }),
     seconds: Math.round((before + elapsedMs / 1000) * 1000) / 1000,
     ...(stop && { reason: stop.text }),
   };

@@ -17,13 +17,15 @@ export const JournalHead = JournalLine.pick({
   settledAt: true,
   usage: true,
   costUsd: true,
+  mayCostUsd: true,
 });
 export type JournalHead = z.infer<typeof JournalHead>;
 
 // JSON writes a quote inside text as \", so these cannot match inside a prompt or a message.
 const start =
   /^\{"v":1,"index":(\d+),"round":(\d+),"state":"([a-z]+)","numGenerations":(\d+),"newImages":(\d+),"calls":(\d+),"retries":(\d+),"throttled":(\d+),"settledAt":(\d+),/;
-const end = /\](?:,"usage":(\{[^{}]*\}))?(?:,"costUsd":([-+.\deE]+))?\}$/;
+const end =
+  /\](?:,"usage":(\{[^{}]*\}))?(?:,"costUsd":([-+.\deE]+))?(?:,"mayCostUsd":([-+.\deE]+))?\}$/;
 const START_BYTES = 320;
 const END_BYTES = 320;
 
@@ -61,6 +63,7 @@ export function parseJournalHead(
     settledAt: Number(first[9]),
     ...(last[1] !== undefined && { usage: Usage.parse(JSON.parse(last[1])) }),
     ...(last[2] !== undefined && { costUsd: Number(last[2]) }),
+    ...(last[3] !== undefined && { mayCostUsd: Number(last[3]) }),
     offset,
     length,
   };

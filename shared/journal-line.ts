@@ -16,7 +16,7 @@ export type JournalRow = z.infer<typeof JournalRow>;
 
 /**
  * One line of `.imagemill/journal.jsonl`: what one prompt came to. A later line of the same index replaces an
- * earlier one. `newImages`, `calls` and `costUsd` are what this line adds, so sums over all lines are totals.
+ * earlier one. `newImages`, `calls` and the costs are what this line adds, so sums over all lines are totals.
  */
 export const JournalLine = z.object({
   v: z.literal(JOURNAL_VERSION),
@@ -39,5 +39,7 @@ export const JournalLine = z.object({
   attempts: z.array(AttemptRecord),
   usage: Usage.optional(),
   costUsd: z.number().optional(),
+  /** The most that may be charged on top for calls that failed after the provider had them. */
+  mayCostUsd: z.number().optional(),
 });
 export type JournalLine = z.infer<typeof JournalLine>;

@@ -41,6 +41,8 @@ export const AttemptRecord = z.object({
   requestId: z.string().optional(),
   retryAfterMs: z.number().optional(),
   message: z.string().optional(),
+  /** The most, in US dollars, that the provider may charge for an attempt that failed; not where it certainly does not. */
+  mayCostUsd: z.number().optional(),
   /** Milliseconds in the queue before the job's first attempt. */
   queuedMs: z.int().min(0).optional(),
   /** Milliseconds before `startedAt` that rate limits, or a provider that is away, let the call wait. */
@@ -83,6 +85,8 @@ export const PromptResult = z.object({
   usage: Usage.optional(),
   /** Cost of the images bought in this round, in US dollars, where prices are known. */
   costUsd: z.number().optional(),
+  /** The most that the provider may charge for this round's failed attempts on top of that. */
+  mayCostUsd: z.number().optional(),
 });
 export type PromptResult = z.infer<typeof PromptResult>;
 

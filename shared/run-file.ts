@@ -38,6 +38,8 @@ export const RunSummary = z.object({
   throttled: z.int(),
   usage: Usage,
   costUsd: z.number().nullable(),
+  /** The most that may be charged on top, for calls that failed after the provider had them. */
+  mayCostUsd: z.number().optional(),
   seconds: z.number(),
   /** Why a run stopped, and what to do. */
   reason: z.string().optional(),

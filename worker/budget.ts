@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { priceOfCall } from "../shared/call-price.ts";
 import { type BudgetLedger, toMicroUsd } from "../shared/budget-ledger.ts";
 import type { ProviderError } from "../shared/failure.ts";
+import type { AttemptRecord } from "../shared/result.ts";
 import { isQueueError } from "../shared/queue-error.ts";
 import { HandBack } from "./job-moves.ts";
 import type { Permit } from "./limiter.ts";
@@ -89,6 +90,16 @@ async function insist({ lane }: AnyWork, settle: () => Promise<void>): Promise<v
       await delay(askAgainMs);
     }
   }
+}
+
+/** What the record of a failed call says of its cost. */
+export function mayCost(
+  work: AnyWork,
+  images: number,
+  failure: ProviderError,
+): Pick<AttemptRecord, "mayCostUsd"> {
+  const price = mayBeCharged(failure) && priceOfCall(work.run.card, pricedCall(work, images));
+  return price ? { mayCostUsd: price.atMostUsd } : {};
 }
 
 /** Answers of gateways: what is behind them may have made the images all the same. */

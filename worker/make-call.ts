@@ -4,7 +4,7 @@ import type { AttemptRecord } from "../shared/result.ts";
 import { StorageError } from "../shared/storage.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { backoffMs } from "./backoff.ts";
-import { admit, mayBeCharged } from "./budget.ts";
+import { admit, mayBeCharged, mayCost } from "./budget.ts";
 import { HandBack, RetryLater } from "./job-moves.ts";
 import type { Permit } from "./limiter.ts";
 import type { GenerateOptions } from "./providers/image-generation.ts";
@@ -87,6 +87,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
         burned,
         sent: failure.sent,
         message: failure.message,
+        ...mayCost(work, generations.length, failure),
         ...detailsOf(failure),
       });
       if (failure.kind === "auth" && lane.key.renew(key)) continue;

@@ -117,5 +117,11 @@ export function resultOf({ data, outcome }: Work<PromptJob>): PromptResult {
     attempts: outcome.attempts,
     ...(outcome.usage && { usage: outcome.usage }),
     ...(costs.length > 0 && { costUsd: costs.reduce((sum, cost) => sum + cost, 0) }),
+    ...mayCost(outcome),
   };
+}
+
+function mayCost({ attempts }: CallOutcome): Pick<PromptResult, "mayCostUsd"> {
+  const costs = attempts.flatMap(({ mayCostUsd = 0 }) => (mayCostUsd > 0 ? mayCostUsd : []));
+  return costs.length > 0 ? { mayCostUsd: costs.reduce((sum, cost) => sum + cost, 0) } : {};
 }

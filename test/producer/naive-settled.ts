@@ -42,6 +42,7 @@ export function recount(
     usage: lines.some(({ usage }) => usage)
       ? { outputTokens: sum(({ usage }) => usage?.outputTokens) }
       : {},
+    mayCostUsd: sum((line) => line.mayCostUsd ?? 0),
     costUsd: lines.some(({ costUsd }) => costUsd !== undefined)
       ? sum((line) => line.costUsd)
       : undefined,

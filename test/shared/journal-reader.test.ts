@@ -78,6 +78,7 @@ const line = fc
       {
         usage: fc.record({ inputTokens: fc.nat(), outputTokens: fc.nat() }, { requiredKeys: [] }),
         costUsd: fc.double({ min: 0, max: 1e9, noNaN: true }),
+        mayCostUsd: fc.double({ min: 0, max: 1e9, noNaN: true }),
       },
       { requiredKeys: [] },
     ),
