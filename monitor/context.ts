@@ -16,9 +16,9 @@ export function seeQueues({ queues, store }: MonitorContext): Promise<QueuesSeen
   return queues.see(store.all());
 }
 
-/** The run that a path names. @throws NotFound */
-export function runOf({ store }: MonitorContext, id: string | undefined): KnownRun {
-  const run = store.find(id ?? "");
+/** The run that a path names, also one that has just begun. @throws NotFound */
+export async function runOf({ store }: MonitorContext, id: string | undefined): Promise<KnownRun> {
+  const run = store.find(id ?? "") ?? (await store.lookFor(id ?? ""));
   if (!run) throw new NotFound(`There is no run ${id} in the folders that the monitor was given`);
   return run;
 }

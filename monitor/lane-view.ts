@@ -12,6 +12,7 @@ import {
 } from "../shared/lane-state.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import { jobStates, readRetries, type JobState, type WaitingRetries } from "./retries.ts";
+import { type LanePace, readPace } from "./lane-pace.ts";
 import { recent } from "./recent.ts";
 
 const recentMs = 700;
@@ -31,6 +32,8 @@ export interface LaneSnapshot {
   oldestWaitingSince: number | undefined;
   /** Prompt jobs that wait for sub-jobs of which none is left. */
   stuck: number;
+  /** What was found out of the provider's limits; undefined before the first call. */
+  pace: LanePace | undefined;
   /** Runs that have a living producer. */
   produced: ReadonlySet<string>;
 }
@@ -58,18 +61,38 @@ export class LaneView {
     this.queue.on("error", () => {});
   }
 
+  get keys(): LaneKeys {
+    return this.#keys;
+  }
+
+  /** Lets a delayed job be tried at once. False where it no longer was delayed. */
+  async promote(id: string): Promise<boolean> {
+    const job = await this.queue.getJob(id);
+    if (!job || !(await job.isDelayed())) return false;
+    try {
+      await job.promote();
+      return true;
+    } catch (error) {
+      // It became due between the two.
+      if (!(await job.isDelayed())) return false;
+      throw error;
+    }
+  }
+
   async #read(): Promise<LaneSnapshot> {
-    const [state, workers, counts, oldestWaitingSince, stuck] = await Promise.all([
+    const [state, workers, counts, oldestWaitingSince, stuck, pace] = await Promise.all([
       readLaneState(this.#redis, this.#keys),
       readHeartbeats(this.#redis, this.#keys),
       this.queue.getJobCounts(...jobStates),
       this.#oldest(),
       this.#stuck(),
+      readPace(this.#redis, this.#keys),
     ]);
     const jobs = z.record(z.enum(jobStates), z.number()).parse(counts);
     const produced = await this.#produced([...state.runs.keys()]);
     const { lane } = this;
-    return { lane, card: this.#card, state, workers, jobs, oldestWaitingSince, stuck, produced };
+    const seen = { lane, card: this.#card, state, workers, jobs, oldestWaitingSince, stuck };
+    return { ...seen, pace, produced };
   }
 
   async #produced(runs: readonly string[]): Promise<Set<string>> {

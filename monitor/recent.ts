@@ -1,8 +1,16 @@
+/** Asks for something, but not again where it was answered a moment ago. */
+export interface Recent<T> {
+  (): Promise<T>;
+  /** The next one who asks gets a new answer. */
+  forget(): void;
+}
+
 /** Asks at most once in `ms`: what was answered a moment ago is good enough for everybody who asks. */
-export function recent<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
+export function recent<T>(ms: number, ask: () => Promise<T>): Recent<T> {
   let last: { at: number; answer: Promise<T> } | undefined;
-  return () => {
+  const get = () => {
     if (!last || Date.now() - last.at > ms) last = { at: Date.now(), answer: ask() };
     return last.answer;
   };
+  return Object.assign(get, { forget: () => (last = undefined) });
 }

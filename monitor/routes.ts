@@ -1,6 +1,9 @@
 import type { MonitorContext } from "./context.ts";
 import type { Page, PageRequest } from "./page.ts";
+import { cancelPage } from "./pages/cancel-page.ts";
+import { lanesPage } from "./pages/lanes-page.ts";
 import { problemsPage } from "./pages/problems-page.ts";
+import { retriesPage, runRetriesPage } from "./pages/retries-page.ts";
 import { runPage } from "./pages/run-page.ts";
 import { runsPage } from "./pages/runs-page.ts";
 
@@ -11,5 +14,9 @@ export type PageHandler = (context: MonitorContext, request: PageRequest) => Pro
 export const pageRoutes: readonly (readonly [path: string, handler: PageHandler])[] = [
   ["/", runsPage],
   ["/runs/:id", runPage],
+  ["/runs/:id/retries", runRetriesPage],
   ["/runs/:id/problems", problemsPage],
+  ["/runs/:id/cancel", cancelPage],
+  ["/retries", retriesPage],
+  ["/lanes", lanesPage],
 ];

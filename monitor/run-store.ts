@@ -53,6 +53,12 @@ export class RunStore {
     return this.all().find((run) => run.file.id === id);
   }
 
+  /** Looks through the folders at once for a run that may have just begun. */
+  async lookFor(id: string): Promise<KnownRun | undefined> {
+    await this.#discover();
+    return this.find(id);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort();
     await Promise.all(this.#loops);

@@ -5,11 +5,13 @@ import { asError } from "../shared/caught.ts";
 import { html } from "../shared/html.ts";
 import { answerProbe, type ListenAddress, probePaths } from "../shared/probes.ts";
 import type { Access, Credentials } from "./access.ts";
+import { actionRoutes, type ActionHandler } from "./actions.ts";
 import { findAsset } from "./assets.ts";
 import { type MonitorContext, runOf, seeQueues } from "./context.ts";
 import { followPage } from "./live.ts";
 import { NotFound, type Page, type PageRequest } from "./page.ts";
 import { layout } from "./pages/layout.ts";
+import { addQueuesBoard } from "./queues-board.ts";
 import { signInPage } from "./pages/sign-in-page.ts";
 import { pageRoutes, type PageHandler } from "./routes.ts";
 import { isUnderWay, viewRun } from "./run-view.ts";
@@ -81,8 +83,10 @@ function createApp(options: MonitorServerOptions): Hono {
     return c.body(asset.bytes, 200, { "content-type": asset.type });
   });
   for (const [path, handler] of pageRoutes) addPage(app, path, handler, options);
+  for (const [path, handler] of actionRoutes) addAction(app, path, handler, options);
+  addQueuesBoard(app, context);
   app.get("/runs/:id/series.json", async (c) => {
-    const run = runOf(context, c.req.param("id"));
+    const run = await runOf(context, c.req.param("id"));
     const { condition } = viewRun(run, (await seeQueues(context)).lanes);
     return c.json(seriesReply(run.index(), isUnderWay(condition) ? Date.now() : undefined));
   });
@@ -135,6 +139,30 @@ function addPage(
     };
     if (!c.req.header("accept")?.includes("text/event-stream")) return c.json(await render());
     return followPage(c, render);
+  });
+}
+
+function addAction(
+  app: Hono,
+  path: string,
+  handler: ActionHandler,
+  { context, access }: MonitorServerOptions,
+): void {
+  app.post(path, async (c) => {
+    const fields = Object.entries(await c.req.parseBody());
+    const form = new Map(
+      fields.flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])),
+    );
+    const credentials = credentialsOf(c);
+    const isAllowed = access.mayAct(credentials, form.get("token") ?? "");
+    form.delete("token");
+    const told = { action: c.req.path, ...Object.fromEntries(form), origin: credentials.origin };
+    if (!isAllowed) {
+      context.log.warn(told, "an action was refused: it came without the token");
+      return c.text("this needs the token: sign in, then load the page anew\n", 403);
+    }
+    context.log.info(told, "an action on the monitor's page");
+    return c.redirect(await handler(context, { parameters: c.req.param(), form }), 303);
   });
 }
 

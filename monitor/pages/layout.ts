@@ -83,7 +83,7 @@ export interface ActionButton {
   path: string;
   text: string;
   fields?: Record<string, string>;
-  kind?: "plain" | "primary" | "danger";
+  kind?: "plain" | "primary" | "danger" | "small";
 }
 
 /** One figure with its name. */

@@ -10,7 +10,7 @@ import { runHead } from "./run-head.ts";
 
 /** Everything that went wrong in a run, by cause, and how to do it again. */
 export async function problemsPage(context: MonitorContext, request: PageRequest): Promise<Page> {
-  const run = runOf(context, request.parameters["id"]);
+  const run = await runOf(context, request.parameters["id"]);
   const { lanes } = await seeQueues(context);
   const view = viewRun(run, lanes, request.now);
   const groups = run.index()?.problems.list() ?? [];

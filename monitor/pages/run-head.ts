@@ -39,10 +39,11 @@ export function runHead(view: RunView, tab: RunTab | undefined, request: PageReq
 }
 
 function actions({ id, condition }: RunView, request: PageRequest): Html {
+  if (request.actionToken === undefined) return html``;
   const path = (name: string) => `/runs/${id}/${name}`;
   const pause = action(request, { path: path("pause"), text: "Pause" });
   const unpause = action(request, { path: path("unpause"), text: "Unpause", kind: "primary" });
-  const cancel = action(request, { path: path("cancel"), text: "Cancel…", kind: "danger" });
+  const cancel = html`<a class="button danger" id="cancel" href="${path("cancel")}">Cancel…</a>`;
   if (!isUnderWay(condition) || condition === "stopping") return html``;
   return html`${condition === "paused" ? unpause : pause}${cancel}`;
 }

@@ -11,7 +11,7 @@ import { runHead } from "./run-head.ts";
 
 /** One run: how far, how fast, what it costs, where its time goes. */
 export async function runPage(context: MonitorContext, request: PageRequest): Promise<Page> {
-  const run = runOf(context, request.parameters["id"]);
+  const run = await runOf(context, request.parameters["id"]);
   const { lanes } = await seeQueues(context);
   const view = viewRun(run, lanes, request.now);
   const index = run.index();

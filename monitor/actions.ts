@@ -1,0 +1,68 @@
+import { findRegisteredRun, restLane, resumeLane, setRunState } from "../shared/steer.ts";
+import { writeSteering } from "../shared/steering.ts";
+import { type MonitorContext, runOf, seeQueues } from "./context.ts";
+import { NotFound } from "./page.ts";
+import { readFilter, tryNow } from "./retry-filter.ts";
+
+/** What an action is told. */
+export interface ActionRequest {
+  parameters: Record<string, string>;
+  form: ReadonlyMap<string, string>;
+}
+
+/** Does what a signed-in reader asked for, and gives the path of the page to show next. @throws NotFound */
+export type ActionHandler = (context: MonitorContext, request: ActionRequest) => Promise<string>;
+
+type Wish = "paused" | "running" | "cancelled";
+
+/** Steers a run as `imagemill pause`, `unpause` and `cancel` do: in its directory first, then where workers look. */
+const steer =
+  (wish: Wish): ActionHandler =>
+  async (context, { parameters }) => {
+    const run = await runOf(context, parameters["id"]);
+    const { id } = run.file;
+    const reason = wish === "running" ? undefined : `${wish} on the monitor's page`;
+    await writeSteering(run.directory, wish, reason);
+    const { lanes } = await seeQueues(context);
+    const lane = lanes.find(({ snapshot }) => snapshot.state.runs.has(id));
+    if (lane) {
+      const { redis, prefix } = lane.source;
+      const registered = await findRegisteredRun(redis, prefix, id);
+      if (registered) await setRunState(redis, prefix, registered, wish, reason);
+      lane.view.snapshot.forget();
+    }
+    return `/runs/${id}`;
+  };
+
+const steerLane =
+  (wish: "pause" | "unpause"): ActionHandler =>
+  async (context, { form }) => {
+    const { lanes } = await seeQueues(context);
+    const lane = lanes.find(({ snapshot }) => snapshot.lane === form.get("lane"));
+    if (!lane) throw new NotFound(`There is no lane ${form.get("lane")}`);
+    const { redis, prefix } = lane.source;
+    if (wish === "pause")
+      await restLane(redis, prefix, lane.snapshot.lane, "paused on the monitor's page");
+    else await resumeLane(redis, prefix, lane.snapshot.lane);
+    lane.view.snapshot.forget();
+    return "/lanes";
+  };
+
+const hurry: ActionHandler = async (context, { form }) => {
+  const filter = readFilter((name) => form.get(name));
+  const { lanes } = await seeQueues(context);
+  const moved = await tryNow(lanes, filter);
+  for (const { view } of lanes) view.retries.forget();
+  const run = filter.run === undefined ? undefined : (await runOf(context, filter.run)).file.id;
+  return `${run === undefined ? "" : `/runs/${run}`}/retries?moved=${moved}`;
+};
+
+/** All actions by path. */
+export const actionRoutes: readonly (readonly [path: string, handler: ActionHandler])[] = [
+  ["/runs/:id/pause", steer("paused")],
+  ["/runs/:id/unpause", steer("running")],
+  ["/runs/:id/cancel", steer("cancelled")],
+  ["/lanes/pause", steerLane("pause")],
+  ["/lanes/unpause", steerLane("unpause")],
+  ["/retries/try-now", hurry],
+];
