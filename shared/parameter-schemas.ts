@@ -30,6 +30,11 @@ function sizeSchema(sizes: ModelCard["sizes"]): z.ZodType {
     .regex(/^([1-9]\d{0,4}x[1-9]\d{0,4}|auto)$/, "expected WIDTHxHEIGHT in pixels, or `auto`");
 }
 
+function describeSizes(sizes: ModelCard["sizes"]): string {
+  const rule = sizes === "free" ? "; multiples of 16, at most 3840x2160 and 3:1; or auto" : "";
+  return `Width and height in pixels, such as 1024x1024${rule}`;
+}
+
 /** One of the values where the card lists them, else any text. */
 function choice(values: readonly string[] | undefined): z.ZodType {
   return values ? z.enum(values) : z.string().min(1);
@@ -44,7 +49,7 @@ const negativePrompt = z.string().describe("What the image should not show");
 
 function openaiShape(card: ModelCard) {
   return {
-    size: sizeSchema(card.sizes).describe("Width and height in pixels, such as 1024x1024"),
+    size: sizeSchema(card.sizes).describe(describeSizes(card.sizes)),
     quality: choice(card.qualities).describe("How much work goes into the image"),
     style: z
       .enum(["vivid", "natural"])

@@ -7,6 +7,7 @@ import {
   type ParsedParameters,
 } from "../../shared/model-parameters.ts";
 import { UsageError } from "../../shared/usage-error.ts";
+import { checkCallOptions, checkGenerateOptions } from "./check-options.ts";
 import { generateAll } from "./generate-all.ts";
 import { groupsOf, type ImageGroup, requireAllMade } from "./image-groups.ts";
 import type {
@@ -17,7 +18,6 @@ import type {
 } from "./image-generation.ts";
 import type { InputOutcome } from "./input-outcome.ts";
 import type { ModelDump } from "./model-options.ts";
-import { requireWhole } from "./require-whole.ts";
 
 /** How a model is got ready. */
 export interface LoadOptions {
@@ -106,8 +106,7 @@ export abstract class AsyncImageGenerationModel<
         `Expected \`inputs\` to be an array of strings, got ${describeInputs(inputs)}: put one prompt in []`,
       );
     }
-    requireWhole("numGenerations", options.numGenerations ?? 1, 1);
-    requireWhole("concurrency", options.concurrency ?? 10, 1);
+    checkGenerateOptions(options, this.parameters);
     this.checkParameters(options.parameters ?? {});
     await this.load({ signal: options.signal });
     return await generateAll(this, inputs, options);
@@ -169,6 +168,7 @@ export abstract class AsyncImageGenerationModel<
     options: GenerateOptions = {},
   ): { call: CallOptions<z.output<Schema>>; warnings: string[] } {
     const { numGenerations = 1, signal } = options;
+    checkCallOptions(options, this.parameters);
     this.#checkInput(input);
     this.#checkCount(numGenerations);
     const { parameters: checked, warnings } = this.checkParameters(options.parameters ?? {});
@@ -207,7 +207,6 @@ export abstract class AsyncImageGenerationModel<
 
   #checkCount(numGenerations: number): void {
     const most = this.maxGenerationsPerCall;
-    requireWhole("numGenerations", numGenerations, 1);
     if (numGenerations <= most) return;
     throw new UsageError(
       `${this.modelName} makes 1 to ${most} images in a call, ${numGenerations} were asked for: generate() makes as many calls as are needed`,

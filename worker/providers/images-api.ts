@@ -29,6 +29,8 @@ export interface ImagesApiOptions {
   timeoutMs?: number | undefined;
   /** Largest image in bytes. Default 64 MB. */
   maxImageBytes?: number | undefined;
+  /** Hosts that images at URLs may come from though they are private or speak plain http, besides the API's own. */
+  imageHosts?: readonly string[] | undefined;
   /** What this API's own refusals are, before the usual meaning of their status. */
   refusals?: readonly RefusalRule[] | undefined;
   proxy?: ProxySettings | undefined;
@@ -97,6 +99,7 @@ export class ImagesApi {
         signal,
         maxBytes: this.#maxImageBytes,
         baseUrl: this.#options.baseUrl,
+        imageHosts: this.#options.imageHosts,
         secrets: this.#secrets,
         requestId,
       });

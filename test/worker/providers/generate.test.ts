@@ -91,6 +91,7 @@ test("a string instead of a list, and wrong numbers, are refused", async () => {
     await expect(model.generate(["a"], { numGenerations })).rejects.toThrow("`numGenerations`");
   }
   await expect(model.generate(["a"], { concurrency: 0 })).rejects.toThrow("`concurrency`");
+  await expect(model.generate(["a"], { seed: -1 })).rejects.toThrow("`seed`");
 });
 
 test("aborting rejects with the signal's reason", async () => {
@@ -146,6 +147,18 @@ test("wrong parameters are refused before anything is sent, with the near match"
   // @ts-expect-error misspelt: JavaScript callers do it all the same
   await expect(model.generate(["a", "b"], { parameters: { step: 3 } })).rejects.toThrow(
     "unknown parameter `step`, did you mean `steps`?",
+  );
+  expect(model.seen).toEqual([]);
+});
+
+test("an option that does not exist is refused: it would be left out in silence", async () => {
+  const model = new Smallest();
+  const ask = (options: object) => model.generate(["a"], options);
+  await expect(ask({ num_generations: 3 })).rejects.toThrow(
+    "unknown option `num_generations`, did you mean `numGenerations`?",
+  );
+  await expect(ask({ steps: 3 })).rejects.toThrow(
+    "`steps` is a parameter of the model: give it in `parameters`",
   );
   expect(model.seen).toEqual([]);
 });
