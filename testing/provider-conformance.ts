@@ -1,4 +1,5 @@
 import { callChecks } from "./call-checks.ts";
+import { connectionChecks } from "./connection-checks.ts";
 import { failureChecks } from "./failure-checks.ts";
 import { modelChecks } from "./model-checks.ts";
 import type { ConformanceCheck, ProviderUnderTest } from "./provider-under-test.ts";
@@ -9,6 +10,11 @@ import type { ConformanceCheck, ProviderUnderTest } from "./provider-under-test.
  * machine; none takes longer than a second or two.
  */
 export function providerConformance(provider: ProviderUnderTest): ConformanceCheck[] {
-  const checks = { ...modelChecks(provider), ...callChecks(provider), ...failureChecks(provider) };
+  const checks = {
+    ...modelChecks(provider),
+    ...callChecks(provider),
+    ...failureChecks(provider),
+    ...connectionChecks(provider),
+  };
   return Object.entries(checks).map(([name, run]) => ({ name, run }));
 }

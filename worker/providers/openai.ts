@@ -1,14 +1,13 @@
-import OpenAI from "openai";
+import type OpenAI from "openai";
 import type { z } from "zod";
-import type { ProviderError } from "../../shared/failure.ts";
+import { ProviderError } from "../../shared/failure.ts";
 import { findKey, type Environment } from "../../shared/find-key.ts";
 import { findModel, type ModelCard } from "../../shared/model-registry.ts";
 import { modelParameters } from "../../shared/parameter-schemas.ts";
-import { version } from "../../shared/version.ts";
 import { classifyOpenaiRefusal } from "./classify-openai.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
-import { asFetch, type Exchange, type Fetch } from "./fetch-adapter.ts";
+import type { Exchange } from "./fetch-adapter.ts";
 import type { HttpClient, Progress } from "./http.ts";
 import type { CallOptions, GenerateOptions, ImageGeneration } from "./image-generation.ts";
 import { AsyncImageGenerationModel } from "./image-model.ts";
@@ -16,7 +15,8 @@ import { liftBase64 } from "./lift-base64.ts";
 import { missingKey } from "./missing-key.ts";
 import { modelHttpClient } from "./model-http.ts";
 import { dumpOptions, parseOptions } from "./model-options.ts";
-import { readOpenaiAnswer } from "./openai-answer.ts";
+import { readOpenaiAnswer, type OpenaiAnswer } from "./openai-answer.ts";
+import { createOpenaiClient } from "./openai-client.ts";
 import { OpenAIOptions } from "./openai-options.ts";
 import type { Secrets } from "./safe-message.ts";
 import { takeImages } from "./take-images.ts";
@@ -58,7 +58,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     this.#baseUrl = baseUrl ?? publicUrl;
     this.#secrets = { apiKey, baseUrl };
     this.#http = modelHttpClient(this.#options);
-    this.#client = createClient(this.#options, this.#baseUrl, this.#http);
+    this.#client = createOpenaiClient(this.#options, this.#baseUrl, this.#http);
   }
 
   /**
@@ -89,43 +89,44 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
 
   override async agenerate(input: string, options: GenerateOptions = {}): Promise<ImageGeneration> {
     const { call, warnings } = this.checkCall(input, options);
-    const asked = call.numGenerations;
     await this.load();
+    const body = this.#body(input, call, options.numGenerations !== undefined);
     const limits = { timeoutMs: this.#options.timeoutMs, signal: options.signal };
     return await withDeadline(limits, async (signal, progress) => {
-      const { body, lifted, exchange } = await this.#request(
-        this.#body(input, call, options.numGenerations !== undefined),
-        asked,
-        signal,
-        progress,
-      );
-      const answer = readOpenaiAnswer(body, lifted, exchange.answer, this.#secrets);
+      const answer = await this.#request(body, call.numGenerations, signal, progress);
       progress.phase = "fetching the images";
-      const images = answer.images.slice(0, asked);
-      const taken = await takeImages(images, {
-        http: this.#http,
-        signal,
-        maxBytes: this.#options.maxImageBytes,
-        baseUrl: this.#baseUrl,
-        imageHosts: this.#options.imageHosts,
-        secrets: this.#secrets,
-        requestId: answer.requestId,
-      });
-      const seed = asked === 1 ? call.seed : undefined;
-      warnings.push(...taken.warnings);
-      if (answer.images.length > asked) {
-        warnings.push(`${answer.images.length} images came, ${asked} were asked for`);
-      }
-      return {
-        images: taken.images.map((image) => ({ ...(seed !== undefined && { seed }), ...image })),
-        ...(answer.images.length !== taken.images.length && {
-          imagesAnswered: answer.images.length,
-        }),
-        ...(answer.usage && { usage: answer.usage }),
-        ...(answer.requestId !== undefined && { requestId: answer.requestId }),
-        ...(warnings.length > 0 && { warnings }),
-      };
+      const made = await this.#take(answer, call, signal);
+      const all = [...warnings, ...(made.warnings ?? [])];
+      return { ...made, ...(all.length > 0 && { warnings: all }) };
     });
+  }
+
+  /** The images of an answer, decoded or fetched, with what it tells of them. */
+  async #take(
+    { images, usage, requestId }: OpenaiAnswer,
+    { numGenerations, seed: sent }: CallOptions,
+    signal: AbortSignal,
+  ): Promise<ImageGeneration> {
+    const taken = await takeImages(images.slice(0, numGenerations), {
+      http: this.#http,
+      signal,
+      maxBytes: this.#options.maxImageBytes,
+      baseUrl: this.#baseUrl,
+      imageHosts: this.#options.imageHosts,
+      secrets: this.#secrets,
+      requestId,
+    });
+    const seed = numGenerations === 1 ? sent : undefined;
+    const warnings = [...taken.warnings];
+    if (images.length > numGenerations)
+      warnings.push(`${images.length} images came, ${numGenerations} were asked for`);
+    return {
+      images: taken.images.map((image) => ({ ...(seed !== undefined && { seed }), ...image })),
+      ...(images.length !== taken.images.length && { imagesAnswered: images.length }),
+      ...(usage && { usage }),
+      ...(requestId !== undefined && { requestId }),
+      ...(warnings.length > 0 && { warnings }),
+    };
   }
 
   /** Only what was given, but for the form of the answer where the model would send URLs by default. */
@@ -148,7 +149,12 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     return this.#card.takesSeed;
   }
 
-  async #request(body: RequestBody, asked: number, signal: AbortSignal, progress: Progress) {
+  async #request(
+    body: RequestBody,
+    asked: number,
+    signal: AbortSignal,
+    progress: Progress,
+  ): Promise<OpenaiAnswer> {
     const lifted: Buffer[] = [];
     const readText = (bytes: Buffer) => {
       const { text, images } = liftBase64(bytes);
@@ -166,9 +172,9 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
       // `fetchOptions` go to our fetch as they are: this is how it knows which call a request belongs to.
       const own = { signal, fetchOptions: { exchange } as object };
       const answer: unknown = await this.#client.images.generate(body, own);
-      return { body: answer, lifted, exchange };
+      return readOpenaiAnswer(answer, lifted, exchange.answer, this.#secrets);
     } catch (error) {
-      throw this.#failure(error, exchange);
+      throw error instanceof ProviderError ? error : this.#failure(error, exchange);
     }
   }
 
@@ -183,42 +189,4 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     }
     return classifyTransport(error, this.#secrets, progress);
   }
-}
-
-/** The official client, kept from the environment and from retrying. */
-function createClient(
-  { apiKey, defaultHeaders, timeoutMs }: z.output<typeof OpenAIOptions>,
-  baseURL: string,
-  http: HttpClient,
-): OpenAI {
-  return new OpenAI({
-    apiKey: apiKey || "none",
-    adminAPIKey: null,
-    organization: null,
-    project: null,
-    webhookSecret: null,
-    baseURL,
-    maxRetries: 0,
-    // Our own deadline comes first: it covers the fetching of images as well.
-    timeout: timeoutMs + 5_000,
-    fetch: withHeaders(asFetch(http), {
-      accept: "application/json",
-      "content-type": "application/json",
-      "user-agent": `imagemill/${version}`,
-      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
-      ...lowerCased(defaultHeaders),
-    }),
-    logLevel: "off",
-  });
-}
-
-/** Sends these headers alone: the client's own hold what it finds in the environment (`OPENAI_CUSTOM_HEADERS`). */
-function withHeaders(fetch: Fetch, headers: Record<string, string>): Fetch {
-  return (input, init) => fetch(input, { ...init, headers });
-}
-
-function lowerCased(headers: Record<string, string> = {}): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
-  );
 }

@@ -35,7 +35,8 @@ export async function callWithRetries(
     } catch (error) {
       if (!(error instanceof ProviderError)) throw error;
       if (failureActions[error.kind] === "split" && part.length > 1) {
-        most = Math.min(part.length - 1, error.imagesLimit ?? Math.floor(part.length / 2));
+        const fitting = error.imagesLimit ?? Math.floor(part.length / 2);
+        most = Math.max(1, Math.min(part.length - 1, fitting));
         continue;
       }
       failures.push(error);

@@ -229,10 +229,10 @@ test("tries end with maxRetries, and a broken answer is tried three times in all
 });
 
 test("images that an answer lacks are asked for again, and a call over the limit is made smaller", async () => {
-  const tooMany = new ProviderError("request_exceeds_limit", "Limit 2", { imagesLimit: 2 });
+  const tooMany = new ProviderError("request_exceeds_limit", "Limit 3", { imagesLimit: 3 });
   const model = new Failing([tooMany, 1]);
   expect((await model.generateOutputs(["a"], { numGenerations: 5 }))[0]!.images).toHaveLength(5);
-  expect(model.counts()).toEqual([5, 2, 2, 2]);
+  expect(model.counts()).toEqual([5, 3, 3, 1]);
 });
 
 test("after a refused key no further call is begun", async () => {

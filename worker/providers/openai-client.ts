@@ -1,0 +1,44 @@
+import OpenAI from "openai";
+import type { z } from "zod";
+import { version } from "../../shared/version.ts";
+import { asFetch, type Fetch } from "./fetch-adapter.ts";
+import type { HttpClient } from "./http.ts";
+import type { OpenAIOptions } from "./openai-options.ts";
+
+/** The official client, kept from the environment and from retrying. */
+export function createOpenaiClient(
+  { apiKey, defaultHeaders, timeoutMs }: z.output<typeof OpenAIOptions>,
+  baseURL: string,
+  http: HttpClient,
+): OpenAI {
+  return new OpenAI({
+    apiKey: apiKey || "none",
+    adminAPIKey: null,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    baseURL,
+    maxRetries: 0,
+    // Our own deadline comes first: it covers the fetching of images as well.
+    timeout: timeoutMs + 5_000,
+    fetch: withHeaders(asFetch(http), {
+      accept: "application/json",
+      "content-type": "application/json",
+      "user-agent": `imagemill/${version}`,
+      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+      ...lowerCased(defaultHeaders),
+    }),
+    logLevel: "off",
+  });
+}
+
+/** Sends these headers alone: the client's own hold what it finds in the environment (`OPENAI_CUSTOM_HEADERS`). */
+function withHeaders(fetch: Fetch, headers: Record<string, string>): Fetch {
+  return (input, init) => fetch(input, { ...init, headers });
+}
+
+function lowerCased(headers: Record<string, string> = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+}
