@@ -11,6 +11,11 @@ const certificateFix =
 
 /** By the beginning of an error's message, or by its code. The first that fits counts. */
 const refusals: [pattern: RegExp, detail: string, fix: string][] = [
+  [
+    /^no Sentinel .*(NOAUTH|WRONGPASS|NOPERM)/,
+    "has Sentinels with users of their own",
+    "set REDIS_SENTINEL_PASSWORD or REDIS_SENTINEL_PASSWORD_FILE, and REDIS_SENTINEL_USERNAME",
+  ],
   [/^NOAUTH/, "asks for a password", passwordFix],
   [/^WRONGPASS|invalid username-password/, "refuses the user name or the password", passwordFix],
   [
@@ -32,7 +37,7 @@ const refusals: [pattern: RegExp, detail: string, fix: string][] = [
   [/cluster support disabled/, "is no Redis Cluster", "use redis:// (rediss:// for TLS)"],
   [/DB index is out of range/, "does not have that database", "correct the number in REDIS_URL"],
   [
-    /invalid reply: null/,
+    /No such master|invalid reply: null/,
     "knows no master of that name",
     "correct the name in REDIS_URL: redis+sentinel://host1,host2/NAME/0",
   ],
@@ -62,7 +67,8 @@ export function refusalOf(error: unknown): Refusal | undefined {
   const text = wholeText(error);
   const found = refusals.find(([pattern]) => text.some((line) => pattern.test(line)));
   if (!found) return undefined;
-  return { detail: `${found[1]} (${text.at(-1)!})`, fix: found[2] };
+  const said = text.at(-1)!.replace(/ HELLO must be called .*/s, "");
+  return { detail: `${found[1]} (${said})`, fix: found[2] };
 }
 
 /** Code and message, also of the error that a Cluster or a Sentinel wraps; of OpenSSL's errors the reason. */

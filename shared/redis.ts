@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
 import type { RedisCertificates, RedisCredentials, RedisTarget } from "./redis-target.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -70,48 +70,57 @@ function connectLike(client: RedisClient, options: RedisConnectionOptions): Redi
     throw new UsageError(
       `expected a Redis client without a keyPrefix, got one with \`${keyPrefix}\`: give \`prefix\` instead`,
     );
-  if (!isCluster) return client.duplicate({ ...own, retryStrategy: retryDelay });
+  if (!isCluster) {
+    const isImpatient = options.role === "producer" && client.options.sentinels;
+    const limit = isImpatient ? { commandTimeout: producerLimitMs } : {};
+    return client.duplicate({ ...own, ...limit, retryStrategy: retryDelay });
+  }
   // Replies are read in their usual form.
   const { replyMapping: _, ...theirs } = client.options.redisOptions ?? {};
   const redisOptions = { ...theirs, ...own };
-  return client.duplicate([], {
-    redisOptions,
-    lazyConnect: true,
-    clusterRetryStrategy: retryDelay,
-  });
+  const copy = client.duplicate([], { redisOptions, ...clusterOptions(options.role) });
+  return options.role === "producer" ? impatient(copy) : copy;
 }
 
 function connectCluster(
   target: Extract<RedisTarget, { kind: "cluster" }>,
   options: RedisConnectionOptions,
 ): Cluster {
-  const Client = options.role === "producer" ? ImpatientCluster : Cluster;
-  return new Client(target.nodes, {
+  const cluster = new Cluster(target.nodes, {
     redisOptions: { ...commonOptions(target, options), ...(target.tls && { tls: trust(target) }) },
-    lazyConnect: true,
-    // Where the check fails, as in the middle of a failover, ioredis' promise to connect never settles, and BullMQ waits
-    // for it for ever. Without it commands are tried again until the Cluster is up.
-    enableReadyCheck: false,
-    clusterRetryStrategy: retryDelay,
-    // Each is a tenth of a second: a worker's commands live through a failover, which takes about as long as the nodes'
-    // `cluster-node-timeout` (15 s by default).
-    ...(options.role === "worker" && { maxRedirections: 600 }),
-    // The default of a second is short for a cluster that is failing over.
-    slotsRefreshTimeout: 3_000,
+    ...clusterOptions(options.role),
     // Certificates are for host names: nodes are connected by name, not by the address looked up for it.
     ...(target.tls && {
       dnsLookup: (host: string, callback: (error: null, address: string) => void) =>
         callback(null, host),
     }),
   });
+  return options.role === "producer" ? impatient(cluster) : cluster;
 }
 
-/** A Cluster whose commands end even while no node answers; ioredis itself would keep them until one does. */
-class ImpatientCluster extends Cluster {
-  override sendCommand(...sent: Parameters<Cluster["sendCommand"]>): unknown {
+function clusterOptions(role: RedisConnectionOptions["role"]) {
+  return {
+    lazyConnect: true,
+    // Where the check fails, as in the middle of a failover, ioredis' promise to connect never settles, and BullMQ waits
+    // for it for ever. Without it commands are tried again until the Cluster is up.
+    enableReadyCheck: false,
+    clusterRetryStrategy: retryDelay,
+    // Most take a tenth of a second: a worker's commands live through a failover, which takes a little longer than the
+    // nodes' `cluster-node-timeout` (15 s by default).
+    ...(role === "worker" && { maxRedirections: 600 }),
+    // The default of a second is short for a cluster that is failing over.
+    slotsRefreshTimeout: 3_000,
+  } satisfies ClusterOptions;
+}
+
+/** Ends commands even while no node of a Cluster answers; ioredis itself keeps them until one does. */
+function impatient(cluster: Cluster): Cluster {
+  const send = cluster.sendCommand.bind(cluster);
+  cluster.sendCommand = (...sent) => {
     sent[0].setTimeout(producerLimitMs);
-    return super.sendCommand(...sent);
-  }
+    return send(...sent);
+  };
+  return cluster;
 }
 
 /** Soon at first, then less often; never much more than a second, so that a Redis that is back is used soon. */
@@ -150,7 +159,7 @@ function commonOptions(target: RedisCredentials, { role, name }: RedisConnection
     connectionName: name ?? `imagemill-${role}`,
     // CLIENT SETINFO is not among the commands that a user of the queue needs.
     disableClientInfo: true,
-    // BullMQ's workers refuse anything but null; a producer would rather know (FACTS: BullMQ 13).
+    // BullMQ's workers refuse anything but null; a producer would rather know.
     maxRetriesPerRequest: role === "worker" ? null : 1,
     connectTimeout: 5_000,
     // A host that vanished without closing its connections is noticed, instead of after TCP's quarter of an hour.

@@ -55,6 +55,20 @@ test("a password that is missing, wrong or unused is named", async () => {
   expect(wrong).not.toContain("hunter2");
 });
 
+test("Sentinels that want a password of their own, and a master that they do not know, are told apart", async () => {
+  const master = await startServer({});
+  const watch = `sentinel monitor main 127.0.0.1 ${new URL(master.url).port} 1`;
+  const config = `${watch}\nrequirepass watcher`;
+  const sentinel = await startServer({ config, arguments: ["--sentinel"] });
+  const url = sentinel.url.replace("redis:", "redis+sentinel:");
+  expect(await prepare(`${url}/main`)).toMatch(/^refused: .*REDIS_SENTINEL_PASSWORD/);
+  const sentinelPassword = "watcher";
+  expect(await prepare(`${url}/mian`, { sentinelPassword })).toMatch(
+    /^refused: .*no master of that name.*correct the name/,
+  );
+  expect(await prepare(`${url}/main`, { sentinelPassword })).toMatch(/^Redis .*appendonly yes$/);
+});
+
 test("a user that lacks a command or the keys is told which, and where the list is", async () => {
   const user = ["--user", "small", "on", ">pw", "~imagemill:*", "-@all", "+info"];
   const keyless = ["--user", "keyless", "on", ">pw", "~other:*", "+@all"];
