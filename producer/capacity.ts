@@ -1,3 +1,4 @@
+import type { RunFile } from "../shared/run-file.ts";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 
 /** Prompts in Redis while it is not known what the workers can take. */
@@ -18,14 +19,34 @@ export interface WindowFacts {
   ceiling: number | undefined;
   /** Whether any prompt of the run has succeeded. */
   proven: boolean;
+  /** Calls that a prompt of the run takes. */
+  callsPerPrompt: number;
+  /** The same for that run of the lane whose prompts take the most. */
+  mostCallsPerPrompt: number;
 }
 
-/** How many prompts of a run may be in Redis: twice what the workers can have in flight, shared by the lane's runs. */
-export function windowSize({ heartbeats, runs, ceiling = maxWindow, proven }: WindowFacts): number {
+/** Calls that a prompt of the run takes. */
+export function callsPerPrompt(
+  run: Pick<RunFile, "numGenerations" | "maxGenerationsPerCall">,
+): number {
+  return Math.ceil(run.numGenerations / run.maxGenerationsPerCall);
+}
+
+/**
+ * How many prompts of a run may be in Redis: as many as take twice the calls that the workers can have in flight, shared
+ * by the lane's runs. The queue goes round: who has as many calls in it as the others gets as many done. So none has fewer
+ * than one prompt of any of them takes.
+ */
+export function windowSize(facts: WindowFacts): number {
+  const { heartbeats, runs, ceiling = maxWindow, proven, mostCallsPerPrompt } = facts;
   const capacity = heartbeats
     .filter((beat) => beat.fit)
     .reduce((sum, beat) => sum + beat.concurrency, 0);
-  const wanted = capacity === 0 ? unknownWindow : Math.ceil((2 * capacity) / Math.max(1, runs));
+  const calls = Math.max((2 * capacity) / Math.max(1, runs), mostCallsPerPrompt);
+  // A run that is alone has the next prompt ready when one is done.
+  const least = runs > 1 ? 1 : 2;
+  const wanted =
+    capacity === 0 ? unknownWindow : Math.max(least, Math.ceil(calls / facts.callsPerPrompt));
   const most = proven ? maxWindow : canaryPrompts;
   return Math.max(1, Math.min(wanted, ceiling, most));
 }

@@ -29,6 +29,7 @@ export class LaneWatch {
   #heartbeats: readonly Heartbeat[] = [];
   #runs = 1;
   #pause: LanePause | undefined;
+  #mostCalls = 1;
   #steering: Pick<Steering, "state" | "reason"> | undefined;
 
   /** `giveUpAfterMs`: how long Redis or storage may be away before the run stops. */
@@ -59,6 +60,11 @@ export class LaneWatch {
   /** Running runs with a living producer that share the lane, as last seen. */
   get runs(): number {
     return this.#runs;
+  }
+
+  /** Calls that a prompt takes, of that running run of the lane whose prompts take the most. */
+  get mostCallsPerPrompt(): number {
+    return this.#mostCalls;
   }
 
   /** How somebody steers the run; undefined where it may run. */
@@ -108,6 +114,8 @@ export class LaneWatch {
     this.#pause = state.pause;
     this.#heartbeats = await this.#lane.heartbeats();
     this.#runs = await this.#lane.beat(this.#run, state);
+    const running = [...state.runs.values()].filter((run) => run.state === "running");
+    this.#mostCalls = Math.max(1, ...running.map((run) => run.callsPerPrompt ?? 1));
     this.redis.worked();
     const own = state.runs.get(this.#run);
     if (own) await this.#follow(own);

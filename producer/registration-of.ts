@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { Registration } from "../shared/registration.ts";
+import { callsPerPrompt } from "./capacity.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import type { Steering } from "../shared/steering.ts";
 import type { StopReason } from "./stop.ts";
@@ -26,16 +27,18 @@ export function leftState(stop: StopReason | undefined): StateOfRun {
 
 /** What a producer tells workers of its run, which is in the directory `location` of this host. */
 export function registrationOf(
-  { id, round, revision, limits }: RunFile,
+  run: RunFile,
   location: string,
   { state, reason }: StateOfRun,
 ): Registration {
+  const { id, round, revision, limits } = run;
   return {
     v: 1,
     run: id,
     round,
     revision,
     location,
+    callsPerPrompt: callsPerPrompt(run),
     host: hostname(),
     state,
     ...(reason !== undefined && { reason }),

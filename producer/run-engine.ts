@@ -5,7 +5,7 @@ import { NewerVersionError } from "../shared/newer-version.ts";
 import { isQueueError } from "../shared/queue-error.ts";
 import { repeat } from "../shared/repeat.ts";
 import { Budget } from "./budget.ts";
-import { maxWindowBytes, windowSize } from "./capacity.ts";
+import { callsPerPrompt, maxWindowBytes, windowSize } from "./capacity.ts";
 import { Collector } from "./collector.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import { Feeder } from "./feeder.ts";
@@ -189,6 +189,8 @@ export class RunEngine {
         runs: this.watch.runs,
         ceiling: this.#parts.windowCeiling,
         proven: this.#failures.proven,
+        callsPerPrompt: callsPerPrompt(this.#parts.run),
+        mostCallsPerPrompt: this.watch.mostCallsPerPrompt,
       });
       const room = Math.min(size, this.#failures.trialLeft) - this.window.size;
       const isFull = this.window.bytes >= maxWindowBytes && this.window.size > 0;

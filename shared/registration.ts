@@ -13,6 +13,8 @@ export const Registration = z.object({
   revision: z.int().min(0),
   /** Where the run directory is: an absolute path. */
   location: z.string(),
+  /** Calls that one of its prompts takes: runs that share a lane have as many calls in the queue each. */
+  callsPerPrompt: z.int().min(1).optional(),
   /** The producer's host, for messages. */
   host: z.string(),
   /**

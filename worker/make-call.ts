@@ -32,6 +32,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
   const { run, lane, data } = work;
   for (;;) {
     const cameAt = Date.now();
+    if (lane.gate.health.away) forgive(work);
     const { permit, reservation } = await admit(work, generations.length);
     lane.calls.add(work.job.id!);
     const queuedMs = queuedMsOf(work);
@@ -166,6 +167,14 @@ async function countsAsAttempt(failure: ProviderError, { lane, job }: AnyWork): 
   lane.providerAnswered();
   const action = failureActions[failure.kind];
   return action === "retry" || action === "fail";
+}
+
+/** The provider is away: what broke the job's last attempts without an answer was that, and no fault of the prompt's. */
+function forgive({ outcome }: AnyWork): void {
+  for (const attempt of outcome.attempts.toReversed()) {
+    if (attempt.outcome !== "unavailable" || attempt.status !== undefined) return;
+    attempt.burned = false;
+  }
 }
 
 /** Does what the table of failures says. Gives the end where the call is over; undefined where it is made again. */

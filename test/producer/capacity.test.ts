@@ -18,7 +18,15 @@ function worker(concurrency: number, fit = true): Heartbeat {
 }
 
 function size(facts: Partial<WindowFacts>): number {
-  return windowSize({ heartbeats: [], runs: 1, ceiling: undefined, proven: true, ...facts });
+  return windowSize({
+    heartbeats: [],
+    runs: 1,
+    ceiling: undefined,
+    proven: true,
+    callsPerPrompt: 1,
+    mostCallsPerPrompt: 1,
+    ...facts,
+  });
 }
 
 describe("windowSize", () => {
@@ -35,6 +43,20 @@ describe("windowSize", () => {
     expect(size({ heartbeats: [worker(10)], runs: 3 })).toBe(7);
     expect(size({ heartbeats: [worker(1)], runs: 50 })).toBe(1);
     expect(size({ heartbeats: [worker(10)], runs: 0 })).toBe(20);
+  });
+
+  test("counts calls where a prompt takes several, and has two prompts where the run is alone", () => {
+    const ten = { callsPerPrompt: 10, mostCallsPerPrompt: 10 };
+    expect(size({ heartbeats: [worker(100)], ...ten })).toBe(20);
+    expect(size({ heartbeats: [worker(2)], ...ten })).toBe(2);
+    expect(size({ heartbeats: [worker(20)], runs: 2, ...ten })).toBe(2);
+  });
+
+  test("has as many calls as one prompt of any run of the lane takes, so that small prompts get their turn", () => {
+    const beside = { heartbeats: [worker(2)], runs: 2, mostCallsPerPrompt: 10 };
+    expect(size({ ...beside, callsPerPrompt: 10 })).toBe(1);
+    expect(size({ ...beside, callsPerPrompt: 1 })).toBe(10);
+    expect(size({ ...beside, callsPerPrompt: 3 })).toBe(4);
   });
 
   test("is at most 2,000 prompts, or what was asked for", () => {
