@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 import type { Survey } from "../producer/survey.ts";
 import { estimateLine, type EstimateBasis } from "./estimate-view.ts";
@@ -29,8 +30,14 @@ export function askOf(terminal: Terminal): Ask {
   if (!process.stdin.isTTY || !terminal.isInteractive) return undefined;
   return async (question) => {
     const lines = createInterface({ input: process.stdin, output: process.stderr });
+    // Ctrl-C and Ctrl-D are a no. By its version, Node rejects or leaves the question open for ever.
+    const left = once(lines, "close").then(() => "");
+    lines.on("SIGINT", () => lines.close());
     try {
-      return await lines.question(question);
+      return await Promise.race([lines.question(question), left]);
+    } catch (error) {
+      if (error instanceof Error && error.name === "AbortError") return "";
+      throw error;
     } finally {
       lines.close();
     }

@@ -61,7 +61,8 @@ function timeText(survey: Survey, basis: EstimateBasis): string {
     return `${formatSeconds(atLeast)} to ${formatSeconds(atMost)} at the provider's known limits`;
   }
   const rounds = Math.ceil(survey.calls / basis.concurrency);
-  return `time not known: ${number(rounds)} times as long as a call takes`;
+  const times = rounds > 1 ? `${number(rounds)} times ` : "";
+  return `time not known: ${times}as long as a call takes`;
 }
 
 function number(value: number): string {
