@@ -29,6 +29,8 @@ export interface CannedServer extends AsyncDisposable {
   readonly received: ReceivedRequest[];
   /** Connections that were opened and have not ended. */
   openConnections(): number;
+  /** Connections since the start. */
+  connections(): number;
 }
 
 /** Starts a server on a free port. */
@@ -37,6 +39,7 @@ export async function startCannedServer(
 ): Promise<CannedServer> {
   const received: ReceivedRequest[] = [];
   let open = 0;
+  let connections = 0;
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -49,6 +52,7 @@ export async function startCannedServer(
   });
   server.on("connection", (socket) => {
     open += 1;
+    connections += 1;
     socket.on("close", () => (open -= 1));
   });
   server.listen(0, "127.0.0.1");
@@ -59,6 +63,7 @@ export async function startCannedServer(
     url: `http://127.0.0.1:${address.port}`,
     received,
     openConnections: () => open,
+    connections: () => connections,
     [Symbol.asyncDispose]: async () => {
       const closed = once(server, "close");
       server.close();

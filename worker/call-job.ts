@@ -1,7 +1,7 @@
 import type { CallJob, CallOutcome } from "../shared/job.ts";
 import { makeCall } from "./make-call.ts";
 import { addOutcome, missingOf } from "./outcome.ts";
-import { mostPerCall } from "./plan.ts";
+import { mostPerCall } from "./most-per-call.ts";
 import { findStored } from "./store-images.ts";
 import { mayHaveBeenTried, type Work } from "./work.ts";
 

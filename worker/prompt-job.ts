@@ -12,7 +12,8 @@ import { RESULT_VERSION, type PromptResult } from "../shared/result.ts";
 import { HandBack } from "./job-moves.ts";
 import { makeCall } from "./make-call.ts";
 import { addOutcome, missingOf, startOutcome } from "./outcome.ts";
-import { mostPerCall, planCalls } from "./plan.ts";
+import { mostPerCall } from "./most-per-call.ts";
+import { planCalls } from "./plan.ts";
 import { findStored } from "./store-images.ts";
 import { mayHaveBeenTried, wasInterrupted, type Work } from "./work.ts";
 

@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
+import { startCannedServer } from "../../../testing/canned-server.ts";
 import { UsageError } from "../../../shared/usage-error.ts";
 import { OpenAIImageGeneration } from "../../../worker/providers/openai.ts";
 import { jpeg, png, rejection, sendBytes, sendJson, startProvider } from "./provider-server.ts";
@@ -129,6 +130,18 @@ test("images at URLs are fetched at the same time, without the key, and through 
   expect(
     server.received.filter(({ headers }) => headers.authorization).map(({ url }) => url),
   ).toEqual(["/images/generations"]);
+});
+
+test("connections are kept alive, for calls and for images at URLs", async () => {
+  await using server = await startCannedServer(({ path }) =>
+    path === "/images/generations"
+      ? { body: JSON.stringify({ data: [{ url: "/0" }, { url: "/1" }] }) }
+      : { headers: { "content-type": "image/png" }, body: png },
+  );
+  await using model = new OpenAIImageGeneration({ model: "gpt-image-2", baseUrl: server.url });
+  for (let calls = 0; calls < 10; calls++) await model.agenerate("a cat", { numGenerations: 2 });
+  expect(server.received).toHaveLength(30);
+  expect(server.connections()).toBeLessThanOrEqual(3);
 });
 
 test("an image that cannot be had is left out with a warning, and the others are kept", async () => {

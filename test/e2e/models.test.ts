@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { openStage } from "../helpers/stage.ts";
+
+test("models ID shows the parameters of the model's schema, for people and as JSON Schema", async () => {
+  await using stage = await openStage();
+  const text = await stage.cli("models", "gpt-image-2");
+  expect(text).toMatchObject({ code: 0, stderr: "" });
+  expect(text.stdout).toContain("quality: low, medium, high, auto");
+  expect(text.stdout).toContain("output_compression: integer from 0 to 100");
+  const { json } = await stage.cli("models", "gpt-image-2", "--json");
+  expect(json).toMatchObject({
+    id: "gpt-image-2",
+    parameters: {
+      type: "object",
+      properties: {
+        quality: { type: "string", enum: ["low", "medium", "high", "auto"] },
+        output_compression: { type: "integer", minimum: 0, maximum: 100 },
+      },
+    },
+  });
+});
+
+test("a misspelt parameter of a run is refused by the same schema, with the near match", async () => {
+  await using stage = await openStage();
+  delete stage.env["OPENAI_BASE_URL"];
+  stage.env["OPENAI_API_KEY"] = "sk-never-sent";
+  const prompts = stage.dataset([{ prompt: "a cat" }]);
+  const end = await stage.run(prompts, "--model", "gpt-image-2", "-p", "qualty=low");
+  expect(end.code).toBe(2);
+  expect(end.stderr).toContain("unknown parameter `qualty`, did you mean `quality`?");
+});
