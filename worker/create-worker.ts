@@ -11,6 +11,7 @@ import { limitErrors } from "../shared/limit-errors.ts";
 import { connectRedis, type RedisClient, type RedisSource } from "../shared/redis.ts";
 import { repeat } from "../shared/repeat.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
+import { AnswerMemory } from "./answer-memory.ts";
 import { LaneService } from "./lane-service.ts";
 import type { WorkerObserver } from "./observer.ts";
 import type { ProxySettings } from "./providers/http.ts";
@@ -29,6 +30,11 @@ export interface WorkerOptions {
   lanes?: readonly string[] | undefined;
   /** Folder where run directories are found under their own names, if not at the producer's path. */
   storageRoot?: string | undefined;
+  /**
+   * Bytes of answers in memory at most, by all lanes. Answers that are larger come one at a time; for what there is no room,
+   * the provider is not read from. Default 128 MB.
+   */
+  answerBytes?: number | undefined;
   /** No other worker knows this Redis, so nothing can be in flight elsewhere. */
   isOnlyWorker?: boolean | undefined;
   /** Through which providers are asked. Default: none. */
@@ -76,8 +82,20 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
   redis.on("error", onError);
   const services = new Map<string, LaneService>();
   const solitude = new Solitude();
+  const memory = new AnswerMemory(options.answerBytes);
   const refused = new Set<string>();
-  const found = { ...options, prefix, log, id, redis, services, solitude, refused, onError };
+  const found = {
+    ...options,
+    prefix,
+    log,
+    id,
+    redis,
+    services,
+    solitude,
+    memory,
+    refused,
+    onError,
+  };
   const lanesServed = () => discover({ ...found, profiles, concurrency });
   const closing = new AbortController();
   const disconnect = () => {
@@ -132,6 +150,7 @@ interface Discovery extends Omit<WorkerOptions, "redis"> {
   redis: RedisClient;
   services: Map<string, LaneService>;
   solitude: Solitude;
+  memory: AnswerMemory;
   /** Models that are not served, and of which that was told. */
   refused: Set<string>;
   onError: (error: Error) => void;
@@ -159,6 +178,7 @@ async function discover(worker: Discovery): Promise<void> {
       isOnlyWorker: worker.isOnlyWorker === true,
       createModel: worker.createModel ?? modelsOfProfiles(worker.proxy),
       solitude: worker.solitude,
+      memory: worker.memory,
       log: worker.log,
       observer: worker.observer,
     });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ProviderError } from "../shared/failure.ts";
 import { checkHead, ImageCheckError } from "../shared/image-check.ts";
+import type { AnswerShare } from "./answer-memory.ts";
 import { decodeBase64 } from "./providers/decode-base64.ts";
 import { classifyTransport } from "./providers/classify-transport.ts";
 import type { HttpAnswer, HttpClient } from "./providers/http.ts";
@@ -11,6 +12,8 @@ import type { Secrets } from "./providers/safe-message.ts";
 export interface FetchImageOptions {
   http: HttpClient;
   signal: AbortSignal;
+  /** Where the image finds room before it is read. */
+  memory?: AnswerShare | undefined;
   maxBytes: number;
   /** The provider's base URL: relative URLs are resolved by it. */
   baseUrl: string;
@@ -51,13 +54,14 @@ export async function fetchImage(url: string, options: FetchImageOptions): Promi
 }
 
 async function fetchOnce(url: string, options: FetchImageOptions): Promise<Buffer> {
-  const { http, signal, maxBytes, baseUrl } = options;
+  const { http, signal, maxBytes, baseUrl, memory } = options;
   let target = resolveUrl(url, baseUrl);
   for (let hops = 0; hops <= maxRedirects; hops++) {
     const publicOnly = !isTrusted(target, options);
     if (publicOnly) refuseForeign(target);
     const answer = await http.send(target.href, {
       signal,
+      memory,
       maxBytes,
       publicOnly,
       inspect: checkHead,

@@ -4,6 +4,7 @@ import type { ProviderError } from "../shared/failure.ts";
 import type { Registration } from "../shared/registration.ts";
 import type { Log } from "../shared/log.ts";
 import type { PromptResult } from "../shared/result.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import type { Continuity } from "./continuity.ts";
 import type { Gate } from "./gate.ts";
 import type { Limiter, Permit } from "./limiter.ts";
@@ -21,6 +22,8 @@ export interface LaneContext {
   observer: WorkerObserver;
   gate: Gate;
   limiter: Limiter;
+  /** Bounds the bytes of answers in this process. */
+  memory: AnswerMemory;
   runs: RunContexts;
   key: RenewableKey;
   /** Keeps all jobs of this process apart from one that may take it down. */

@@ -13,10 +13,10 @@ import type { RedisClient } from "../shared/redis.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import type { PromptResult } from "../shared/result.ts";
 import { repeat } from "../shared/repeat.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import { Continuity } from "./continuity.ts";
 import { Gate } from "./gate.ts";
 import { Heart } from "./heart.ts";
-import { RetryLater } from "./job-moves.ts";
 import type { LaneContext } from "./lane-context.ts";
 import { openLaneWorker } from "./lane-worker.ts";
 import { Limiter, type Permit } from "./limiter.ts";
@@ -53,6 +53,8 @@ export interface LaneServiceOptions {
   createModel: ModelFactory;
   /** One for all lanes of the process. */
   solitude: Solitude;
+  /** One for all lanes of the process, too. */
+  memory: AnswerMemory;
   storageRoot?: string | undefined;
   openStorage?: OpenStorage | undefined;
   /** Nothing can be in flight in another worker. */
@@ -70,6 +72,8 @@ export class LaneService implements LaneContext {
   readonly observer: WorkerObserver;
   readonly gate = new Gate();
   readonly limiter: Limiter;
+  readonly memory: AnswerMemory;
+  readonly solitude: Solitude;
   readonly runs: RunContexts;
   readonly key: RenewableKey;
   readonly queue: Queue;
@@ -92,6 +96,8 @@ export class LaneService implements LaneContext {
     this.lane = options.lane;
     this.observer = options.observer ?? noObserver;
     this.log = options.log;
+    this.memory = options.memory;
+    this.solitude = options.solitude;
     this.#keys = laneKeys(options.prefix, options.lane);
     this.key = new RenewableKey(options.profile);
     this.runs = new RunContexts({ ...options, key: this.key });
@@ -107,10 +113,6 @@ export class LaneService implements LaneContext {
     this.#bull = openLaneWorker(options, this.#keys, (job, token) => processJob(job, token, this));
   }
 
-  get solitude(): Solitude {
-    return this.#options.solitude;
-  }
-
   get abandoned(): AbortSignal {
     return this.#abandon.signal;
   }
@@ -123,7 +125,6 @@ export class LaneService implements LaneContext {
   async start(onError: (error: Error) => void): Promise<void> {
     this.#bull.on("error", onError);
     this.#bull.on("stalled", () => this.observer.jobStalled(this.lane));
-    this.#bull.on("failed", (job, error) => this.#onFailed(job?.id, error));
     this.queue.on("error", onError);
     this.#stopListening = this.solitude.onChange(() => void this.#restOrGo().catch(onError));
     await this.#poll();
@@ -162,12 +163,6 @@ export class LaneService implements LaneContext {
     await Promise.all([...this.#loops, this.runs.close()]);
     await this.#heart.stop();
     await this.queue.close();
-  }
-
-  /** A job whose attempt failed is tried again; one that could not even be begun needs somebody to look. */
-  #onFailed(job: string | undefined, error: Error): void {
-    if (error instanceof RetryLater) this.log.debug({ job }, `tried again: ${error.message}`);
-    else this.log.warn({ job, error }, "a job could not be worked on, it is tried again");
   }
 
   async findRegistration(run: string): Promise<Registration | undefined> {
@@ -252,8 +247,8 @@ export class LaneService implements LaneContext {
     new BudgetLedger(this.#options.redis, this.#keys.budget(run));
 
   async addResult(result: PromptResult): Promise<void> {
-    const key = this.#keys.results(result.run);
-    await this.#options.redis.xadd(key, "*", "result", JSON.stringify(result));
+    const stream = this.#keys.results(result.run);
+    await this.#options.redis.xadd(stream, "*", "result", JSON.stringify(result));
   }
 
   async #pauseLane({ kind, message }: ProviderError): Promise<void> {

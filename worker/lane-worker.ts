@@ -1,5 +1,6 @@
 import { Worker, type Job } from "bullmq";
 import type { LaneKeys } from "../shared/keys.ts";
+import type { Log } from "../shared/log.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import { RetryLater } from "./job-moves.ts";
 
@@ -14,15 +15,16 @@ export interface LaneWorkerOptions {
   lane: string;
   concurrency: number;
   redis: RedisClient;
+  log: Log;
 }
 
 /** The BullMQ worker of a lane, not yet running. */
 export function openLaneWorker(
-  { worker, lane, concurrency, redis }: LaneWorkerOptions,
+  { worker, lane, concurrency, redis, log }: LaneWorkerOptions,
   keys: LaneKeys,
   process: (job: Job, token: string) => Promise<unknown>,
 ): Worker {
-  return new Worker(lane, (job, token) => process(job, token!), {
+  const bull = new Worker(lane, (job, token) => process(job, token!), {
     connection: redis,
     prefix: keys.queuePrefix,
     autorun: false,
@@ -38,4 +40,10 @@ export function openLaneWorker(
         error instanceof RetryLater ? error.delayMs : 1_000,
     },
   });
+  // A job whose attempt failed is tried again; one that could not even be begun needs somebody to look.
+  bull.on("failed", (job, error) => {
+    if (error instanceof RetryLater) log.debug({ job: job?.id }, `tried again: ${error.message}`);
+    else log.warn({ job: job?.id, error }, "a job could not be worked on, it is tried again");
+  });
+  return bull;
 }

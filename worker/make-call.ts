@@ -52,11 +52,12 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
       work.outcome.attempts.push(ended);
       lane.observer.attemptEnded(lane.lane, ended);
     };
+    const memory = lane.memory.open();
     try {
-      const { call, warnings } = run.model.checkCall(
-        data.prompt,
-        requestOptions(work, generations),
-      );
+      const { call, warnings } = run.model.checkCall(data.prompt, {
+        ...requestOptions(work, generations),
+        memory,
+      });
       const answer = await run.hosts.agenerate(data.prompt, call);
       lane.limiter.answered(permit);
       lane.providerAnswered();
@@ -94,6 +95,8 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
       if (failure.kind === "auth" && lane.key.renew(key)) continue;
       const end = await act(failure, burned, work, generations, permit);
       if (end) return end;
+    } finally {
+      memory.release();
     }
   }
 }

@@ -20,6 +20,7 @@ import { PromptResult } from "../../shared/result.ts";
 import { stateFolder, type RunFile } from "../../shared/run-file.ts";
 import { startSimulator, type Simulator } from "../../simulator/simulator.ts";
 import type { SimulatorOptions } from "../../simulator/settings.ts";
+import { AnswerMemory } from "../../worker/answer-memory.ts";
 import { LaneService } from "../../worker/lane-service.ts";
 import type { ModelFactory } from "../../worker/run-contexts.ts";
 import { Solitude } from "../../worker/solitude.ts";
@@ -162,6 +163,7 @@ export async function openTestLane(
         createModel: async (...parts) => createModel(...parts),
         log: silentLog,
         solitude: new Solitude(),
+        memory: new AnswerMemory(),
         ...given,
       });
       // A service closes before its connection does.

@@ -3,7 +3,7 @@ import { didYouMean } from "../../shared/near-match.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { requireWhole } from "./require-whole.ts";
 
-const callOptions = ["numGenerations", "seed", "parameters", "signal"];
+const callOptions = ["numGenerations", "seed", "parameters", "signal", "memory"];
 const allOptions = [...callOptions, "concurrency", "onWarning"];
 
 /**

@@ -1,26 +1,40 @@
 import { ProviderError } from "../../shared/failure.ts";
+import type { AnswerShare } from "../answer-memory.ts";
 import type { Progress } from "./http.ts";
 
 /**
- * Runs `work` with a signal that aborts when the caller's signal does or when `timeoutMs` are over.
+ * Runs `work` with a signal that aborts when the caller's signal does or when `timeoutMs` are over, and the time
+ * on top that an answer waited for room in our own memory.
  * @throws the caller's abort reason as it is
  * @throws ProviderError of `work` as it is; `timeout`, naming the phase, when the time is over; `internal` for anything else
  */
 export async function withDeadline<T>(
-  options: { timeoutMs: number; signal?: AbortSignal | undefined },
+  options: {
+    timeoutMs: number;
+    signal?: AbortSignal | undefined;
+    memory?: AnswerShare | undefined;
+  },
   work: (signal: AbortSignal, progress: Progress) => Promise<T>,
 ): Promise<T> {
-  const { timeoutMs, signal } = options;
+  const { timeoutMs, signal, memory } = options;
   signal?.throwIfAborted();
   const progress: Progress = { phase: "connecting" };
   const controller = new AbortController();
   let isLate = false;
   const abort = () => controller.abort(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
-  const timer = setTimeout(() => {
+  let heldUpMs = 0;
+  const giveUp = () => {
+    const moreMs = (memory?.heldUpMs ?? 0) - heldUpMs;
+    if (moreMs > 0) {
+      heldUpMs += moreMs;
+      timer = setTimeout(giveUp, moreMs);
+      return;
+    }
     isLate = true;
     controller.abort(new Error("the call took too long"));
-  }, timeoutMs);
+  };
+  let timer = setTimeout(giveUp, timeoutMs);
   try {
     return await work(controller.signal, progress);
   } catch (error) {

@@ -1,5 +1,6 @@
+import type { AnswerShare } from "../answer-memory.ts";
 import { AnswerReader } from "./answer-reader.ts";
-import type { HttpAnswer, HttpClient, Progress } from "./http.ts";
+import { roomFor, type HttpAnswer, type HttpClient, type Progress } from "./http.ts";
 
 /** The `fetch` that a client is given. */
 export type Fetch = typeof globalThis.fetch;
@@ -10,6 +11,8 @@ export interface Exchange {
   /** Largest answer in bytes. */
   maxBytes: number;
   answer?: HttpAnswer;
+  /** Where successful answers find room before they are read. */
+  memory?: AnswerShare | undefined;
   /** Sent besides the client's own. */
   headers?: Record<string, string>;
   /** Makes the text of a successful answer, where that is not simply its bytes. */
@@ -25,7 +28,7 @@ export function asFetch(http: HttpClient, shared?: Exchange): Fetch {
   return async (input, init: RequestInit & { exchange?: Exchange } = {}) => {
     const exchange = init.exchange ?? shared;
     if (!exchange) throw new Error("a fetch without an exchange");
-    const { progress, maxBytes } = exchange;
+    const { progress, maxBytes, memory } = exchange;
     progress.phase = "connecting";
     delete exchange.answer;
     const { url, authorization } = splitUrl(input instanceof Request ? input.url : String(input));
@@ -37,6 +40,7 @@ export function asFetch(http: HttpClient, shared?: Exchange): Fetch {
       signal: init.signal ?? undefined,
       maxBytes,
       progress,
+      memory,
     });
     exchange.answer = answer;
     return asResponse(answer, exchange);
@@ -85,6 +89,7 @@ export function httpClientFromFetch(fetch: Fetch): HttpClient {
       progress.phase = "waiting for the answer";
       const response = await fetch(url, { method, headers, body, signal, redirect: "manual" });
       progress.phase = "reading the answer";
+      await roomFor(response.status, response.headers, request);
       const reader = new AnswerReader(response.status, unpackedHeaders(response), request);
       for await (const chunk of response.body ?? []) {
         if (!reader.add(asBuffer(chunk))) break;

@@ -1,4 +1,5 @@
 import { EnvHttpProxyAgent, type Dispatcher } from "undici";
+import type { AnswerShare } from "../answer-memory.ts";
 import { AnswerReader } from "./answer-reader.ts";
 import { publicLookup, type Resolve } from "./public-address.ts";
 
@@ -24,6 +25,8 @@ export interface HttpRequest {
   inspect?(head: Buffer): void;
   /** Kept up to date while the exchange goes on. */
   progress?: Progress;
+  /** Where a successful answer finds room before it is read. Default: anywhere. */
+  memory?: AnswerShare | undefined;
 }
 
 /** A whole answer. */
@@ -123,10 +126,15 @@ function dispatch(agent: Dispatcher, url: string, request: HttpRequest): Promise
         if (signal?.aborted) return started.abort(asError(signal.reason));
         progress.phase = "waiting for the answer";
       },
-      onResponseStart(_, status, received) {
+      onResponseStart(reading, status, received) {
         if (status < 200) return;
         progress.phase = "reading the answer";
-        attempt(() => (reader = new AnswerReader(status, toHeaders(received), request)));
+        const told = toHeaders(received);
+        const read = () => attempt(() => (reader = new AnswerReader(status, told, request)));
+        const room = roomFor(status, told, request);
+        if (!room) return read();
+        reading.pause();
+        void readOnce(room, reading, read);
       },
       onResponseData(reading, chunk) {
         attempt(() => {
@@ -139,6 +147,28 @@ function dispatch(agent: Dispatcher, url: string, request: HttpRequest): Promise
       onResponseError: (_, error) => fail(error),
     });
   });
+}
+
+/** Lets the provider go on sending when there is room. */
+async function readOnce(
+  room: Promise<void>,
+  reading: Dispatcher.DispatchController,
+  read: () => void,
+): Promise<void> {
+  await room;
+  read();
+  reading.resume();
+}
+
+/** A promise of room for a successful answer where there is none now; error pages are small. */
+export function roomFor(
+  status: number,
+  headers: Headers,
+  { memory, maxBytes }: HttpRequest,
+): Promise<void> | undefined {
+  const announced = Number(headers.get("content-length") ?? 0);
+  if (status < 200 || status >= 300 || announced > maxBytes) return undefined;
+  return memory?.take(announced);
 }
 
 function asError(reason: unknown): Error {

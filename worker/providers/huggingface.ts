@@ -124,8 +124,9 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
       progress: { phase: "connecting" },
       maxBytes: maxImageBytes * 1.4 + 1_048_576,
       headers: { ...this.#options.defaultHeaders, ...target.headers },
+      memory: call.memory,
     };
-    const limits = { timeoutMs, signal: call.signal };
+    const limits = { timeoutMs, signal: call.signal, memory: call.memory };
     return await withDeadline(limits, async (signal, progress) => {
       exchange.progress = progress;
       const parameters = { ...call.parameters, seed };
@@ -136,6 +137,7 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
       const taken = await takeImages([image], {
         http: this.#http,
         signal,
+        memory: call.memory,
         maxBytes: maxImageBytes,
         baseUrl: target.endpointUrl ?? routerUrl,
         secrets: this.#secrets,

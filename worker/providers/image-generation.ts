@@ -1,3 +1,4 @@
+import type { AnswerShare } from "../answer-memory.ts";
 import type { Usage } from "../../shared/result.ts";
 
 /** One image as the provider gave it, whole and of a known format. */
@@ -30,6 +31,8 @@ export interface GenerateOptions<Parameters = Record<string, unknown>> {
   parameters?: Parameters;
   /** Aborting rejects with its reason. */
   signal?: AbortSignal;
+  /** Where the answer finds room before it is read; whoever gave it releases it when it has no more use for the images. */
+  memory?: AnswerShare;
 }
 
 /** One call, checked: what a model's `agenerate` gets. */
@@ -41,6 +44,7 @@ export interface CallOptions<Parameters = Record<string, unknown>> {
   /** By the model's schema, its defaults included. */
   parameters: Parameters;
   signal?: AbortSignal;
+  memory?: AnswerShare;
 }
 
 /** How a list of inputs is made into images. */

@@ -167,7 +167,7 @@ export abstract class AsyncImageGenerationModel<
     input: string,
     options: GenerateOptions = {},
   ): { call: CallOptions<z.output<Schema>>; warnings: string[] } {
-    const { numGenerations = 1, signal } = options;
+    const { numGenerations = 1, signal, memory } = options;
     checkCallOptions(options, this.parameters);
     this.#checkInput(input);
     this.#checkCount(numGenerations);
@@ -184,6 +184,7 @@ export abstract class AsyncImageGenerationModel<
       parameters: parsed,
       ...(isSent && { seed }),
       ...(signal && { signal }),
+      ...(memory && { memory }),
     };
     return { call, warnings };
   }

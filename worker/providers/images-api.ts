@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { defaultMaxImageBytes } from "../../shared/image-check.ts";
+import type { AnswerShare } from "../answer-memory.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Fetch } from "./fetch-adapter.ts";
@@ -48,6 +49,8 @@ export interface ImagesRequest<Answer> {
   /** Where the images are in it: in base64, at URLs, or as bytes. */
   images: (answer: Answer) => AnsweredImage[];
   signal?: AbortSignal | undefined;
+  /** Where the answer finds room before it is read: the call's own. */
+  memory?: AnswerShare | undefined;
 }
 
 /** What a status means where the API says nothing more. */
@@ -88,7 +91,8 @@ export class ImagesApi {
    * @throws the signal's reason
    */
   async post<Answer>(request: ImagesRequest<Answer>): Promise<ImageGeneration> {
-    const limits = { timeoutMs: this.#timeoutMs, signal: request.signal };
+    const { memory } = request;
+    const limits = { timeoutMs: this.#timeoutMs, signal: request.signal, memory };
     return await withDeadline(limits, async (signal, progress) => {
       const answer = await this.#send(request, signal, progress);
       const requestId = readRequestId(answer.headers);
@@ -97,6 +101,7 @@ export class ImagesApi {
       const { images, warnings } = await takeImages(answered, {
         http: this.#http,
         signal,
+        memory,
         maxBytes: this.#maxImageBytes,
         baseUrl: this.#options.baseUrl,
         imageHosts: this.#options.imageHosts,
@@ -112,7 +117,7 @@ export class ImagesApi {
   }
 
   async #send<Answer>(
-    { path, body }: ImagesRequest<Answer>,
+    { path, body, memory }: ImagesRequest<Answer>,
     signal: AbortSignal,
     progress: Progress,
   ): Promise<HttpAnswer> {
@@ -129,6 +134,7 @@ export class ImagesApi {
       // Base64 is a third longer than the bytes, and an answer may hold several images.
       maxBytes: this.#maxImageBytes * 4,
       progress,
+      memory,
     };
     try {
       return await this.#http.send(`${baseUrl.replace(/\/+$/, "")}${path}`, request);

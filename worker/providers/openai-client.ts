@@ -7,7 +7,7 @@ import type { OpenAIOptions } from "./openai-options.ts";
 
 /** The official client, kept from the environment and from retrying. */
 export function createOpenaiClient(
-  { apiKey, defaultHeaders, timeoutMs }: z.output<typeof OpenAIOptions>,
+  { apiKey, defaultHeaders }: z.output<typeof OpenAIOptions>,
   baseURL: string,
   http: HttpClient,
 ): OpenAI {
@@ -19,8 +19,8 @@ export function createOpenaiClient(
     webhookSecret: null,
     baseURL,
     maxRetries: 0,
-    // Our own deadline comes first: it covers the fetching of images as well.
-    timeout: timeoutMs + 5_000,
+    // Our own deadline counts: it covers the fetching of images, and leaves out what our own memory holds up.
+    timeout: 2 ** 31 - 1,
     fetch: withHeaders(asFetch(http), {
       accept: "application/json",
       "content-type": "application/json",

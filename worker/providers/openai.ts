@@ -91,9 +91,13 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     const { call, warnings } = this.checkCall(input, options);
     await this.load();
     const body = this.#body(input, call, options.numGenerations !== undefined);
-    const limits = { timeoutMs: this.#options.timeoutMs, signal: options.signal };
+    const limits = {
+      timeoutMs: this.#options.timeoutMs,
+      signal: options.signal,
+      memory: call.memory,
+    };
     return await withDeadline(limits, async (signal, progress) => {
-      const answer = await this.#request(body, call.numGenerations, signal, progress);
+      const answer = await this.#request(body, call, signal, progress);
       progress.phase = "fetching the images";
       const made = await this.#take(answer, call, signal);
       const all = [...warnings, ...(made.warnings ?? [])];
@@ -104,12 +108,13 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
   /** The images of an answer, decoded or fetched, with what it tells of them. */
   async #take(
     { images, usage, requestId }: OpenaiAnswer,
-    { numGenerations, seed: sent }: CallOptions,
+    { numGenerations, seed: sent, memory }: CallOptions,
     signal: AbortSignal,
   ): Promise<ImageGeneration> {
     const taken = await takeImages(images.slice(0, numGenerations), {
       http: this.#http,
       signal,
+      memory,
       maxBytes: this.#options.maxImageBytes,
       baseUrl: this.#baseUrl,
       imageHosts: this.#options.imageHosts,
@@ -151,7 +156,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
 
   async #request(
     body: RequestBody,
-    asked: number,
+    { numGenerations, memory }: CallOptions,
     signal: AbortSignal,
     progress: Progress,
   ): Promise<OpenaiAnswer> {
@@ -162,9 +167,10 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
       return text;
     };
     // Base64 is a third longer than the bytes; a megabyte is left for the rest.
-    const fitting = asked * Math.ceil(this.#options.maxImageBytes * 1.4) + 1_048_576;
+    const fitting = numGenerations * Math.ceil(this.#options.maxImageBytes * 1.4) + 1_048_576;
     const exchange: Exchange = {
       progress,
+      memory,
       maxBytes: Math.min(fitting, maxAnswerBytes),
       readText,
     };

@@ -1,0 +1,93 @@
+import { setTimeout as delay } from "node:timers/promises";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { AnswerMemory } from "../../worker/answer-memory.ts";
+import { createModel } from "../../worker/providers/index.ts";
+import { png, startProvider } from "./providers/provider-server.ts";
+
+const mb = 1024 * 1024;
+
+describe("AnswerMemory", () => {
+  test("is never overdrawn but by an answer that is alone, and lets everybody in, in order", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 70_000, max: 12 * mb }), { minLength: 1, maxLength: 40 }),
+        async (sizes) => {
+          const memory = new AnswerMemory(8 * mb);
+          const entered: number[] = [];
+          const calls = sizes.map(async (bytes, i) => {
+            const share = memory.open();
+            await share.take(bytes);
+            entered.push(i);
+            expect(memory.usedBytes).toBeLessThanOrEqual(Math.max(8 * mb, bytes));
+            expect(memory.usedBytes).toBeGreaterThanOrEqual(bytes);
+            setImmediate(() => share.release());
+          });
+          await Promise.all(calls);
+          expect(entered).toEqual(sizes.map((_, i) => i));
+          await new Promise(setImmediate);
+          expect(memory.usedBytes).toBe(0);
+        },
+      ),
+    );
+  });
+
+  test("lets a call go on that has bytes already, and takes nothing for small answers", async () => {
+    const memory = new AnswerMemory(mb);
+    const [first, second] = [memory.open(), memory.open()];
+    expect(first.take(mb)).toBeUndefined();
+    expect(second.take(1_000)).toBeUndefined();
+    const room = second.take(mb);
+    expect(room).toBeInstanceOf(Promise);
+    expect(first.take(mb)).toBeUndefined();
+    first.release();
+    await room;
+    expect(memory.usedBytes).toBe(mb);
+  });
+
+  test("believes an answer that does not say its length to be like those before", () => {
+    const memory = new AnswerMemory(10 * mb);
+    expect(memory.open().take(6 * mb)).toBeUndefined();
+    expect(memory.open().take(0)).toBeInstanceOf(Promise);
+  });
+
+  test("forgets who gave up while it waited", async () => {
+    const memory = new AnswerMemory(mb);
+    const [first, second, third] = [memory.open(), memory.open(), memory.open()];
+    expect(first.take(mb)).toBeUndefined();
+    void second.take(mb);
+    const room = third.take(mb);
+    second.release();
+    first.release();
+    await room;
+    expect(memory.usedBytes).toBe(mb);
+    third.release();
+    expect(memory.usedBytes).toBe(0);
+  });
+});
+
+test("answers that all come at once are read a few at a time, and the time that they wait is no timeout", async () => {
+  const image = Buffer.concat([png, Buffer.alloc(2_000_000)]);
+  const body = JSON.stringify({ data: [{ b64_json: image.toString("base64") }] });
+  const server = await startProvider((_, response) => {
+    response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
+    response.end(body);
+  });
+  const profile = { name: "t", kind: "openai", keyVariable: "K", baseUrl: server.url } as const;
+  await using model = createModel(profile, "imagemill-sim-1", { timeoutMs: 3_000 });
+  const memory = new AnswerMemory(6 * mb);
+  const held = { now: 0, most: 0 };
+  const makes = Array.from({ length: 24 }, async () => {
+    const share = memory.open();
+    const call = { numGenerations: 1, parameters: {}, memory: share };
+    await model.agenerate("a fox", call);
+    held.most = Math.max(held.most, ++held.now);
+    // As slow as a disk that is nearly full: all together take longer than one call may.
+    await delay(400);
+    held.now -= 1;
+    share.release();
+  });
+  await Promise.all(makes);
+  expect(held.most).toBe(2);
+  expect(memory.usedBytes).toBe(0);
+});
