@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { RunSummary } from "../../shared/run-file.ts";
+import { killAtExit } from "./kill-at-exit.ts";
 
 const node = fileURLToPath(new URL("../../node_modules/.bin/node", import.meta.url));
 const launcher = fileURLToPath(new URL("../../bin/imagemill.js", import.meta.url));
@@ -66,21 +67,6 @@ export function startCli(args: readonly string[], { cwd, env }: CliPlace): Runni
       await ended.catch(() => undefined);
     },
   };
-}
-
-const running = new Set<ChildProcess>();
-
-/** A test that runs out of time disposes of nothing. */
-function killAtExit(child: ChildProcess): void {
-  if (process.listeners("exit").every((listener) => listener !== killRunning)) {
-    process.on("exit", killRunning);
-  }
-  running.add(child);
-  child.once("exit", () => running.delete(child));
-}
-
-function killRunning(): void {
-  for (const child of running) child.kill("SIGKILL");
 }
 
 /** Runs the real command line to its end. */

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { killAtExit } from "./kill-at-exit.ts";
 import { tlsArguments, tlsClient } from "./tls.ts";
 
 export interface TestRedisOptions {
@@ -120,19 +121,6 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-const running = new Set<ChildProcess>();
-
-/** A test that runs out of time closes nothing. */
-function killAtExit(server: ChildProcess): void {
-  if (!process.listeners("exit").includes(killRunning)) process.on("exit", killRunning);
-  running.add(server);
-  server.once("exit", () => running.delete(server));
-}
-
-function killRunning(): void {
-  for (const server of running) server.kill("SIGKILL");
 }
 
 async function untilReady(
