@@ -127,7 +127,8 @@ export class Budget {
     return {
       state: "stopped",
       text:
-        `budget: ${show(spent)} of --max-cost ${show(this.#max)} are spent, the next call may cost ${show(wanted)} ` +
+        `budget: ${show(spent)} of --max-cost ${show(this.#max)} are spent, with broken calls and prompts that are not ` +
+        `finished; the next call may cost ${show(wanted)} ` +
         "(give a higher --max-cost to go on)",
     };
   }

@@ -93,7 +93,7 @@ describe("a budget", () => {
     await ledger.settle("a", price, (await ledger.look())!.life);
     await ledger.reserve("c", price, "w");
     expect((await budget.look(workers))?.text).toBe(
-      "budget: $0.08 of --max-cost $0.10 are spent, the next call may cost $0.04 (give a higher --max-cost to go on)",
+      "budget: $0.08 of --max-cost $0.10 are spent, with broken calls and prompts that are not finished; the next call may cost $0.04 (give a higher --max-cost to go on)",
     );
   });
 
