@@ -77,10 +77,15 @@ function imageMaker(model: CallableModel, options: GenerateAllOptions) {
     await callWithRetries(generations, {
       call: callFor,
       made,
+      waiting: (error, waitMs) => warn(`${error.message}: tried again in ${seconds(waitMs)} s`),
       maxRetries: model.maxRetries,
       signal,
     });
   };
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(ms < 10_000 ? 1 : 0);
 }
 
 /** Tells each text once. */

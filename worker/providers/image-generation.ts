@@ -53,6 +53,6 @@ export interface GenerateAllOptions<
 > extends GenerateOptions<Parameters> {
   /** Calls at the same time. Default 10. */
   concurrency?: number;
-  /** Is told each warning once. */
+  /** Is told each warning once, and of each failure after which a call is tried again. */
   onWarning?: (warning: string) => void;
 }

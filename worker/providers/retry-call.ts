@@ -9,6 +9,8 @@ export interface RetryOptions {
   call: (generations: readonly number[]) => Promise<ImageGeneration>;
   /** Takes an answer in, and gives the generations that it lacks. */
   made: (generations: readonly number[], answer: ImageGeneration) => number[];
+  /** Is told of each failure after which the call is tried again, and when. */
+  waiting: (error: ProviderError, waitMs: number) => void;
   /** Further tries after the first. */
   maxRetries: number;
   signal: AbortSignal | undefined;
@@ -42,6 +44,7 @@ export async function callWithRetries(
       failures.push(error);
       if (failures.length > maxRetries || !mayHelp(error, failures)) throw error;
       const waitMs = error.retryAfterMs ?? backoffMs(failures.length);
+      options.waiting(error, waitMs);
       await delay(waitMs, undefined, { signal });
     }
   }

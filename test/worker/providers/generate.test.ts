@@ -212,7 +212,10 @@ test("what may succeed at another try is tried again, after the time that the pr
   const limited = new ProviderError("rate_limited", "slow down", { retryAfterMs: 30 });
   const model = new Failing([busy, limited]);
   const startedAt = performance.now();
-  expect((await model.generateOutputs(["a"]))[0]!.images).toHaveLength(1);
+  const warnings: string[] = [];
+  const onWarning = (text: string) => warnings.push(text);
+  expect((await model.generateOutputs(["a"], { onWarning }))[0]!.images).toHaveLength(1);
+  expect(warnings).toEqual(["busy: tried again in 0.0 s", "slow down: tried again in 0.0 s"]);
   expect(performance.now() - startedAt).toBeGreaterThan(25);
   expect(model.counts()).toEqual([1, 1, 1]);
 });
