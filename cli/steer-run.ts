@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { openRun } from "../producer/open-run.ts";
 import { statePaths } from "../producer/run-directory.ts";
@@ -46,6 +47,7 @@ export async function steerRun(
   // Without a directory it can only be found in a Redis.
   if (!found && !target) await sharedRedis(io);
   const state = steeredStates[action];
+  if (found && state !== "running") await refuseFinished(found, action);
   let steered: Steered = { id: found?.run.id ?? text, found, isLed: false };
   if (target) {
     steered = await withRedis(io, found?.directory, (redis) =>
@@ -54,6 +56,16 @@ export async function steerRun(
   } else await writeSteering(found!.directory, state, reason);
   if (action === "cancel" && !steered.isLed) await endCancelled(io, steered, target);
   else io.stdout.write(`run ${steered.id} is ${state}${whatNext(action, steered)}\n`);
+}
+
+/** @throws UsageError where nothing of the run is left to be done */
+async function refuseFinished({ directory, run }: FoundRun, action: SteerAction): Promise<void> {
+  const isFinished = run.summary?.state.startsWith("completed") === true;
+  // Lines after those that the output files stand for, or a new round, are of a run that goes on.
+  if (!isFinished || run.outputsAt !== (await stat(statePaths(directory).journal)).size) return;
+  throw new UsageError(
+    `run ${run.id} is finished (${run.summary!.state}): there is nothing to ${action}`,
+  );
 }
 
 async function steerInRedis(

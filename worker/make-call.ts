@@ -78,6 +78,9 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
       if (!isRefusal(error)) lane.limiter.ended(permit);
       if (lane.abandoned.aborted) {
         lane.gate.health.abandoned();
+        // It was sent all the same, and is counted.
+        const message = "given up by its worker, which had to end";
+        record({ outcome: "timeout", burned: false, sent: true, message });
         throw new HandBack("the worker gave up its calls");
       }
       const failure = asProviderError(error);

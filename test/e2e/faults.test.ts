@@ -115,6 +115,9 @@ describe.concurrent("a key that the provider refuses", () => {
         prompts: { failed: 0, total: 0 },
       });
       expect(stopped.summary.reason).toMatch(/^auth: .*run the same command again/);
+      // Calls that were refused count, though no prompt is settled by them.
+      expect(stopped.summary.calls).toBe(stage.simulator.ledger.calls);
+      expect(stopped.summary.calls).toBeGreaterThan(0);
       stage.env["OPENAI_API_KEY"] = right;
       const end = await stage.run(dataset, ...model);
       expect(end.code).toBe(0);
@@ -122,6 +125,7 @@ describe.concurrent("a key that the provider refuses", () => {
         state: "completed",
         images: 25,
         prompts: { succeeded: 25 },
+        calls: stage.simulator.ledger.calls,
       });
       const texts = [stopped, end].flatMap(({ stdout, stderr }) => [stdout, stderr]);
       for (const name of filesBelow(stage.out))

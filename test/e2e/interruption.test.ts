@@ -102,6 +102,31 @@ describe.concurrent("a run that is interrupted", () => {
     },
   );
 
+  test("in the middle of sub-jobs counts every call that was sent, once", async () => {
+    await using stage = await openStage({ latencyMs: 100, jitter: 0.5 });
+    const { ledger } = stage.simulator;
+    const command = [
+      stage.dataset(promptRows(20)),
+      "-m",
+      "dall-e-3",
+      "-n",
+      "3",
+      "-c",
+      "4",
+    ] as const;
+    for (const lines of [3, 8]) {
+      const life = stage.start(...command);
+      await stage.settled(lines);
+      life.kill("SIGINT");
+      const { code, summary } = await life.ended;
+      expect(code).toBe(130);
+      expect(summary.calls).toBe(ledger.calls);
+    }
+    const end = await stage.run(...command);
+    expect(end.summary).toMatchObject({ state: "completed", images: 60, calls: 60 });
+    expect(ledger.calls).toBe(60);
+  });
+
   test("by two signals ends at once, says how many calls it gave up, and can be resumed", async () => {
     await using stage = await openStage({ faults: { hang: 1 } });
     const command = [stage.dataset(promptRows(6)), "-m", "gpt-image-2", "-c", "3"] as const;

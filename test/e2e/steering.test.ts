@@ -97,6 +97,11 @@ describe.concurrent("a run with a Redis of its own", () => {
     expect(end.code).toBe(0);
     expect(end.summary).toMatchObject({ state: "completed", images: 30, calls: 30 });
     expect(ledger.calls).toBe(30);
+    for (const action of ["pause", "cancel"]) {
+      const refused = await stage.cli(action, stage.out);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(`is finished (completed): there is nothing to ${action}`);
+    }
     expect(filesBelow(join(stage.out, ".imagemill"))).not.toContain("steering.json");
   });
 

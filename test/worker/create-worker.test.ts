@@ -98,11 +98,17 @@ describe.concurrent("createWorker", () => {
     await using lane = await openTestLane(server, { run: { timeoutMs: 1_500 } });
     const hold = new AnswerHold();
     await using worker = await start(lane, { createModel: watchedModels(hold) });
-    await lane.add(0);
+    const id = await lane.add(0);
     await until(() => expect(hold.held).toBe(1));
     const before = Date.now();
     expect(await worker.close()).toBe(1);
     expect(Date.now() - before).toBeGreaterThanOrEqual(1_450);
+    // The call was sent: the job remembers it.
+    await until(async () => {
+      expect(await lane.queue.getJobState(id)).toBe("waiting");
+      const { data } = (await lane.queue.getJob(id))!;
+      expect(data).toMatchObject({ soFar: { attempts: [{ sent: true, burned: false }] } });
+    });
   });
 
   test("closes in time though Redis is away, and says how many calls it gave up", async () => {
