@@ -16,8 +16,8 @@ export interface Packed {
   readonly folder: string;
   /** Writes a file into the folder. */
   write(file: string, text: string): void;
-  /** Runs a command in the folder, with nothing of this process' environment. @throws where it fails, with its output */
-  exec(command: string, ...args: string[]): Promise<string>;
+  /** Runs a command in the folder, with nothing else in its environment. @throws where it fails, with its output */
+  exec(command: string, args: string[], env?: Record<string, string>): Promise<string>;
   remove(): void;
 }
 
@@ -53,8 +53,8 @@ export async function installPacked(): Promise<Packed> {
     tarball,
     folder,
     write: (file, text) => writeFileSync(join(folder, file), text),
-    exec: async (command, ...args) => {
-      const options = { cwd: folder, env: { PATH: path, HOME: folder } };
+    exec: async (command, args, env = {}) => {
+      const options = { cwd: folder, env: { PATH: path, HOME: folder, ...env } };
       const { stdout } = await run(command, args, options).catch((error: unknown) => {
         const printed = z.object({ stdout: z.string(), stderr: z.string() }).parse(error);
         throw new Error(`${command} failed:\n${printed.stdout}\n${printed.stderr}`, {

@@ -1,15 +1,16 @@
+import { AssertionError } from "node:assert/strict";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { localStorage } from "../../shared/local-storage.ts";
-import { imagePath, StorageError } from "../../shared/storage.ts";
+import { imagePath, StorageError, type ImageStorage } from "../../shared/storage.ts";
 import { withFileSizeLimit } from "../helpers/file-size-limit.ts";
+import { sampleImages } from "../../testing/sample-images.ts";
 import {
-  anImage,
   isImage,
   storageConformance,
   type StorageStage,
-} from "../helpers/storage-conformance.ts";
+} from "../../testing/storage-conformance.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 async function filesOf(folder: string): Promise<string[]> {
@@ -40,8 +41,40 @@ function openFolder(durable: boolean): () => Promise<StorageStage> {
   };
 }
 
-storageConformance("a folder", openFolder(false));
-storageConformance("a folder, durably,", openFolder(true));
+describe.each([
+  ["a folder", false],
+  ["a folder, durably,", true],
+])("%s as an image storage", (_, durable) => {
+  test.each(storageConformance(openFolder(durable)))("$name", async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined();
+  });
+});
+
+test.each([
+  ["overwrites", "a valid image is never overwritten: the one in place is given back"],
+  [
+    "fails with any error",
+    "trouble is a StorageError that names the file, leaves nothing behind and passes",
+  ],
+])("the suite finds a storage that %s", async (fault, name) => {
+  const open = async (): Promise<StorageStage> => {
+    const stage = await openFolder(false)();
+    const careless: ImageStorage = {
+      get: (path) => stage.storage.get(path),
+      put: async (path, bytes, isValid) => {
+        if (fault === "overwrites") await stage.plant(path, bytes);
+        return await stage.storage.put(path, bytes, isValid).catch(() => {
+          throw new Error("no");
+        });
+      },
+    };
+    return { ...stage, storage: careless, other: careless };
+  };
+  const check = storageConformance(open).find((candidate) => candidate.name === name);
+  await expect(check!.run()).rejects.toThrow(AssertionError);
+});
+
+const anImage = sampleImages(2)[1]!;
 
 const file = `${imagePath(3, 0)}.png`;
 

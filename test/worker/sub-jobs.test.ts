@@ -8,9 +8,12 @@ import { localStorage } from "../../shared/local-storage.ts";
 import { imagePath } from "../../shared/storage.ts";
 import { imageSeed } from "../../worker/seeds.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { anImage, isImage } from "../helpers/storage-conformance.ts";
+import { sampleImages } from "../../testing/sample-images.ts";
+import { isImage } from "../../testing/storage-conformance.ts";
 import { openTestLane, promptOfIndex, type TestLane, until } from "../helpers/test-lane.ts";
 import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
+
+const anImage = sampleImages(2)[1]!;
 
 let server: TestRedis;
 beforeAll(async () => {
