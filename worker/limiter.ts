@@ -20,6 +20,8 @@ interface Waiter {
 /** Calls asked for in one round trip at most. */
 const mostAsked = 100;
 const afterErrorMs = 500;
+/** What the provider tells of its limits is kept for a minute. */
+const tellAgainMs = 15_000;
 
 /**
  * Starts a worker's calls at the lane's pace. Calls wait here, in order; all that wait are asked for in one round trip, and
@@ -37,6 +39,8 @@ export class Limiter {
   #answered = 0;
   #latencyMs = 0;
   #recentCalls = 0;
+  #told: LaneLimits = {};
+  #toldAt = 0;
 
   constructor(pace: Pace, log: Log) {
     this.#pace = pace;
@@ -91,8 +95,9 @@ export class Limiter {
     this.#waiters = this.#waiters.filter((waiter) => this.#stays(waiter));
   }
 
-  /** The provider made images. */
-  answered(permit: Permit): void {
+  /** The provider made images; `told` are limits that it told with them. */
+  answered(permit: Permit, told?: LaneLimits): void {
+    if (told) this.#tell(told);
     if (!this.#inFlight.has(permit)) return;
     this.#answered += 1;
     this.#latencyMs += performance.now() - permit.startedAt;
@@ -142,6 +147,20 @@ export class Limiter {
     const grant = await this.#take([]);
     const why = this.#waiters.length > 0 ? (this.#last?.why ?? "") : "";
     this.#last = { ...grant, why };
+  }
+
+  /** What the provider tells with each answer is told to the lane when it is news, and now and then. */
+  #tell(limits: LaneLimits): void {
+    const now = performance.now();
+    const { imagesPerMinute, requestsPerMinute } = this.#told;
+    const isNews =
+      imagesPerMinute !== limits.imagesPerMinute || requestsPerMinute !== limits.requestsPerMinute;
+    if (!isNews && now - this.#toldAt < tellAgainMs) return;
+    this.#told = limits;
+    this.#toldAt = now;
+    this.#pace
+      .told(limits)
+      .catch((error: unknown) => this.#log.warn({ error }, "Redis was not told of a limit"));
   }
 
   #ask(): void {

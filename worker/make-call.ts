@@ -59,7 +59,7 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
         memory,
       });
       const answer = await run.hosts.agenerate(data.prompt, call);
-      lane.limiter.answered(permit);
+      lane.limiter.answered(permit, answer.limits);
       lane.providerAnswered();
       tell(work, [...warnings, ...(answer.warnings ?? [])]);
       const answeredAt = Date.now();

@@ -88,7 +88,8 @@ local function cut()
     s.steps = math.min(longest, math.max(20, s.since or 0))
     s.measured, s.emptyAt, s.admitted = 1, now, 0
   else
-    s.rate = (rate or math.max(observed, s.observed or 0, 0.00001)) * 0.7
+    -- Nothing is known but that it was too fast, and what went well may have been saved up: start over, far below.
+    s.rate = rate and rate * 0.7 or math.max(observed, s.observed or 0, 0.00001) * 0.1
     s.steps = 20
     if not s.emptyAt then s.emptyAt, s.admitted = now, 0 end
   end

@@ -1,4 +1,5 @@
 import type { AnswerShare } from "../answer-memory.ts";
+import type { LaneLimits } from "../../shared/lane-limits.ts";
 import type { Usage } from "../../shared/result.ts";
 
 /** One image as the provider gave it, whole and of a known format. */
@@ -16,6 +17,8 @@ export interface ImageGeneration {
   /** How many images the answer held and the provider charges for, where these are not the images above. */
   imagesAnswered?: number;
   usage?: Usage;
+  /** Limits that the provider told with it. */
+  limits?: LaneLimits;
   /** The provider's id of the request. */
   requestId?: string;
   warnings?: string[];

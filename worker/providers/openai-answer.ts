@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { describeBytes } from "../../shared/describe-bytes.ts";
+import type { LaneLimits } from "../../shared/lane-limits.ts";
 import type { Usage } from "../../shared/result.ts";
 import type { HttpAnswer } from "./http.ts";
 import { findLifted } from "./lift-base64.ts";
+import { readRateLimits } from "./rate-limits.ts";
 import { readRequestId } from "./refusal.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 import type { AnsweredImage } from "./take-images.ts";
@@ -33,6 +35,7 @@ export interface OpenaiAnswer {
   images: AnsweredImage[];
   usage: Usage | undefined;
   requestId: string | undefined;
+  limits: LaneLimits | undefined;
 }
 
 /**
@@ -47,6 +50,7 @@ export function readOpenaiAnswer(
   secrets: Secrets,
 ): OpenaiAnswer {
   const requestId = answer && readRequestId(answer.headers);
+  const limits = answer && readRateLimits(answer.headers);
   const parsed = ImagesAnswer.safeParse(typeof body === "string" ? parseJson(body) : body);
   if (!parsed.success || parsed.data.data.length === 0) {
     const message = `the answer holds no images: ${describeAnswer(body, answer)}`;
@@ -62,7 +66,7 @@ export function readOpenaiAnswer(
     ...(item.revised_prompt && { revisedPrompt: item.revised_prompt }),
     ...(typeof item.seed === "number" && { seed: item.seed }),
   }));
-  return { images, usage: usage ? toUsage(usage) : undefined, requestId };
+  return { images, usage: usage ? toUsage(usage) : undefined, requestId, limits };
 }
 
 function imageOf(value: string, lifted: readonly Buffer[]): AnsweredImage {

@@ -107,7 +107,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
 
   /** The images of an answer, decoded or fetched, with what it tells of them. */
   async #take(
-    { images, usage, requestId }: OpenaiAnswer,
+    { images, usage, requestId, limits }: OpenaiAnswer,
     { numGenerations, seed: sent, memory }: CallOptions,
     signal: AbortSignal,
   ): Promise<ImageGeneration> {
@@ -129,6 +129,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
       images: taken.images.map((image) => ({ ...(seed !== undefined && { seed }), ...image })),
       ...(images.length !== taken.images.length && { imagesAnswered: images.length }),
       ...(usage && { usage }),
+      ...(limits && { limits }),
       ...(requestId !== undefined && { requestId }),
       ...(warnings.length > 0 && { warnings }),
     };

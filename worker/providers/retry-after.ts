@@ -5,7 +5,7 @@ const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000
 
 /**
  * How long a provider asks to wait, in milliseconds: `retry-after-ms`, `retry-after` (seconds or a date), else "try again in
- * 1m30s" in the message. Undefined where it says nothing.
+ * 1m30s" in the message, else the shortest `x-ratelimit-reset-*` of a limit that is used up. Undefined where it says nothing.
  */
 export function readRetryAfter(
   headers: Headers,
@@ -15,8 +15,18 @@ export function readRetryAfter(
   const waitMs =
     toNumber(headers.get("retry-after-ms")) ??
     readRetryAfterHeader(headers.get("retry-after"), now) ??
-    fromMessage(message);
+    fromMessage(message) ??
+    untilReset(headers);
   return waitMs === undefined ? undefined : Math.min(maxWaitMs, Math.max(0, Math.round(waitMs)));
+}
+
+function untilReset(headers: Headers): number | undefined {
+  const usedUp = [...headers.keys()].flatMap((name) => {
+    const unit = /^x-ratelimit-remaining-(.+)$/.exec(name)?.[1];
+    const isUsedUp = unit !== undefined && Number(headers.get(name)) === 0;
+    return isUsedUp ? (durationMs(headers.get(`x-ratelimit-reset-${unit}`) ?? "") ?? []) : [];
+  });
+  return usedUp.length > 0 ? Math.min(...usedUp) : undefined;
 }
 
 function toNumber(text: string | null): number | undefined {
@@ -40,9 +50,15 @@ const askedToWait = new RegExp(
 /** "Please try again in 12s", "in 20ms", "in 1m30.5s", "after 2 minutes". */
 function fromMessage(message: string): number | undefined {
   const found = askedToWait.exec(message)?.[1];
-  if (found === undefined) return undefined;
+  return found === undefined ? undefined : durationMs(found);
+}
+
+/** Reads `12s`, `20ms`, `1m30.5s` or `2 minutes`; undefined where there is no duration in it. */
+export function durationMs(text: string): number | undefined {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)/gi)];
+  if (parts.length === 0) return undefined;
   let waitMs = 0;
-  for (const [, amount, unit] of found.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)/gi)) {
+  for (const [, amount, unit] of parts) {
     waitMs += Number(amount) * (unitMs[shortUnit(unit!.toLowerCase())] ?? 0);
   }
   return waitMs;
