@@ -1,3 +1,5 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { messageOf } from "../shared/caught.ts";
 import { defaultPrefix } from "../shared/keys.ts";
@@ -84,6 +86,7 @@ async function start(
       redis: await readRedisTarget(io.env),
       privateRedis,
       prefix: defaultPrefix,
+      cacheDirectory: cacheDirectory(io.env),
       log,
     });
   } catch (error) {
@@ -92,6 +95,16 @@ async function start(
       cause: error,
     });
   }
+}
+
+/** The user's folder for what can be made again. */
+function cacheDirectory(env: NodeJS.ProcessEnv): string {
+  const own: Partial<Record<NodeJS.Platform, string>> = {
+    darwin: join(homedir(), "Library", "Caches"),
+    win32: env["LOCALAPPDATA"] ?? join(homedir(), "AppData", "Local"),
+  };
+  const base = env["XDG_CACHE_HOME"] || (own[process.platform] ?? join(homedir(), ".cache"));
+  return join(base, "imagemill");
 }
 
 async function privateRedis(directory: string): Promise<RedisTarget | undefined> {

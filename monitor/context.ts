@@ -1,13 +1,18 @@
 import type { Log } from "../shared/log.ts";
+import { endsWithin } from "../shared/within.ts";
 import type { KnownRun } from "./known-run.ts";
 import { NotFound } from "./page.ts";
 import type { QueuesSeen, QueueSources } from "./queue-sources.ts";
 import type { RunStore } from "./run-store.ts";
+import type { Thumbnails } from "./thumbnails.ts";
+
+const lookMs = 250;
 
 /** What every page and action works with. */
 export interface MonitorContext {
   store: RunStore;
   queues: QueueSources;
+  thumbnails: Thumbnails;
   log: Log;
 }
 
@@ -20,5 +25,7 @@ export function seeQueues({ queues, store }: MonitorContext): Promise<QueuesSeen
 export async function runOf({ store }: MonitorContext, id: string | undefined): Promise<KnownRun> {
   const run = store.find(id ?? "") ?? (await store.lookFor(id ?? ""));
   if (!run) throw new NotFound(`There is no run ${id} in the folders that the monitor was given`);
+  // A small journal is read before the page is made; of a large one the page says how far it is.
+  await endsWithin(lookMs, run.look());
   return run;
 }

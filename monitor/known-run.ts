@@ -19,6 +19,7 @@ export class KnownRun {
   #grewAt = 0;
   #lookedAt = 0;
   #trouble: Error | undefined;
+  #refreshing: Promise<boolean> | undefined;
 
   constructor(directory: string, file: RunFile) {
     this.directory = directory;
@@ -43,10 +44,15 @@ export class KnownRun {
     return this.#trouble;
   }
 
-  /** The index as far as it has come; asking for it makes it be kept. */
-  index(): RunIndex | undefined {
-    this.#lookedAt = Date.now();
+  /** The index as far as it has come; undefined where nobody has needed it. */
+  get index(): RunIndex | undefined {
     return this.#index;
+  }
+
+  /** Makes the index be made and kept; resolves when it has caught up with the journal. */
+  async look(): Promise<void> {
+    this.#lookedAt = Date.now();
+    await this.refresh();
   }
 
   /** The share of the journal that is in the index. */
@@ -56,7 +62,12 @@ export class KnownRun {
   }
 
   /** Looks at the files again, and reads what is new where somebody wants it. False where the run is gone. */
-  async refresh(): Promise<boolean> {
+  refresh(): Promise<boolean> {
+    this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<boolean> {
     if (!(await this.#refreshFile())) return false;
     const size = await sizeOf(journalPath(this.directory));
     // A journal that is shorter than what was read of it is another one, or lost a line that was never whole.

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { Cleanup } from "../shared/cleanup.ts";
 import type { Log } from "../shared/log.ts";
 import type { ListenAddress } from "../shared/probes.ts";
@@ -8,6 +9,7 @@ import { MonitorMetrics } from "./metrics.ts";
 import { QueueSources } from "./queue-sources.ts";
 import { type RunPlaces, RunStore } from "./run-store.ts";
 import { startMonitorServer } from "./server.ts";
+import { Thumbnails } from "./thumbnails.ts";
 
 /** What a monitor is made of. */
 export interface MonitorOptions {
@@ -21,6 +23,8 @@ export interface MonitorOptions {
   /** The private Redis of a run directory, while it is up. */
   privateRedis: (directory: string) => Promise<RedisTarget | undefined>;
   prefix: string;
+  /** Where thumbnails are kept; never a run directory. */
+  cacheDirectory: string;
   log: Log;
 }
 
@@ -40,7 +44,11 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
   stack.defer(() => queues.close());
   const store = stack.use(new RunStore(places, log));
   await store.start();
-  const context = { store, queues, log };
+  const thumbnails = new Thumbnails(join(options.cacheDirectory, "thumbnails"));
+  thumbnails
+    .prune()
+    .catch((error: unknown) => log.warn({ error }, "the cache could not be tidied"));
+  const context = { store, queues, thumbnails, log };
   const metrics = new MonitorMetrics(context);
   const access = new Access({ host: address.host, token });
   const server = stack.use(

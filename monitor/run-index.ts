@@ -4,7 +4,7 @@ import { addUsage, type PromptState, type Usage } from "../shared/result.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
 import { ProblemGroups } from "./problem-groups.ts";
-import { PromptTable } from "./prompt-table.ts";
+import { type PromptEntry, PromptTable } from "./prompt-table.ts";
 import { TimeSeries } from "./time-series.ts";
 
 /** Sums over a journal: of prompts the last line of each counts, of all else every line. */
@@ -22,6 +22,8 @@ export interface RunTotals {
 /** Where the time of calls goes. `provider` counts answered calls, the others every attempt that tells of it. */
 export const latencyParts = ["waiting", "limiter", "provider", "storing"] as const;
 export type LatencyPart = (typeof latencyParts)[number];
+
+const mostRecent = 480;
 
 /** What a page needs of a run's journal, kept up to date by reading only what was appended. */
 export class RunIndex {
@@ -46,6 +48,7 @@ export class RunIndex {
   };
   #bytes = 0;
   #lastSettledAt: number | undefined;
+  #recent: number[] = [];
   #fewestAsked = Infinity;
 
   /** `startMs`: when the run was created. */
@@ -97,6 +100,13 @@ export class RunIndex {
     this.#bytes = end;
   }
 
+  /** The prompts that were settled last, the newest first; only some hundreds are known in this order. */
+  latest(skip: number, count: number): { entries: PromptEntry[]; total: number } {
+    const indexes = [...new Set(this.#recent.slice(-mostRecent).toReversed())];
+    const entries = indexes.slice(skip, skip + count).map((index) => this.prompts.get(index)!);
+    return { entries, total: indexes.length };
+  }
+
   /** Takes over one line. */
   add({ line, offset, length }: PlacedJournalLine): void {
     const { index, state, retries, round, numGenerations, settledAt } = line;
@@ -110,6 +120,8 @@ export class RunIndex {
       length,
     });
     this.#fewestAsked = Math.min(this.#fewestAsked, numGenerations);
+    this.#recent.push(index);
+    if (this.#recent.length > 2 * mostRecent) this.#recent = this.#recent.slice(-mostRecent);
     const { totals, series } = this;
     if (before) totals.prompts[before] -= 1;
     totals.prompts[state] += 1;

@@ -83,7 +83,10 @@ export class RunStore {
   }
 
   async #refresh(): Promise<void> {
-    for (const [directory, run] of this.#byDirectory) {
+    const smallestFirst = Array.from(this.#byDirectory).toSorted(
+      ([, a], [, b]) => a.journalBytes - b.journalBytes,
+    );
+    for (const [directory, run] of smallestFirst) {
       if (this.#stopped.signal.aborted) return;
       const isThere = await run.refresh();
       if (!isThere) this.#byDirectory.delete(directory);

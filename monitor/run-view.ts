@@ -44,7 +44,7 @@ const rateMs = 30_000;
 /** What a run's pages show of it. */
 export function viewRun(run: KnownRun, lanes: readonly SeenLane[], now = Date.now()): RunView {
   const { file } = run;
-  const index = run.index();
+  const index = run.index;
   const lane = lanes.find(({ snapshot }) => snapshot.state.runs.has(file.id));
   const condition = conditionOf(file, lane);
   const totals = index && run.indexed === 1 ? index.totals : totalsOf(file);

@@ -8,6 +8,7 @@ import type { Access, Credentials } from "./access.ts";
 import { actionRoutes, type ActionHandler } from "./actions.ts";
 import { findAsset } from "./assets.ts";
 import { type MonitorContext, runOf, seeQueues } from "./context.ts";
+import { addImageRoutes } from "./image-routes.ts";
 import { followPage } from "./live.ts";
 import { NotFound, type Page, type PageRequest } from "./page.ts";
 import { layout } from "./pages/layout.ts";
@@ -84,11 +85,12 @@ function createApp(options: MonitorServerOptions): Hono {
   });
   for (const [path, handler] of pageRoutes) addPage(app, path, handler, options);
   for (const [path, handler] of actionRoutes) addAction(app, path, handler, options);
+  addImageRoutes(app, context);
   addQueuesBoard(app, context);
   app.get("/runs/:id/series.json", async (c) => {
     const run = await runOf(context, c.req.param("id"));
     const { condition } = viewRun(run, (await seeQueues(context)).lanes);
-    return c.json(seriesReply(run.index(), isUnderWay(condition) ? Date.now() : undefined));
+    return c.json(seriesReply(run.index, isUnderWay(condition) ? Date.now() : undefined));
   });
   app.notFound((c) => errorReply(c, access, new NotFound("There is no such page")));
   app.onError((error, c) => {

@@ -13,7 +13,7 @@ export async function problemsPage(context: MonitorContext, request: PageRequest
   const run = await runOf(context, request.parameters["id"]);
   const { lanes } = await seeQueues(context);
   const view = viewRun(run, lanes, request.now);
-  const groups = run.index()?.problems.list() ?? [];
+  const groups = run.index?.problems.list() ?? [];
   const main = html`${runHead(view, "problems", request)}
   ${live("again", again(view, run.directory, groups))}
   ${live("groups", problemList(view.id, groups, request.now))}`;

@@ -14,7 +14,7 @@ export async function runPage(context: MonitorContext, request: PageRequest): Pr
   const run = await runOf(context, request.parameters["id"]);
   const { lanes } = await seeQueues(context);
   const view = viewRun(run, lanes, request.now);
-  const index = run.index();
+  const index = run.index;
   const problems = index?.problems.list().slice(0, 5) ?? [];
   const main = html`${runHead(view, "overview", request)} ${live("progress", progressBar(view))}
     ${live("figures", figures(view))}

@@ -66,7 +66,8 @@ export function parseMetrics(text: string): Map<string, MetricFamily> {
 function parseSample(line: string): Sample {
   const match = samplePattern.exec(line);
   const value = match?.[3] === "+Inf" ? Infinity : Number(match?.[3]);
-  if (!match || (Number.isNaN(value) && match[3] !== "NaN")) throw new Error(`no sample: ${line}`);
+  if (!match || (Number.isNaN(value) && !/^nan$/i.test(match[3]!)))
+    throw new Error(`no sample: ${line}`);
   const labels: Record<string, string> = {};
   const inside = match[2] ?? "";
   labelPattern.lastIndex = 0;

@@ -35,6 +35,7 @@ export async function openWatchedMill(
       redis: parseRedisTarget(server.url),
       privateRedis: async () => undefined,
       prefix: mill.prefix,
+      cacheDirectory: `${mill.out}-cache`,
       log: silentLog,
     }),
   );

@@ -1,0 +1,203 @@
+import { html, type Html } from "../../shared/html.ts";
+import type { JournalLine } from "../../shared/journal-line.ts";
+import type { AttemptRecord, ImageRecord } from "../../shared/result.ts";
+import { type MonitorContext, runOf, seeQueues } from "../context.ts";
+import { NotFound, type Page, type PageRequest } from "../page.ts";
+import type { WaitingRetry } from "../retries.ts";
+import { matching } from "../retry-filter.ts";
+import { type RunView, viewRun } from "../run-view.ts";
+import { bytes, dollars, milliseconds, words } from "./format.ts";
+import { action, figure, live } from "./layout.ts";
+import { gap, imageHref } from "./prompt-card.ts";
+import { attemptText, kindBadge, nextText } from "./retries-page.ts";
+import { runHead } from "./run-head.ts";
+
+/** One prompt: its images, its parameters, and everything that was tried. */
+export async function promptPage(context: MonitorContext, request: PageRequest): Promise<Page> {
+  const run = await runOf(context, request.parameters["id"]);
+  const index = Number(request.parameters["index"]);
+  if (!Number.isSafeInteger(index) || index < 0)
+    throw new NotFound("A prompt's number is a whole number");
+  const { lanes } = await seeQueues(context);
+  const view = viewRun(run, lanes, request.now);
+  const entry = run.index?.prompts.get(index);
+  const [line] = entry ? await run.lines([entry]) : [];
+  const { retries } = (await view.lane?.view.retries()) ?? { retries: [] };
+  const waiting = matching(retries, { run: view.id }).filter((retry) => retry.index === index);
+  const attempts = [...(line?.attempts ?? []), ...waiting.flatMap((retry) => retry.attempts)];
+  const prompt = line?.row?.prompt ?? line?.rejected?.raw ?? waiting[0]?.prompt;
+  const main = html`${runHead(view, undefined, request)}
+    ${live("prompt", promptHead(view, index, line, prompt))}
+    ${live(
+      "waiting",
+      waiting.map((retry) => waitingNote(retry, view, request)),
+    )}
+    ${live("images", line ? images(view.id, line) : html``)}
+    <div class="columns">
+      <section aria-labelledby="timeline" class="whole">
+        <h2 id="timeline">Attempts</h2>
+        ${live("attempts", timeline(attempts))}
+      </section>
+      <section aria-labelledby="row">
+        <h2 id="row">Parameters and columns</h2>
+        ${live("row", facts(view, line))}
+      </section>
+    </div>`;
+  return { title: `Prompt ${index} of ${view.name}`, section: "runs", main };
+}
+
+function promptHead(
+  { id }: RunView,
+  index: number,
+  line: JournalLine | undefined,
+  prompt: string | undefined,
+): Html {
+  const state = line?.state ?? "waiting";
+  const step = (to: number, text: string) =>
+    to < 0 ? "" : html`<a class="button" href="/runs/${id}/prompts/${to}">${text}</a>`;
+  return html`<div class="head">
+      <h2>
+        Prompt
+        ${index}${line?.row?.id === undefined ? "" : html` <span class="soft">${line.row.id}</span>`}
+        <span class="badge is-${state}">${line ? state : "not settled"}</span>
+      </h2>
+      <nav class="actions" aria-label="Prompts">
+        ${step(index - 1, "Previous")}${step(index + 1, "Next")}
+      </nav>
+    </div>
+    ${prompt === undefined ? html`<p class="soft">Nothing is known of this prompt: it waits its turn, or the dataset has no such row.</p>` : html`<blockquote dir="auto">${prompt}</blockquote>`}
+    ${line?.rejected ? html`<p class="note bad">Row ${line.rejected.row} was rejected: ${line.rejected.reason}</p>` : ""}`;
+}
+
+function waitingNote(retry: WaitingRetry, { file, id }: RunView, request: PageRequest): Html {
+  const button = action(request, {
+    path: "/retries/try-now",
+    text: "Try now",
+    fields: { run: id, job: retry.job },
+    kind: "small",
+  });
+  return html`<div class="note warn next-try">
+    <p>Attempt ${attemptText(retry.attempt, file.attempts)}: ${nextText(retry, request.now)}</p>
+    ${retry.state === "delayed" ? button : ""}
+  </div>`;
+}
+
+function images(run: string, line: JournalLine): Html {
+  if (line.images.length === 0) {
+    const reasons = line.failures.map(
+      ({ kind, message }) =>
+        html`<p class="note bad"><b>${words(kind)}:</b> ${message.slice(0, 2_000)}</p>`,
+    );
+    return html`${reasons}`;
+  }
+  const tiles = Array.from({ length: line.numGenerations }, (_, generation) => {
+    const image = line.images.find((candidate) => candidate.generation === generation);
+    return image
+      ? picture(run, image)
+      : html`<figure class="picture">${gap(line, generation)}</figure>`;
+  });
+  return html`<div class="pictures">${tiles}</div>`;
+}
+
+function picture(run: string, image: ImageRecord): Html {
+  const { generation, width, height, bytes: size, seed, revisedPrompt, costUsd, recovered } = image;
+  const known = [
+    `${width} × ${height}`,
+    bytes(size),
+    ...(seed === undefined ? [] : [`seed ${seed}`]),
+    ...(costUsd === undefined ? [] : [dollars(costUsd)]),
+    ...(recovered ? ["found in storage after a crash"] : []),
+  ];
+  return html`<figure class="picture">
+    <a href="${imageHref(run, image, "file")}"
+      ><img
+        src="${imageHref(run, image, "file")}"
+        width="${width}"
+        height="${height}"
+        alt="Image ${generation + 1}"
+        loading="lazy"
+    /></a>
+    <figcaption>
+      Image ${generation + 1} ·
+      ${known.join(" · ")}${revisedPrompt === undefined ? "" : html`<span class="revised">Revised prompt: ${revisedPrompt}</span>`}
+    </figcaption>
+  </figure>`;
+}
+
+function timeline(attempts: readonly AttemptRecord[]): Html {
+  if (attempts.length === 0) return html`<p class="soft">Nothing was tried yet.</p>`;
+  const start = Math.min(
+    ...attempts.map(({ startedAt, limiterMs }) => startedAt - (limiterMs ?? 0)),
+  );
+  const span = Math.max(1, Math.max(...attempts.map(({ endedAt }) => endedAt)) - start);
+  const rows = attempts.map((attempt, i) => {
+    const { startedAt, endedAt, outcome, message, requestId, generations, worker, burned } =
+      attempt;
+    const details = [
+      `${generations.length === 1 ? "image" : "images"} ${generations.map((one) => one + 1).join(", ")}`,
+      worker,
+      ...(requestId === undefined ? [] : [requestId]),
+      ...(burned ? [] : ["no attempt used up"]),
+    ];
+    const badge =
+      outcome === "ok" ? html`<span class="badge is-succeeded">ok</span>` : kindBadge(attempt);
+    return html`<li>
+      <p class="attempt-head">
+        <b>${i + 1}</b> ${badge}
+        <span class="soft"
+          >at ${milliseconds(startedAt - start)}, for
+          ${milliseconds(endedAt - startedAt)}${splitText(attempt)}</span
+        >
+      </p>
+      <svg class="bar-of" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
+        <rect class="track" width="100" height="1" />
+        <rect
+          class="wait"
+          x="${percentOf(startedAt - (attempt.limiterMs ?? 0) - start, span)}"
+          width="${percentOf(attempt.limiterMs ?? 0, span)}"
+          height="1"
+        />
+        <rect
+          class="${outcome === "ok" ? "ok" : burned ? "bad" : "held"}"
+          x="${percentOf(startedAt - start, span)}"
+          width="${Math.max(0.6, Number(percentOf(endedAt - startedAt, span)))}"
+          height="1"
+        />
+      </svg>
+      ${message === undefined ? "" : html`<p class="message">${message.slice(0, 1_000)}</p>`}
+      <p class="soft">${details.join(" · ")}</p>
+    </li>`;
+  });
+  return html`<ol class="timeline">
+    ${rows}
+  </ol>`;
+}
+
+function percentOf(ms: number, whole: number): string {
+  return ((100 * ms) / whole).toFixed(2);
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+}
+
+function splitText({ queuedMs, limiterMs, storingMs }: AttemptRecord): string {
+  const parts = [
+    ...(queuedMs === undefined ? [] : [`queue ${milliseconds(queuedMs)}`]),
+    ...(limiterMs === undefined ? [] : [`limiter ${milliseconds(limiterMs)}`]),
+    ...(storingMs === undefined ? [] : [`storing ${milliseconds(storingMs)}`]),
+  ];
+  return parts.length > 0 ? ` (${parts.join(", ")})` : "";
+}
+
+function facts({ file }: RunView, line: JournalLine | undefined): Html {
+  const pairs = [
+    ...Object.entries(file.parameters).map(([name, value]) => figure(name, shown(value))),
+    ...Object.entries(line?.row?.columns ?? {}).map(([name, value]) =>
+      figure(name, shown(value).slice(0, 500)),
+    ),
+    ...(line?.costUsd === undefined ? [] : [figure("Cost", dollars(line.costUsd))]),
+  ];
+  if (pairs.length === 0) return html`<p class="soft">The prompt is all there is.</p>`;
+  return html`<dl class="facts">${pairs}</dl>`;
+}

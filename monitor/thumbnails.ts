@@ -1,0 +1,88 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { hasCode } from "../shared/caught.ts";
+
+/** Longer side of a thumbnail, in pixels: sharp at twice the density of a tile. */
+const sidePx = 360;
+/** Thumbnails made at once: workers on this machine need the processor more. */
+const atOnce = 2;
+/** Larger images are not decoded. */
+const mostPixels = 100_000_000;
+const forgetMs = 30 * 24 * 3_600_000;
+
+/** Small copies of images, made when they are first asked for and kept in a cache that may be removed at any time. */
+export class Thumbnails {
+  readonly #directory: string;
+  readonly #making = new Map<string, Promise<Buffer>>();
+  readonly #waiting: (() => void)[] = [];
+  #busy = 0;
+
+  /** `directory`: where they are kept; never a run directory. */
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /**
+   * The thumbnail of an image file as WebP. A file that changed gets a new one.
+   * @throws Error where the file is not there or is no image
+   */
+  async get(path: string): Promise<Buffer> {
+    const { size, mtimeMs } = await stat(path);
+    const key = createHash("sha256").update(`${path} ${size} ${mtimeMs}`).digest("hex");
+    const cached = join(this.#directory, key.slice(0, 2), `${key}.webp`);
+    try {
+      return await readFile(cached);
+    } catch (error) {
+      if (!hasCode(error, "ENOENT")) throw error;
+    }
+    let making = this.#making.get(key);
+    if (!making) {
+      making = this.#make(path, cached).finally(() => this.#making.delete(key));
+      this.#making.set(key, making);
+    }
+    return await making;
+  }
+
+  /** Removes what was made long ago. */
+  async prune(now = Date.now()): Promise<void> {
+    const names = await readdir(this.#directory, { recursive: true }).catch((error: unknown) => {
+      if (hasCode(error, "ENOENT")) return [];
+      throw error;
+    });
+    for (const name of names.filter((candidate) => candidate.endsWith(".webp"))) {
+      const path = join(this.#directory, name);
+      if (now - (await stat(path)).mtimeMs > forgetMs) await rm(path, { force: true });
+    }
+  }
+
+  async #make(path: string, cached: string): Promise<Buffer> {
+    await this.#enter();
+    try {
+      const { default: sharp } = await import("sharp");
+      const bytes = await sharp(path, { limitInputPixels: mostPixels })
+        .rotate()
+        .resize(sidePx, sidePx, { fit: "inside", withoutEnlargement: true })
+        .webp({ quality: 78 })
+        .toBuffer();
+      await mkdir(dirname(cached), { recursive: true });
+      const temporary = `${cached}.${randomBytes(4).toString("hex")}`;
+      await writeFile(temporary, bytes);
+      await rename(temporary, cached);
+      return bytes;
+    } finally {
+      this.#leave();
+    }
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#busy >= atOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#busy += 1;
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#busy -= 1;
+  }
+}
