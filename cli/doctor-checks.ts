@@ -3,13 +3,17 @@ import { mkdtemp, rmdir, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { messageOf } from "../shared/caught.ts";
 import type { Check } from "./check.ts";
+import { readConfig } from "./config.ts";
 import { checkRedis } from "./doctor-redis.ts";
+import { UsageError } from "../shared/usage-error.ts";
 import { findKey, type Environment, type FoundKey } from "../shared/find-key.ts";
 
 /** What doctor looks at besides the environment. */
 export interface DoctorOptions {
   /** Where images would go. Default `runs`. */
   out?: string | undefined;
+  /** The configuration's file. Default: the one of the working directory, where there is one. */
+  config?: string | undefined;
 }
 
 /** About 600 images of 1.5 MB. */
@@ -23,8 +27,27 @@ export async function runDoctor(env: Environment, options: DoctorOptions = {}): 
     ...redis,
     checkKey(env, "OPENAI_API_KEY", "OPENAI_BASE_URL", "models of OpenAI"),
     checkKey(env, "HF_TOKEN", "HF_BASE_URL", "models of Hugging Face"),
+    ...(await checkConfig(env, options.config)),
     output,
   ];
+}
+
+/** The configuration's profiles, and the keys that they name. */
+async function checkConfig(env: Environment, path: string | undefined): Promise<Check[]> {
+  const name = "configuration";
+  try {
+    const config = await readConfig(process.cwd(), path);
+    if (!config) return [];
+    const keys = Array.from(config.profiles, ([profile, configured]) => {
+      const variable = "builtIn" in configured ? configured.builtIn.keyVariable : undefined;
+      return variable === undefined ? [] : checkKey(env, variable, "", `profile ${profile}`);
+    });
+    const detail = `${config.path}: profiles ${[...config.profiles.keys()].join(", ")}`;
+    return [{ name, ok: true, detail }, ...keys.flat()];
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return [{ name, ok: false, detail: error.message, fix: "correct the file" }];
+  }
 }
 
 /** Node 22.12 is the oldest with everything that the built package uses. */
@@ -44,7 +67,7 @@ function checkKey(env: Environment, variable: string, urlVariable: string, use: 
     return { name: variable, ok: false, detail: messageOf(error), fix };
   }
   if (found) return checkKeyText(variable, found);
-  if (env[urlVariable])
+  if (urlVariable !== "" && env[urlVariable])
     return { name: variable, ok: true, detail: `not set; ${urlVariable} needs no key` };
   return {
     name: variable,

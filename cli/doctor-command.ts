@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Check } from "./check.ts";
 import { exitCodes, EnvironmentCommand, type Io } from "./io.ts";
+import { configOption } from "./run-options.ts";
 
 const marks = (check: Check) => (check.ok === "warning" ? "warn" : check.ok ? "ok  " : "FAIL");
 
@@ -9,10 +10,11 @@ export function doctorCommand(io: Io): Command {
   const command = new EnvironmentCommand("doctor")
     .description("check Node, Redis and its settings, keys and the output folder; say what to do")
     .option("-o, --out <dir>", "folder that runs are to be written to", ".")
+    .addOption(configOption())
     .option("--json", "print the checks as JSON")
-    .action(async ({ out, json }: { out: string; json?: true }) => {
+    .action(async ({ out, json, config }: { out: string; json?: true; config?: string }) => {
       const { runDoctor } = await import("./doctor-checks.ts");
-      const checks = await runDoctor(io.env, { out });
+      const checks = await runDoctor(io.env, { out, config });
       io.stdout.write(
         json ? `${JSON.stringify(checks)}\n` : `${checks.flatMap(lines).join("\n")}\n`,
       );

@@ -5,9 +5,9 @@ import type { RunSettings } from "../producer/run-settings.ts";
 import { messageOf } from "../shared/caught.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import { lowestLimits } from "../shared/lane-limits.ts";
-import { cardOfRun } from "../shared/model-registry.ts";
-import type { Profile } from "../shared/profile.ts";
+import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
 import { createWorker, type ImageWorker } from "../worker/create-worker.ts";
+import type { WorkerProfile } from "../worker/run-contexts.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import { approve, askOf } from "./approve.ts";
@@ -31,7 +31,9 @@ import { Terminal } from "./terminal.ts";
 export interface Drive {
   out: string;
   settings: RunSettings;
-  profile: Profile;
+  profile: WorkerProfile;
+  /** What is known of the model. */
+  card: ModelCard;
   options: DriveOptions;
   /** Makes the images here; else workers elsewhere do, over the Redis of `REDIS_URL`. */
   workHere: boolean;
@@ -47,11 +49,11 @@ export interface Drive {
  */
 export async function drive(
   io: Io,
-  { out, settings: asked, profile, options, workHere, retry, notes }: Drive,
+  { out, settings: asked, profile, card: known, options, workHere, retry, notes }: Drive,
 ): Promise<void> {
   const settings: RunSettings = { ...asked, workers: workHere ? "here" : "elsewhere" };
   const terminal = new Terminal(io.stderr);
-  const card = cardOfRun(settings);
+  const card = cardOfRun(settings, known);
   const { maxCostUsd } = settings;
   const limits = lowestLimits([profile.limits, settings.limits]);
   const basis = { profile, card, concurrency: options.concurrency, limits, maxCostUsd };
@@ -60,7 +62,7 @@ export async function drive(
   const today = new Date().toISOString().slice(0, 10);
   for (const note of [...notes, ...modelNotes(profile, card, today)]) terminal.write(note);
   if (options.dryRun) {
-    const survey = await surveyRun({ out, settings, retry, passThrough });
+    const survey = await surveyRun({ out, settings, retry, passThrough, card });
     printDryRun(io, survey, basis, options.json === true);
     return;
   }
@@ -74,6 +76,7 @@ export async function drive(
     settings,
     retry,
     passThrough,
+    card: known,
     approve: (survey) =>
       approve(survey, basis, {
         write: (line) => terminal.write(line),
@@ -148,10 +151,10 @@ async function embeddedRedis(out: string, io: Io, stack: Cleanup): Promise<Redis
 
 /** A simulator of the run's own, where the profile is the simulator's and no server is named. */
 async function withSimulator(
-  profile: Profile,
+  profile: WorkerProfile,
   stack: Cleanup,
   terminal: Terminal,
-): Promise<Profile> {
+): Promise<WorkerProfile> {
   if (profile.name !== "simulator" || profile.baseUrl !== undefined) return profile;
   const { startSimulator } = await import("../simulator/simulator.ts");
   const simulator = stack.use(

@@ -6,20 +6,33 @@ import { modelParameters } from "../shared/parameter-schemas.ts";
 import { unknownName } from "../shared/near-match.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { formatUsd } from "./estimate-view.ts";
+import { cardOf } from "../library/provider.ts";
+import { readConfig } from "./config.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
+import { profileOf, providerAndModel } from "./profiles.ts";
+import { configOption } from "./run-options.ts";
 
 /** `imagemill models [ID]`: what is known of models, and the parameters that one takes. */
 export function modelsCommand(io: Io): Command {
   const command = new EnvironmentCommand("models")
     .description("list known models, or show one with its parameters, limits and price")
     .argument("[id]", "a model's id; one with a / in it is Hugging Face's")
+    .option("--provider <name>", "the profile of a configuration whose model it is")
+    .addOption(configOption())
     .option("--json", "print it as JSON")
-    .action((id: string | undefined, { json }: { json?: true }) => {
-      const cards = id === undefined ? listModels() : [cardOf(id)];
+    .action(async (id: string | undefined, { json, provider, config }: ModelsFlags) => {
+      const cards =
+        id === undefined
+          ? listModels()
+          : [
+              provider === undefined
+                ? cardOfId(id)
+                : await configuredCard(io, provider, id, config),
+            ];
       if (json) {
-        const described = cards.map((card) => ({
+        const described = cards.map(({ schema: _schema, ...card }, place) => ({
           ...card,
-          parameters: parametersJsonSchema(modelParameters(card)),
+          parameters: parametersJsonSchema(modelParameters(cards[place]!)),
         }));
         io.stdout.write(`${JSON.stringify(id === undefined ? described : described[0])}\n`);
       } else
@@ -30,7 +43,25 @@ export function modelsCommand(io: Io): Command {
   return command;
 }
 
-function cardOf(id: string): ModelCard {
+interface ModelsFlags {
+  json?: true;
+  provider?: string;
+  config?: string;
+}
+
+/** A model of a profile that a configuration names. @throws UsageError */
+async function configuredCard(
+  io: Io,
+  provider: string,
+  id: string,
+  path: string | undefined,
+): Promise<ModelCard> {
+  const config = await readConfig(process.cwd(), path);
+  const [name, model] = providerAndModel(provider, id, config);
+  return await cardOf(profileOf(name, io.env, {}, config), model, { timeoutMs: 180_000 });
+}
+
+function cardOfId(id: string): ModelCard {
   if (id.includes("/")) return findModel("huggingface", id);
   const card = findModel("openai", id);
   if (card.known) return card;

@@ -1,13 +1,17 @@
+import { profileOf as profileOfProvider } from "../library/provider.ts";
 import { findModel, inferProviderKind } from "../shared/model-registry.ts";
 import { unknownName } from "../shared/near-match.ts";
 import {
   isPublicHost,
   profileIdentity,
   type Profile,
+  ProviderKind,
   type ProfileIdentity,
 } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findKey } from "../shared/find-key.ts";
+import type { WorkerProfile } from "../worker/run-contexts.ts";
+import type { ConfiguredProfile, FoundConfig } from "./config.ts";
 
 /** The model of each provider where none is named. */
 const defaultModels: Record<string, string> = {
@@ -15,6 +19,11 @@ const defaultModels: Record<string, string> = {
   huggingface: "black-forest-labs/FLUX.1-schnell",
   simulator: "imagemill-sim-1",
 };
+/** Whether a provider needs no configuration. */
+export function isBuiltIn(name: string): boolean {
+  return Object.hasOwn(defaultModels, name);
+}
+
 /** What the simulator's profile is hashed by, since its port differs each time. */
 const simulatorIdentity = "imagemill:simulator";
 
@@ -22,6 +31,7 @@ const simulatorIdentity = "imagemill:simulator";
 export function providerAndModel(
   provider: string | undefined,
   model: string | undefined,
+  config: FoundConfig | undefined,
 ): [string, string] {
   if (provider === undefined && model === undefined) {
     throw new UsageError(
@@ -29,11 +39,13 @@ export function providerAndModel(
     );
   }
   const name = provider ?? inferProvider(model!);
-  const known = Object.keys(defaultModels);
+  const known = [...Object.keys(defaultModels), ...(config?.profiles.keys() ?? [])];
   if (!known.includes(name)) {
     throw new UsageError(unknownName("provider", name, known));
   }
-  return [name, model ?? defaultModels[name]!];
+  const chosen = model ?? defaultModels[name];
+  if (chosen !== undefined) return [name, chosen];
+  throw new UsageError(`expected --model with --provider ${name} of ${config!.path}`);
 }
 
 function inferProvider(model: string): string {
@@ -47,6 +59,8 @@ function inferProvider(model: string): string {
 
 /** Whether parameters that a model's schema does not know go to the server as they are: only to one that is not the provider's. */
 export function passesThrough({ name, kind, hash }: ProfileIdentity): boolean {
+  // A model of one's own says itself what it takes.
+  if (!ProviderKind.safeParse(kind).success) return false;
   const identity = name === "simulator" ? simulatorIdentity : undefined;
   return profileIdentity({ name, kind, keyVariable: "", identity }).hash !== hash;
 }
@@ -64,14 +78,18 @@ const variables = {
 } as const;
 
 /**
- * The profile of a provider, from the environment.
+ * The profile of a provider, from the configuration or, where that does not name it, from the environment.
  * @throws UsageError where a base URL is none, a key file cannot be read or a key cannot stand in a header
  */
 export function profileOf(
   name: string,
   env: NodeJS.ProcessEnv,
-  { baseUrl: given = [], imageHosts = [] }: GivenHosts = {},
-): Profile {
+  hosts: GivenHosts = {},
+  config?: FoundConfig,
+): WorkerProfile {
+  const configured = config?.profiles.get(name);
+  if (configured) return configuredProfile(name, configured, env, hosts);
+  const { baseUrl: given = [], imageHosts = [] } = hosts;
   const { kind, keyVariable, urlVariable } =
     name === "huggingface" ? variables.huggingface : variables.openai;
   const isSimulator = name === "simulator";
@@ -80,6 +98,40 @@ export function profileOf(
   const [baseUrl, ...moreBaseUrls] = baseUrls;
   const profile: Profile = { name, kind, baseUrl, moreBaseUrls, imageHosts, keyVariable };
   if (isSimulator) return { ...profile, identity: simulatorIdentity };
+  return withKey(profile, env);
+}
+
+/** A profile of the configuration; hosts that the command line gives go before its own. */
+function configuredProfile(
+  name: string,
+  configured: ConfiguredProfile,
+  env: NodeJS.ProcessEnv,
+  { baseUrl: given = [], imageHosts = [] }: GivenHosts,
+): WorkerProfile {
+  if ("own" in configured) {
+    if (given.length > 0)
+      throw new UsageError(`${name} is a provider of your own, which takes no --base-url`);
+    return profileOfProvider(configured.own);
+  }
+  const { keyVariable, ...settings } = configured.builtIn;
+  for (const [place, url] of given.entries()) requireBaseUrl(name, url, place);
+  const [baseUrl = settings.baseUrl, ...more] = given;
+  const hosts = {
+    ...settings,
+    baseUrl,
+    moreBaseUrls: given.length > 0 ? more : settings.moreBaseUrls,
+    imageHosts: [...(settings.imageHosts ?? []), ...imageHosts],
+  };
+  if (keyVariable !== undefined) return withKey({ ...hosts, keyVariable }, env);
+  const own = settings.kind === "huggingface" ? variables.huggingface : variables.openai;
+  // The key of the provider itself is not for somebody else's server.
+  const profile = { ...hosts, keyVariable: own.keyVariable };
+  return baseUrl === undefined ? withKey(profile, env) : profile;
+}
+
+/** @throws UsageError where a key file cannot be read or a key cannot stand in a header */
+function withKey(profile: Profile, env: NodeJS.ProcessEnv): Profile {
+  const { keyVariable } = profile;
   const apiKey = findKey(env, keyVariable)?.key;
   if (apiKey !== undefined && !isHeaderText(apiKey)) {
     throw new UsageError(

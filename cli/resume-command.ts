@@ -1,13 +1,16 @@
 import { Option, type Command } from "commander";
+import { cardOf } from "../library/provider.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
 import { FailureKind } from "../shared/failure.ts";
 import { unknownName } from "../shared/near-match.ts";
 import type { RunFile } from "../shared/run-file.ts";
-import { profileIdentity, type Profile } from "../shared/profile.ts";
+import { profileIdentity } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import type { WorkerProfile } from "../worker/run-contexts.ts";
+import { readConfig, type FoundConfig } from "./config.ts";
 import { findRun } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
-import { profileOf, requireServed, requireUsable } from "./profiles.ts";
+import { isBuiltIn, profileOf, requireServed, requireUsable } from "./profiles.ts";
 import { addDriveOptions, type DriveOptions } from "./run-options.ts";
 
 /** Options of commands that go on with a run. */
@@ -20,8 +23,15 @@ interface ResumeOptions extends DriveOptions {
  * neither key nor base URL.
  * @throws UsageError where it is another one
  */
-function profileOfRun(io: Io, run: RunFile, options: DriveOptions, workHere: boolean): Profile {
-  const profile = profileOf(run.profile.name, io.env, options);
+async function profileOfRun(
+  io: Io,
+  run: RunFile,
+  options: DriveOptions,
+  workHere: boolean,
+): Promise<WorkerProfile> {
+  const config = await readConfig(process.cwd(), options.config);
+  requireKnown(run, config);
+  const profile = profileOf(run.profile.name, io.env, options, config);
   const today = new Date().toISOString().slice(0, 10);
   const isSame = profileIdentity(profile).hash === run.profile.hash;
   if (!isSame && !workHere) {
@@ -36,6 +46,14 @@ function profileOfRun(io: Io, run: RunFile, options: DriveOptions, workHere: boo
   if (options.dryRun || !workHere) requireServed(profile, run.model, today);
   else requireUsable(profile, run.model, today);
   return profile;
+}
+
+/** @throws UsageError where the run's provider is one that a configuration has to name */
+function requireKnown({ id, profile: { name } }: RunFile, config: FoundConfig | undefined): void {
+  if (isBuiltIn(name) || config?.profiles.has(name)) return;
+  throw new UsageError(
+    `run ${id} was made by the profile \`${name}\`: start this where imagemill.config.ts, .js or .json names it, or give --config`,
+  );
 }
 
 /** Adds the options of commands that go on with a run. */
@@ -102,10 +120,11 @@ async function goOn(
 ): Promise<void> {
   const { directory, run } = await findRun(text);
   const workHere = (options.workers ?? run.workers) === "here";
-  const profile = profileOfRun(io, run, options, workHere);
+  const profile = await profileOfRun(io, run, options, workHere);
+  const card = await cardOf(profile, run.model, { timeoutMs: run.timeoutMs });
   const settings = settingsOf(run, options);
   const { drive } = await import("./drive.ts");
-  await drive(io, { out: directory, settings, profile, options, retry, workHere, notes: [] });
+  await drive(io, { out: directory, settings, profile, card, options, retry, workHere, notes: [] });
 }
 
 function parseKinds(text: string): string[] {

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { keptStdin, spoolStdin } from "./spool-stdin.ts";
+import { cardOf } from "../library/provider.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import { readConfig } from "./config.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { profileOf, providerAndModel, requireServed, requireUsable } from "./profiles.ts";
 import { addRunOptions, defaultOut, runSettings, type RunOptions } from "./run-options.ts";
@@ -56,8 +58,9 @@ async function startRun(
   options: RunOptions,
   workHere: boolean,
 ): Promise<void> {
-  const [provider, model] = providerAndModel(options.provider, options.model);
-  const profile = profileOf(provider, io.env, options);
+  const config = await readConfig(process.cwd(), options.config);
+  const [provider, model] = providerAndModel(options.provider, options.model, config);
+  const profile = profileOf(provider, io.env, options, config);
   const today = new Date().toISOString().slice(0, 10);
   if (workHere && !options.dryRun) requireUsable(profile, model, today);
   else requireServed(profile, model, today);
@@ -71,12 +74,13 @@ async function startRun(
   if (isStdin && options.format === undefined) {
     throw new UsageError("expected --format with - (standard input): jsonl, json, csv, tsv or txt");
   }
+  const card = await cardOf(profile, model, { timeoutMs: options.timeout });
   await using stack = new Cleanup();
   const path = isStdin ? await keepStdin(stack, out, options) : dataset;
-  const { settings, warnings } = runSettings(path, options, profile, model);
+  const { settings, warnings } = runSettings(path, options, profile, card);
   const notes = warnings.map((text) => `warning: ${text}`);
   const { drive } = await import("./drive.ts");
-  await drive(io, { out, settings, profile, options, workHere, notes });
+  await drive(io, { out, settings, profile, card, options, workHere, notes });
 }
 
 /** Standard input as a file of the run; for a dry run, which writes nothing there, as one that is removed at once. */

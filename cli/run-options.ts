@@ -3,7 +3,7 @@ import { Option, type Command } from "commander";
 import { formatOf } from "../producer/dataset/dataset-format.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
 import { coerceParameter, parseParameters } from "../shared/model-parameters.ts";
-import { findModel } from "../shared/model-registry.ts";
+import type { ModelCard } from "../shared/model-registry.ts";
 import { modelParameters } from "../shared/parameter-schemas.ts";
 import { profileIdentity, type Profile } from "../shared/profile.ts";
 import type { DatasetFormat } from "../shared/run-file.ts";
@@ -24,6 +24,7 @@ export interface DriveOptions {
   dryRun?: true;
   yes?: true;
   json?: true;
+  config?: string;
   baseUrl?: string[];
   imageHosts?: string[];
 }
@@ -48,6 +49,14 @@ export interface RunOptions extends DriveOptions {
   attempts: number;
   timeout: number;
   durable?: true;
+}
+
+/** Where further profiles are, for every command that needs some. */
+export function configOption(): Option {
+  return new Option(
+    "--config <file>",
+    "further profiles (default: imagemill.config.ts, .js or .json here)",
+  );
 }
 
 const collect = (value: string, previous: string[]) => [...previous, value];
@@ -86,6 +95,7 @@ export function addDriveOptions(command: Command): Command {
       "private hosts that images at URLs may come from, besides the server's own",
       splitList,
     )
+    .addOption(configOption())
     .option("--json", "print the summary as one JSON object");
 }
 
@@ -147,7 +157,7 @@ function splitAt(text: string, separator: string, flag: string): [string, string
   return [text.slice(0, at), text.slice(at + separator.length)];
 }
 
-function parameterOf(card: ReturnType<typeof findModel>, text: string): [string, unknown] {
+function parameterOf(card: ModelCard, text: string): [string, unknown] {
   if (!/^[^=]*:=/.test(text)) {
     const [name, value] = splitAt(text, "=", "--param");
     return [name, coerceParameter(modelParameters(card), name, value)];
@@ -171,9 +181,8 @@ export function runSettings(
   dataset: string,
   options: RunOptions,
   profile: Profile,
-  model: string,
+  card: ModelCard,
 ): { settings: RunSettings; warnings: string[] } {
-  const card = findModel(profile.kind, model);
   const passThrough = profile.baseUrl !== undefined;
   const raw = Object.fromEntries(options.param.map((text) => parameterOf(card, text)));
   const { parameters, warnings } = parseParameters(modelParameters(card), raw, { passThrough });
@@ -191,7 +200,7 @@ export function runSettings(
       ),
     },
     profile: profileIdentity(profile),
-    model,
+    model: card.id,
     parameters,
     seed: options.seed,
     numGenerations: options.numGenerations,
@@ -218,7 +227,7 @@ function limitsOf({ imagesPerMinute, requestsPerMinute }: RunOptions): Pick<RunS
 }
 
 /** A known model's maximum is a ceiling; of an unknown one the person knows more than we. */
-function maxPerCall(card: ReturnType<typeof findModel>, given: number | undefined): number {
+function maxPerCall(card: ModelCard, given: number | undefined): number {
   if (given === undefined) return card.maxGenerationsPerCall;
   return card.known ? Math.min(given, card.maxGenerationsPerCall) : given;
 }

@@ -1,12 +1,14 @@
 import cluster from "node:cluster";
 import { type Command, Option } from "commander";
 import type { Log } from "../shared/log.ts";
-import type { Profile } from "../shared/profile.ts";
+import { isPublicHost } from "../shared/profile.ts";
 import type { ListenAddress } from "../shared/probes.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { ProxySettings } from "../worker/providers/http.ts";
 import type { ImageWorker } from "../worker/create-worker.ts";
+import type { WorkerProfile } from "../worker/run-contexts.ts";
+import { readConfig, type FoundConfig } from "./config.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { keepProcesses } from "./keep-processes.ts";
 import { listenAddress } from "./listen-address.ts";
@@ -15,6 +17,7 @@ import { duration, wholeNumber } from "./numbers.ts";
 import { profileOf, splitList } from "./profiles.ts";
 import { prepareRedis } from "./prepare-redis.ts";
 import { readProxySettings } from "./proxy-environment.ts";
+import { configOption } from "./run-options.ts";
 import { sharedRedis } from "./queue-access.ts";
 import { endAtSignal } from "./signals.ts";
 import { Terminal } from "./terminal.ts";
@@ -27,6 +30,7 @@ interface WorkFlags {
   storageRoot?: string;
   imageHosts?: string[];
   listen?: ListenAddress;
+  config?: string;
 }
 
 const help = `
@@ -62,6 +66,7 @@ export function workCommand(io: Io): Command {
         "how long calls in flight may go on at SIGTERM (default: the runs' call timeout)",
       ).argParser(duration),
     )
+    .addOption(configOption())
     .option("--storage-root <dir>", "folder where the producers' run directories are mounted here")
     .option(
       "--image-hosts <hosts>",
@@ -77,7 +82,8 @@ export function workCommand(io: Io): Command {
     .action(async (flags: WorkFlags) => {
       const terminal = new Terminal(io.stderr);
       const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "info");
-      const profiles = reachableProfiles(io, flags.imageHosts);
+      const config = await readConfig(process.cwd(), flags.config);
+      const profiles = reachableProfiles(io, flags.imageHosts, config);
       const proxy = readProxySettings(io.env);
       const redis = await sharedRedis(io);
       if (cluster.isPrimary) await prepareRedis(redis, (text) => log.warn({}, text));
@@ -91,7 +97,7 @@ export function workCommand(io: Io): Command {
 
 interface WorkParts {
   redis: RedisTarget;
-  profiles: readonly Profile[];
+  profiles: readonly WorkerProfile[];
   proxy: ProxySettings;
   flags: WorkFlags;
   terminal: Terminal;
@@ -139,12 +145,16 @@ async function work({ redis, profiles, proxy, flags, terminal, log }: WorkParts)
 }
 
 /** The providers that the environment gives a key or a base URL for. @throws UsageError where there is none */
-function reachableProfiles(io: Io, imageHosts: readonly string[] | undefined): Profile[] {
-  const profiles = ["openai", "huggingface"]
-    .map((name) => profileOf(name, io.env, { imageHosts }))
-    .filter((profile) => profile.apiKey !== undefined || profile.baseUrl !== undefined);
+function reachableProfiles(
+  io: Io,
+  imageHosts: readonly string[] | undefined,
+  config: FoundConfig | undefined,
+): WorkerProfile[] {
+  const profiles = ["openai", "huggingface", ...(config?.profiles.keys() ?? [])]
+    .map((name) => profileOf(name, io.env, { imageHosts }, config))
+    .filter((profile) => profile.apiKey !== undefined || !isPublicHost(profile));
   if (profiles.length > 0) return profiles;
   throw new UsageError(
-    "this worker could reach no provider: set OPENAI_API_KEY, HF_TOKEN, OPENAI_BASE_URL or HF_BASE_URL",
+    "this worker could reach no provider: set OPENAI_API_KEY, HF_TOKEN, OPENAI_BASE_URL or HF_BASE_URL, or name a profile in imagemill.config.ts",
   );
 }
