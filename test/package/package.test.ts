@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { satisfies } from "semver";
@@ -74,6 +74,13 @@ function example(name: string): string {
     .replace(`"../index.ts"`, `"imagemill"`)
     .replace(`"../models.ts"`, `"imagemill/models"`);
 }
+
+test("the monitor has the files that it serves", () => {
+  const names = readdirSync(join(root, "monitor", "static")).toSorted();
+  const own = join(packed.folder, "node_modules", "imagemill", "dist", "monitor", "static");
+  expect(names).toContain("style.css");
+  expect(readdirSync(own).toSorted()).toEqual(names);
+});
 
 test("publint finds nothing to complain of", async () => {
   const printed = await packed.exec(join(tools, "publint"), ["run", packed.tarball, "--strict"]);
