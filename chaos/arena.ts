@@ -129,6 +129,11 @@ export class Arena implements AsyncDisposable {
     return this.processes.start(args, { cwd: this.folder, env: this.env });
   }
 
+  /** Starts a command that sees more of the environment. */
+  startWith(env: Record<string, string>, ...args: string[]): RunningCli {
+    return this.processes.start(args, { cwd: this.folder, env: { ...this.env, ...env } });
+  }
+
   /** Starts a worker with so many calls in flight. */
   work(concurrency: number, ...args: string[]): RunningCli {
     return this.start("work", "-c", `${concurrency}`, ...args);

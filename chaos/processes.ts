@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type CliPlace, type RunningCli, startCli } from "../test/helpers/cli.ts";
+import { type CliPlace, type RunningCli, startCli, startScript } from "../test/helpers/cli.ts";
 
 /** A process of the arena, and what was seen of it. */
 interface Watched {
@@ -9,6 +9,9 @@ interface Watched {
 }
 
 const sampleMs = 250;
+/** What of a process' output is shown when something is wrong. */
+const shownLines = 15;
+const shownChars = 400;
 
 /** Peak memory of a process in MB by the kernel's own count; undefined once it is gone. */
 function peakRss(pid: number): number | undefined {
@@ -26,8 +29,17 @@ export class Processes implements AsyncDisposable {
   readonly #watched: Watched[] = [];
   readonly #timer = setInterval(() => this.#sample(), sampleMs).unref();
 
+  /** Starts a command of the real command line. */
   start(args: readonly string[], place: CliPlace): RunningCli {
-    const cli = startCli(args, place);
+    return this.#watch(startCli(args, place));
+  }
+
+  /** Starts a script of the checkout. */
+  startScript(script: string, args: readonly string[], place: CliPlace): RunningCli {
+    return this.#watch(startScript(script, args, place));
+  }
+
+  #watch(cli: RunningCli): RunningCli {
     this.#watched.push({ cli, startedAt: Date.now(), peakRssMb: 0 });
     return cli;
   }
@@ -53,10 +65,13 @@ export class Processes implements AsyncDisposable {
     return Math.max(0, ...rates);
   }
 
-  /** What all of them printed on stderr, each behind its arguments. */
+  /** The last lines that each of them printed on stderr. */
   get printed(): string {
     return this.#watched
-      .map(({ cli }, i) => `--- process ${i}, pid ${cli.pid}\n${cli.stderr}`)
+      .map(({ cli }, i) => {
+        const lines = cli.stderr.split("\n").slice(-shownLines);
+        return `--- process ${i}, pid ${cli.pid}\n${lines.map((line) => line.slice(0, shownChars)).join("\n")}`;
+      })
       .join("\n");
   }
 

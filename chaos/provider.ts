@@ -13,6 +13,7 @@ const Call = z.object({
   startedAt: z.number(),
   endedAt: z.number().nullable(),
   status: z.int().nullable(),
+  fault: z.string().nullable(),
   images: z.int(),
   clientGone: z.boolean(),
 });

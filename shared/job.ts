@@ -3,7 +3,7 @@ import { z } from "zod";
 import { Deaths } from "./deaths.ts";
 import { AttemptRecord, ImageRecord, PromptFailure, Usage } from "./result.ts";
 
-/** Version of job data; a worker hands back what is newer. */
+/** Version of job data; a worker reads every older one and hands back what is newer. */
 export const JOB_VERSION = 1;
 
 /** What became of one call: the return value of a sub-job, and what a job keeps of itself between two attempts. */
@@ -16,7 +16,7 @@ export const CallOutcome = z.object({
 export type CallOutcome = z.infer<typeof CallOutcome>;
 
 const base = {
-  v: z.literal(JOB_VERSION),
+  v: z.int().min(1).max(JOB_VERSION),
   run: z.string(),
   round: z.int().min(0),
   index: z.int().min(0),

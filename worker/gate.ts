@@ -5,6 +5,8 @@ import { ProviderHealth } from "./provider-health.ts";
 
 /** How long a job of a paused run stays away. */
 const pausedRunDelayMs = 3_000;
+/** How long a job of a run stays away whose images cannot be stored here. */
+const troubledRunDelayMs = 1_000;
 
 type Verdict = { go: true } | { go: false; waitMs: number };
 
@@ -137,7 +139,6 @@ export class Gate {
 
   #verdict(run: string): Verdict {
     this.#refuse(run);
-    if (this.#storageTrouble.has(run)) return { go: false, waitMs: Infinity };
     const waitMs = Math.max(this.#holdMs, this.health.waitMs);
     return waitMs > 0 ? { go: false, waitMs } : { go: true };
   }
@@ -150,6 +151,9 @@ export class Gate {
     if (state === "cancelled" || state === "stopped") throw new RunCancelled(run);
     if (state === "paused" || state === "stopping")
       throw new HandBack(`run ${state}`, pausedRunDelayMs);
+    // Waiting here would keep the lane's other runs from their turn.
+    if (this.#storageTrouble.has(run))
+      throw new HandBack("its storage is in trouble", troubledRunDelayMs);
   }
 
   async #wakeOrTimeout(ms: number): Promise<void> {

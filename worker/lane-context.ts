@@ -12,6 +12,7 @@ import type { WorkerObserver } from "./observer.ts";
 import type { RenewableKey } from "./renewable-key.ts";
 import type { RunContexts } from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
+import type { StorageWatch } from "./storage-watch.ts";
 
 /** What a job needs of the lane that it came from. */
 export interface LaneContext {
@@ -46,7 +47,8 @@ export interface LaneContext {
   providerAnswered(): void;
   /** Waits a moment for evidence; true where the provider is away, so that the attempt does not count. */
   providerMissed(job: string, sent: boolean, evidenceMs: number): Promise<boolean>;
-  storageTrouble(run: string, trouble: string | undefined): void;
+  /** Asks the storages of the lane's runs. */
+  storage: StorageWatch;
   /** Resolves when no living worker has a call of this job, or of one of its sub-jobs, in flight: true where one had. */
   livingCallsEnded(jobId: string): Promise<boolean>;
   /** What a run with a budget has spent and reserved. */

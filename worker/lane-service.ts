@@ -9,7 +9,6 @@ import { openLaneQueue } from "../shared/lane-queue.ts";
 import { pauseLane, readHeartbeats, readLaneState, unpauseLane } from "../shared/lane-state.ts";
 import type { Log } from "../shared/log.ts";
 import type { Registration } from "../shared/registration.ts";
-import type { RedisClient } from "../shared/redis.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import type { PromptResult } from "../shared/result.ts";
 import { repeat } from "../shared/repeat.ts";
@@ -20,18 +19,15 @@ import { Heart } from "./heart.ts";
 import type { LaneContext } from "./lane-context.ts";
 import { openLaneWorker } from "./lane-worker.ts";
 import { Limiter, type Permit } from "./limiter.ts";
+import type { LaneServiceOptions } from "./lane-service-options.ts";
 import { livingCallsEnded } from "./living-calls.ts";
 import { noObserver, type WorkerObserver } from "./observer.ts";
 import { Pace } from "./pace.ts";
 import { processJob } from "./process-job.ts";
 import { RenewableKey } from "./renewable-key.ts";
-import {
-  RunContexts,
-  type ModelFactory,
-  type OpenStorage,
-  type WorkerProfile,
-} from "./run-contexts.ts";
+import { RunContexts } from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
+import { StorageWatch } from "./storage-watch.ts";
 
 /** How often a worker looks at the lane's state: a pause takes effect within that time. */
 const pollMs = 400;
@@ -39,30 +35,6 @@ const pollMs = 400;
 const blindHoldMs = 1_000;
 /** How often a worker whose key was refused looks for another one. */
 const keyCheckMs = 2_000;
-
-/** What a lane service needs. */
-export interface LaneServiceOptions {
-  worker: string;
-  lane: string;
-  prefix: string;
-  profile: WorkerProfile;
-  /** Calls in flight here at most. */
-  concurrency: number;
-  /** Made for workers; stays the caller's. BullMQ makes a second one like it for its blocking reads. */
-  redis: RedisClient;
-  createModel: ModelFactory;
-  /** One for all lanes of the process. */
-  solitude: Solitude;
-  /** One for all lanes of the process, too. */
-  memory: AnswerMemory;
-  storageRoot?: string | undefined;
-  openStorage?: OpenStorage | undefined;
-  /** Nothing can be in flight in another worker. */
-  isOnlyWorker?: boolean | undefined;
-  log: Log;
-  /** Default: nobody. */
-  observer?: WorkerObserver | undefined;
-}
 
 /** Serves one lane: takes its jobs through the pipeline, and keeps its heartbeat and its view of the lane's state. */
 export class LaneService implements LaneContext {
@@ -75,6 +47,7 @@ export class LaneService implements LaneContext {
   readonly memory: AnswerMemory;
   readonly solitude: Solitude;
   readonly runs: RunContexts;
+  readonly storage: StorageWatch;
   readonly key: RenewableKey;
   readonly queue: Queue;
   readonly calls = new Set<string>();
@@ -89,6 +62,8 @@ export class LaneService implements LaneContext {
   #isClosing = false;
   #loops: Promise<void>[] = [];
   #stopListening = () => {};
+  /** Told of what goes wrong in Redis, which comes by the thousand. */
+  #onError: (error: Error) => void = () => {};
 
   constructor(options: LaneServiceOptions) {
     this.#options = options;
@@ -102,7 +77,9 @@ export class LaneService implements LaneContext {
     this.key = new RenewableKey(options.profile);
     this.runs = new RunContexts({ ...options, key: this.key });
     this.#heart = new Heart(options.redis, this.#keys, options.worker);
-    this.limiter = new Limiter(new Pace(options.redis, this.#keys, options.worker), this.log);
+    this.limiter = new Limiter(new Pace(options.redis, this.#keys, options.worker), (error) =>
+      this.#onError(error),
+    );
     this.gate.onWake = () => this.limiter.wake();
     this.continuity = new Continuity(options.redis, options.isOnlyWorker === true, () => {
       this.#beat().catch((error: unknown) =>
@@ -111,6 +88,7 @@ export class LaneService implements LaneContext {
     });
     this.queue = openLaneQueue(options.lane, this.#keys, options.redis);
     this.#bull = openLaneWorker(options, this.#keys, (job, token) => processJob(job, token, this));
+    this.storage = new StorageWatch(this.gate, this.log, this.abandoned);
   }
 
   get abandoned(): AbortSignal {
@@ -123,6 +101,7 @@ export class LaneService implements LaneContext {
 
   /** Learns the lane's state, beats once and starts taking jobs. Close it where it rejects. */
   async start(onError: (error: Error) => void): Promise<void> {
+    this.#onError = onError;
     this.#bull.on("error", onError);
     this.#bull.on("stalled", () => this.observer.jobStalled(this.lane));
     this.queue.on("error", onError);
@@ -226,13 +205,6 @@ export class LaneService implements LaneContext {
     return away;
   }
 
-  storageTrouble(run: string, trouble: string | undefined): void {
-    const isNews = this.gate.storageTrouble(run, trouble);
-    if (!isNews) return;
-    if (trouble === undefined) this.log.info({ run }, "storage works again");
-    else this.log.error({ run }, `storage is in trouble, the run waits here: ${trouble}`);
-  }
-
   async livingCallsEnded(jobId: string): Promise<boolean> {
     const sources = {
       own: this.calls,
@@ -266,7 +238,10 @@ export class LaneService implements LaneContext {
     this.gate.update(state);
     this.limiter.limits = lowestLimits([this.#options.profile.limits, this.gate.limits]);
     await this.limiter.refresh();
-    this.#bull.concurrency = this.limiter.wantedJobs(this.#options.concurrency);
+    const most = this.#options.concurrency;
+    // The lane's other runs get the places of jobs that wait for storage; what these keep in memory stays bounded.
+    const waiting = Math.min(this.storage.waitingJobs, most);
+    this.#bull.concurrency = this.limiter.wantedJobs(most) + waiting;
     // Letting a model go must not keep pauses from being seen.
     this.runs
       .retain(state.runs)

@@ -2,6 +2,7 @@ import { Worker, type Job } from "bullmq";
 import type { LaneKeys } from "../shared/keys.ts";
 import type { Log } from "../shared/log.ts";
 import type { RedisClient } from "../shared/redis.ts";
+import { isQueueError } from "../shared/queue-error.ts";
 import { RetryLater } from "./job-moves.ts";
 
 /** A job is given to another worker after this silence: longer than any healthy pause of the event loop. */
@@ -43,6 +44,7 @@ export function openLaneWorker(
   // A job whose attempt failed is tried again; one that could not even be begun needs somebody to look.
   bull.on("failed", (job, error) => {
     if (error instanceof RetryLater) log.debug({ job: job?.id }, `tried again: ${error.message}`);
+    else if (isQueueError(error)) bull.emit("error", error);
     else log.warn({ job: job?.id, error }, "a job could not be worked on, it is tried again");
   });
   return bull;

@@ -1,5 +1,5 @@
 import type { LaneLimits } from "../shared/lane-limits.ts";
-import type { Log } from "../shared/log.ts";
+import { asError } from "../shared/caught.ts";
 import type { Grant, Pace } from "./pace.ts";
 
 /** Leave to make one call. It ends with the provider's answer. */
@@ -29,7 +29,7 @@ const tellAgainMs = 15_000;
  */
 export class Limiter {
   readonly #pace: Pace;
-  readonly #log: Log;
+  readonly #onError: (error: Error) => void;
   readonly #inFlight = new Set<Permit>();
   #waiters: Waiter[] = [];
   #limits: LaneLimits = {};
@@ -42,9 +42,9 @@ export class Limiter {
   #told: LaneLimits = {};
   #toldAt = 0;
 
-  constructor(pace: Pace, log: Log) {
+  constructor(pace: Pace, onError: (error: Error) => void) {
     this.#pace = pace;
-    this.#log = log;
+    this.#onError = onError;
   }
 
   /** What the lane's runs and the profile allow. */
@@ -131,9 +131,7 @@ export class Limiter {
   slow(permit: Permit): void {
     this.ended(permit);
     const ageMs = performance.now() - permit.startedAt;
-    this.#pace
-      .slow(ageMs)
-      .catch((error: unknown) => this.#log.warn({ error }, "Redis was not told of a slow call"));
+    this.#pace.slow(ageMs).catch((error: unknown) => this.#onError(asError(error)));
   }
 
   /** The provider refuses calls for more images than this, whoever makes them. */
@@ -181,7 +179,7 @@ export class Limiter {
       this.#start(asked.slice(0, grant.calls));
       if (grant.calls < asked.length) waitMs = Math.max(1, grant.waitMs);
     } catch (error) {
-      this.#log.warn({ error }, "Redis did not say whether calls may start");
+      this.#onError(asError(error));
       waitMs = afterErrorMs;
     }
     this.#asking = false;

@@ -1,15 +1,11 @@
 import { hash } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import { costOfCall } from "../shared/call-price.ts";
 import { ProviderError } from "../shared/failure.ts";
 import { checkImage, ImageCheckError } from "../shared/image-check.ts";
 import type { ImageRecord } from "../shared/result.ts";
-import { imageExtensions, imagePath, StorageError } from "../shared/storage.ts";
+import { imageExtensions, imagePath } from "../shared/storage.ts";
 import type { GeneratedImage, ImageGeneration } from "./providers/image-generation.ts";
 import { pricedCall, type AnyWork } from "./work.ts";
-
-/** Time between two tries to store an image that the storage refused. */
-const storageRetryMs = 1_000;
 
 /** Why the bytes are no whole image; undefined where they are one. */
 function flawOf(bytes: Uint8Array): ImageCheckError | undefined {
@@ -43,22 +39,9 @@ function wholeImages({ images, requestId }: ImageGeneration): GeneratedImage[] {
   throw new ProviderError("bad_response", reason, { requestId, cause: flaw });
 }
 
-/**
- * Asks the storage until it works. While it is in trouble the run waits: an image that is kept meanwhile has been paid for.
- * @throws the reason of `lane.abandoned` when the worker gives up
- */
-async function insist<T>({ lane, data }: AnyWork, work: () => Promise<T>): Promise<T> {
-  for (let hasFailed = false; ; hasFailed = true) {
-    try {
-      const value = await work();
-      if (hasFailed) lane.storageTrouble(data.run, undefined);
-      return value;
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      lane.storageTrouble(data.run, error.message);
-      await delay(storageRetryMs, undefined, { signal: lane.abandoned });
-    }
-  }
+/** Asks the storage of the job's run until it works. @throws the reason of `lane.abandoned` when the worker gives up */
+function insist<T>({ lane, data, job }: AnyWork, work: () => Promise<T>): Promise<T> {
+  return lane.storage.insist(data.run, job.id!, work);
 }
 
 function detailsOf({ seed, revisedPrompt }: GeneratedImage): Partial<ImageRecord> {

@@ -38,9 +38,18 @@ export interface CliPlace {
 }
 
 /** Starts the real command line as a process of its own; disposing of it kills it. */
-export function startCli(args: readonly string[], { cwd, env }: CliPlace): RunningCli {
+export function startCli(args: readonly string[], place: CliPlace): RunningCli {
+  return startScript(launcher, args, place);
+}
+
+/** Starts any script of the checkout as a process of its own; disposing of it kills it. */
+export function startScript(
+  script: string,
+  args: readonly string[],
+  { cwd, env }: CliPlace,
+): RunningCli {
   const { PATH = "", TMPDIR } = process.env;
-  const child = spawn(node, [launcher, ...args], {
+  const child = spawn(node, [script, ...args], {
     cwd,
     env: { PATH, ...(TMPDIR !== undefined && { TMPDIR }), ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -139,7 +139,6 @@ describe("Gate", () => {
 
   test("once closed hands everything back, whatever else is the matter", async () => {
     gate.hold(60_000);
-    gate.storageTrouble(run, "full");
     const waiting = entering();
     await settle();
     gate.close("the worker closes");
@@ -153,16 +152,13 @@ describe("Gate", () => {
     await expect(gate.enter(run)).rejects.toThrow("the worker closes");
   });
 
-  test("storage trouble of one run holds that run alone, until it is over", async () => {
+  test("storage trouble of one run hands back that run's jobs alone, until it is over", async () => {
     gate.storageTrouble(run, "disk full");
-    const waiting = entering();
+    await expect(gate.enter(run)).rejects.toMatchObject({ name: "HandBack", delayMs: 1_000 });
     await gate.enter("another");
-    await settle();
-    expect(waiting.end).toBeUndefined();
     expect(gate.waitingFor).toBe("storage: disk full");
     gate.storageTrouble(run, undefined);
-    await settle();
-    expect(waiting.end).toBe("entered");
+    await gate.enter(run);
   });
 
   test("while the provider is away one entry probes and the others wait until it answers", async () => {

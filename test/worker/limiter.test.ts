@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { laneKeys } from "../../shared/keys.ts";
 import type { LaneLimits } from "../../shared/lane-limits.ts";
-import { silentLog } from "../../shared/log.ts";
 import { connectRedis, type RedisClient } from "../../shared/redis.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
 import { HandBack } from "../../worker/job-moves.ts";
@@ -24,7 +23,7 @@ afterAll(async () => {
 
 function newLimiter(limits: LaneLimits = {}): Limiter {
   const keys = laneKeys(uniquePrefix(), "{lane}");
-  const limiter = new Limiter(new Pace(redis, keys, "w"), silentLog);
+  const limiter = new Limiter(new Pace(redis, keys, "w"), () => {});
   limiter.limits = limits;
   return limiter;
 }
@@ -98,7 +97,7 @@ describe("Limiter", () => {
     const client = connectRedis(parseRedisTarget(own.url), { role: "worker" });
     client.on("error", () => {});
     const pace = new Pace(client, laneKeys(uniquePrefix(), "{lane}"), "w");
-    const limiter = new Limiter(pace, silentLog);
+    const limiter = new Limiter(pace, () => {});
     await limiter.enter(1, always);
     await own.kill();
     let closed = false;

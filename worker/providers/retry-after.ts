@@ -5,7 +5,8 @@ const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000
 
 /**
  * How long a provider asks to wait, in milliseconds: `retry-after-ms`, `retry-after` (seconds or a date), else "try again in
- * 1m30s" in the message, else the shortest `x-ratelimit-reset-*` of a limit that is used up. Undefined where it says nothing.
+ * 1m30s" in the message, else the shortest `x-ratelimit-reset-*` of a limit that is used up. A date counts from the answer's
+ * own `date`, since the clock here may be wrong; without one from `now`. Undefined where it says nothing.
  */
 export function readRetryAfter(
   headers: Headers,
@@ -14,7 +15,7 @@ export function readRetryAfter(
 ): number | undefined {
   const waitMs =
     toNumber(headers.get("retry-after-ms")) ??
-    readRetryAfterHeader(headers.get("retry-after"), now) ??
+    readRetryAfterHeader(headers.get("retry-after"), sentAt(headers) ?? now) ??
     fromMessage(message) ??
     untilReset(headers);
   return waitMs === undefined ? undefined : Math.min(maxWaitMs, Math.max(0, Math.round(waitMs)));
@@ -27,6 +28,12 @@ function untilReset(headers: Headers): number | undefined {
     return isUsedUp ? (durationMs(headers.get(`x-ratelimit-reset-${unit}`) ?? "") ?? []) : [];
   });
   return usedUp.length > 0 ? Math.min(...usedUp) : undefined;
+}
+
+/** When the answer was sent, by the provider's clock. */
+function sentAt(headers: Headers): number | undefined {
+  const date = Date.parse(headers.get("date") ?? "");
+  return Number.isNaN(date) ? undefined : date;
 }
 
 function toNumber(text: string | null): number | undefined {

@@ -24,6 +24,8 @@ test("a wait is read from headers first, then from the message; a date counts fr
   const now = Date.parse("2026-11-23T10:00:00Z");
   const date = new Headers({ "retry-after": "Mon, 23 Nov 2026 10:00:30 GMT" });
   expect(readRetryAfter(date, "", now)).toBe(30_000);
+  date.set("date", "Mon, 23 Nov 2026 10:00:10 GMT");
+  expect(readRetryAfter(date, "", now)).toBe(20_000);
   expect(
     readRetryAfter(new Headers({ "retry-after": "soon" }), "try again in 5 seconds", now),
   ).toBe(5000);

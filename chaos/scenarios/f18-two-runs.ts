@@ -1,0 +1,53 @@
+import type { Arena } from "../arena.ts";
+import { faultsOf, type Scenario } from "../scenario.ts";
+import { endedWith, enqueuedRun, oneAtATime } from "./enqueued-run.ts";
+
+const small = 100;
+const limit = 3;
+
+/** Seconds that a run of 100 prompts takes from its producer's start to its end. */
+async function smallRun(arena: Arena, name: string): Promise<number> {
+  const run = enqueuedRun(arena, { prompts: small, model: oneAtATime, name });
+  const startedAt = Date.now();
+  const end = await run.enqueue().ended;
+  if (end.code !== 0) throw new Error(`the small run ended with ${end.code}:\n${end.stderr}`);
+  return (Date.now() - startedAt) / 1000;
+}
+
+export const twoRuns: Scenario = {
+  id: "F18",
+  title: "two producers on one run; a large run beside a small one",
+  play: async (arena) => {
+    const provider = await arena.openProvider({ latencyMs: 300, jitter: 0.2 });
+    await arena.openRedis();
+    const large = enqueuedRun(arena, {
+      prompts: arena.size(100_000, 2_000),
+      model: oneAtATime,
+      name: "large",
+    });
+    const times: string[] = [];
+    const faults: string[] = [];
+    for (const concurrency of arena.short ? [50] : [2, 50]) {
+      const worker = arena.work(concurrency);
+      const alone = await smallRun(arena, `alone-${concurrency}`);
+      const producer = large.enqueue();
+      await arena.settled(concurrency, large.out);
+      if (concurrency === 50) faults.push(...(await endedWith(large.enqueue(), 2)));
+      const beside = await smallRun(arena, `beside-${concurrency}`);
+      times.push(`${(beside / alone).toFixed(1)}x at concurrency ${concurrency}`);
+      faults.push(
+        ...faultsOf({
+          [`at most ${limit}x beside a large run, got ${times.at(-1)}`]: beside <= limit * alone,
+        }),
+      );
+      producer.kill("SIGINT");
+      await producer.ended;
+      worker.kill("SIGTERM");
+      await worker.ended;
+    }
+    const run = enqueuedRun(arena, { prompts: small, model: oneAtATime, name: "beside-50" });
+    const calls = await provider.calls();
+    const verdict = { ...(await run.judge({ calls: [] })), calls: calls.length };
+    return { verdict, out: run.out, faults, note: times.join(", ") };
+  },
+};

@@ -1,0 +1,30 @@
+import type { Log } from "../shared/log.ts";
+import type { RedisClient } from "../shared/redis.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
+import type { WorkerObserver } from "./observer.ts";
+import type { ModelFactory, OpenStorage, WorkerProfile } from "./run-contexts.ts";
+import type { Solitude } from "./solitude.ts";
+
+/** What a lane service needs. */
+export interface LaneServiceOptions {
+  worker: string;
+  lane: string;
+  prefix: string;
+  profile: WorkerProfile;
+  /** Calls in flight here at most. */
+  concurrency: number;
+  /** Made for workers; stays the caller's. BullMQ makes a second one like it for its blocking reads. */
+  redis: RedisClient;
+  createModel: ModelFactory;
+  /** One for all lanes of the process. */
+  solitude: Solitude;
+  /** One for all lanes of the process, too. */
+  memory: AnswerMemory;
+  storageRoot?: string | undefined;
+  openStorage?: OpenStorage | undefined;
+  /** Nothing can be in flight in another worker. */
+  isOnlyWorker?: boolean | undefined;
+  log: Log;
+  /** Default: nobody. */
+  observer?: WorkerObserver | undefined;
+}
