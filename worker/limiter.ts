@@ -156,9 +156,7 @@ export class Limiter {
     if (!isNews && now - this.#toldAt < tellAgainMs) return;
     this.#told = limits;
     this.#toldAt = now;
-    this.#pace
-      .told(limits)
-      .catch((error: unknown) => this.#log.warn({ error }, "Redis was not told of a limit"));
+    this.#pace.told(limits).catch((error: unknown) => this.#onError(asError(error)));
   }
 
   #ask(): void {
