@@ -53,7 +53,5 @@ export interface LaneContext {
   livingCallsEnded(jobId: string): Promise<boolean>;
   /** What a run with a budget has spent and reserved. */
   budget(run: string): BudgetLedger;
-  /** Takes no more jobs for a while. */
-  rest(ms: number): void;
   addResult(result: PromptResult): Promise<void>;
 }

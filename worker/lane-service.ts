@@ -60,7 +60,6 @@ export class LaneService implements LaneContext {
   readonly #background = new AbortController();
   #registrations: ReadonlyMap<string, Registration> = new Map();
   #isClosing = false;
-  #restsUntil = 0;
   #loops: Promise<void>[] = [];
   #stopListening = () => {};
   /** Told of what goes wrong in Redis, which comes by the thousand. */
@@ -252,15 +251,9 @@ export class LaneService implements LaneContext {
 
   /** Takes no more jobs while none could begin. */
   async #restOrGo(): Promise<void> {
-    const isIdle = this.gate.pause !== undefined || !this.fit || this.solitude.taken;
-    const rests = isIdle || Date.now() < this.#restsUntil;
+    const rests = this.gate.pause !== undefined || !this.fit || this.solitude.taken;
     if (rests && !this.#bull.isPaused()) await this.#bull.pause(true);
     if (!rests && this.#bull.isPaused()) await this.#bull.resume();
-  }
-
-  rest(ms: number): void {
-    this.#restsUntil = Date.now() + ms;
-    void this.#restOrGo().catch(this.#onError);
   }
 
   async #beat(): Promise<void> {

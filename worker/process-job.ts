@@ -20,9 +20,6 @@ import { findStored } from "./store-images.ts";
 import { acquit, enter, type Entry } from "./suspicion.ts";
 import type { AnyWork, Work } from "./work.ts";
 
-/** How long a worker takes no jobs after one that is for others. */
-const strangerRestMs = 500;
-
 /** Takes one BullMQ job through its pipeline; what it gives back is the return value of a sub-job. */
 export async function processJob(
   job: Job,
@@ -41,8 +38,6 @@ export async function processJob(
     if (work && (entry?.alone || keepsMore(work)) && goesOn(error))
       await job.updateData({ ...work.data, soFar: work.outcome });
     if (error instanceof NewerWork) lane.runs.tellOnce(error.message);
-    // It is for another worker: this one must not take what comes next as well before that one does.
-    if (!work && error instanceof HandBack && error.delayMs > 0) lane.rest(strangerRestMs);
     if (error instanceof HandBack) throw await handBack(job, token, error);
     if (lane.abandoned.aborted)
       throw await handBack(job, token, new HandBack("the worker gave up"));
