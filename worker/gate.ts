@@ -127,6 +127,13 @@ export class Gate {
     if (this.#newer.has(run)) throw new NewerWork(`a newer imagemill registered run ${run}`);
   }
 
+  /** Waits for `ms`, or until the worker closes. */
+  async rest(ms: number): Promise<void> {
+    const end = this.#now() + ms;
+    while (this.#closed === undefined && this.#now() < end)
+      await this.#wakeOrTimeout(end - this.#now());
+  }
+
   /** Lets everybody who waits look again. */
   wake(): void {
     for (const waiter of Array.from(this.#waiters)) waiter();

@@ -10,6 +10,14 @@ export class HandBack extends Error {
   }
 }
 
+/** How long a worker leaves jobs to others after one that it cannot do: shorter than BullMQ waits before it renews a lock. */
+const restMs = 2_000;
+
+/** This worker cannot do the job, others may: it goes back at once, and its place here takes none for a while. */
+export class NotHere extends HandBack {
+  readonly restMs = restMs;
+}
+
 /** How long a job stays away that only a newer worker can do. */
 const newerDelayMs = 2_000;
 

@@ -11,7 +11,7 @@ import {
 } from "../shared/job.ts";
 import type { Registration } from "../shared/registration.ts";
 import { runCallJob } from "./call-job.ts";
-import { Crashed, HandBack, NewerWork, RetryLater, RunCancelled } from "./job-moves.ts";
+import { Crashed, HandBack, NewerWork, NotHere, RetryLater, RunCancelled } from "./job-moves.ts";
 import type { LaneContext } from "./lane-context.ts";
 import { addOutcome, missingOf, startOutcome } from "./outcome.ts";
 import { generationsOf, resultOf, runPromptJob } from "./prompt-job.ts";
@@ -38,7 +38,11 @@ export async function processJob(
     if (work && (entry?.alone || keepsMore(work)) && goesOn(error))
       await job.updateData({ ...work.data, soFar: work.outcome });
     if (error instanceof NewerWork) lane.runs.tellOnce(error.message);
-    if (error instanceof HandBack) throw await handBack(job, token, error);
+    if (error instanceof HandBack) {
+      const move = await handBack(job, token, error);
+      if (error instanceof NotHere) await lane.gate.rest(error.restMs);
+      throw move;
+    }
     if (lane.abandoned.aborted)
       throw await handBack(job, token, new HandBack("the worker gave up"));
     if (!work && error instanceof ProviderError)

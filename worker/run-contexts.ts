@@ -11,7 +11,7 @@ import type { Registration } from "../shared/registration.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
 import type { ImageStorage } from "../shared/storage.ts";
 import { HostPool } from "./host-pool.ts";
-import { HandBack } from "./job-moves.ts";
+import { NotHere, type HandBack } from "./job-moves.ts";
 import { ProviderHosts } from "./provider-hosts.ts";
 import type { AsyncImageGenerationModel } from "./providers/image-model.ts";
 import type { RenewableKey } from "./renewable-key.ts";
@@ -55,9 +55,6 @@ export type ModelFactory = (
   model: string,
   options: ModelOptions,
 ) => Promise<AsyncImageGenerationModel>;
-
-/** How long a job stays away whose run directory cannot be read from here. */
-const unseenDelayMs = 5_000;
 
 /** What run contexts are made with. */
 export interface RunContextOptions {
@@ -167,7 +164,7 @@ export class RunContexts {
   /** Says why the run's jobs are not done here, once. */
   #handBack(run: string, message: string): HandBack {
     this.tellOnce(message, run);
-    return new HandBack(message, unseenDelayMs);
+    return new NotHere(message);
   }
 
   /** Says what keeps many jobs from being done here, the first time; once a run, where that is named. */

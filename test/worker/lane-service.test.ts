@@ -208,8 +208,12 @@ describe.concurrent("a job that this worker cannot do", () => {
     };
     await lane.serve({ log });
     const ids = [await lane.add(0), await lane.add(1)];
+    // Back at once, for a worker that can.
     for (const id of ids)
-      await until(async () => expect(await lane.queue.getJobState(id)).toBe("delayed"));
+      await until(async () => {
+        expect((await lane.queue.getJob(id))!.attemptsStarted).toBeGreaterThan(0);
+        expect(await lane.queue.getJobState(id)).toBe("waiting");
+      });
     const told = lines.filter((line) => line.includes("/nowhere/run"));
     expect(told).toHaveLength(1);
     expect(told[0]).toContain("producer.example");

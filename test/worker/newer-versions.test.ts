@@ -63,8 +63,7 @@ describe.concurrent("a worker that meets something of a newer version", () => {
     await writeFile(runFilePath(lane.directory), JSON.stringify({ v: 2, id: lane.run.id }));
     const { log, lines } = listen();
     await lane.serve({ log });
-    const id = await lane.add(0);
-    await until(async () => expect(await lane.queue.getJobState(id)).toBe("delayed"));
+    await handedBack(lane, await lane.add(0));
     expect(lines).toEqual([expect.stringMatching(/run\.json was written by a newer imagemill/)]);
     expect(lane.simulator.ledger.calls).toBe(0);
   });
