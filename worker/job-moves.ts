@@ -18,13 +18,10 @@ export class NotHere extends HandBack {
   readonly restMs = restMs;
 }
 
-/** How long a job stays away that only a newer worker can do. */
-const newerDelayMs = 2_000;
-
 /** The job or its run is of a newer version than this worker reads: it goes back for a newer worker. */
-export class NewerWork extends HandBack {
+export class NewerWork extends NotHere {
   constructor(reason: string) {
-    super(`${reason}: update this worker`, newerDelayMs);
+    super(`${reason}: update this worker`);
   }
 }
 

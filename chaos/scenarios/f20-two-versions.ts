@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readJournalOf } from "../../test/helpers/run-files.ts";
@@ -9,7 +9,7 @@ import { endedWith, enqueuedRun, oneAtATime } from "./enqueued-run.ts";
 import { rows } from "./prompts.ts";
 
 const checkout = fileURLToPath(new URL("../../", import.meta.url));
-const code = ["bin", "cli", "producer", "shared", "worker", "simulator", "cli.ts", "package.json"];
+const left: readonly string[] = ["node_modules", ".git", "dist", "runs", "docs", "test"];
 
 function isNewer({ prompt }: { prompt: string }): boolean {
   return prompt.startsWith("newer");
@@ -18,7 +18,9 @@ function isNewer({ prompt }: { prompt: string }): boolean {
 /** A copy of this very code whose job data has a newer version; it still reads the older one. Gives its launcher. */
 function newerCode(arena: Arena): string {
   const folder = join(arena.folder, "newer");
-  for (const name of code) cpSync(join(checkout, name), join(folder, name), { recursive: true });
+  for (const name of readdirSync(checkout).filter((entry) => !left.includes(entry))) {
+    cpSync(join(checkout, name), join(folder, name), { recursive: true });
+  }
   symlinkSync(join(checkout, "node_modules"), join(folder, "node_modules"));
   const path = join(folder, "shared", "job.ts");
   const text = readFileSync(path, "utf8");

@@ -54,7 +54,7 @@ describe.concurrent("a worker that meets something of a newer version", () => {
     const id = await lane.add(0);
     await until(async () => expect(await lane.queue.getJobState(id)).toBe("active"));
     await registerNewer(lane);
-    await until(async () => expect(await lane.queue.getJobState(id)).toBe("delayed"));
+    await until(async () => expect(await lane.queue.getJobState(id)).toBe("waiting"));
     expect(lane.simulator.ledger.calls).toBe(0);
   });
 
