@@ -1,3 +1,4 @@
+import type { Queue } from "bullmq";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import { defaultPrefix, laneKeys } from "../shared/keys.ts";
 import { laneName } from "../shared/lane.ts";
@@ -8,6 +9,12 @@ import type { Registration } from "../shared/registration.ts";
 import type { RunSummary } from "../shared/run-file.ts";
 import { listLanes } from "../shared/steer.ts";
 import { readSteering } from "../shared/steering.ts";
+import { KnownRun } from "../monitor/known-run.ts";
+import { readRetries } from "../monitor/retries.ts";
+import { measureRun, type RunMeasures } from "../monitor/run-view.ts";
+import { readRunFile } from "../shared/run-file.ts";
+import { endsWithin } from "../shared/within.ts";
+import { bar, count, formatSeconds } from "./progress-view.ts";
 import type { FoundRun } from "./find-run.ts";
 
 /** A run as `status` shows it. */
@@ -16,6 +23,8 @@ export interface RunStatus extends Pick<
   "run" | "round" | "reason" | "host" | "location"
 > {
   state: Registration["state"] | RunSummary["state"];
+  /** How far it is, where its directory can be seen from here. */
+  progress?: RunMeasures;
   /** What it came to when it last ended, for a run that is not under way. */
   summary?: RunSummary | null;
 }
@@ -28,6 +37,8 @@ export interface LaneStatus {
   holdMs: number;
   /** Jobs by BullMQ's states. */
   jobs: Record<string, number>;
+  /** Jobs that failed and wait for another attempt; when the first is due, in milliseconds since 1970. */
+  retries: { waiting: number; nextAt: number | null };
   runs: RunStatus[];
   workers: Heartbeat[];
 }
@@ -50,8 +61,34 @@ async function readLane(redis: RedisClient, lane: string): Promise<LaneStatus> {
   const workers = await readHeartbeats(redis, keys);
   const queue = openLaneQueue(lane, keys, redis);
   const jobs = await queue.getJobCounts("active", "wait", "delayed", "waiting-children");
+  const retries = await waitingRetries(redis, queue);
   await queue.close();
-  return { lane, pause: pause ?? null, holdMs, jobs, runs: [...runs.values()], workers };
+  const measured = await Promise.all(Array.from(runs.values(), withProgress));
+  return { lane, pause: pause ?? null, holdMs, jobs, retries, runs: measured, workers };
+}
+
+async function waitingRetries(redis: RedisClient, queue: Queue): Promise<LaneStatus["retries"]> {
+  const { retries } = await readRetries(redis, queue);
+  const waiting = retries.filter(({ state }) => state !== "active");
+  const due = waiting.flatMap(({ dueAt }) => dueAt ?? []);
+  return { waiting: waiting.length, nextAt: due.length > 0 ? Math.min(...due) : null };
+}
+
+/** Runs looked at before: of their journals only what is new is read. */
+const known = new Map<string, KnownRun>();
+/** A long journal is not waited for: its progress shows the next time. */
+const readMs = 2_000;
+
+async function withProgress(registration: Registration): Promise<RunStatus> {
+  const { run, location, state } = registration;
+  const file = await readRunFile(location).catch(() => undefined);
+  // Another host's path may be another run's here.
+  if (file?.id !== run) return registration;
+  const seen = known.get(location) ?? new KnownRun(location, file);
+  known.set(location, seen);
+  await endsWithin(readMs, seen.look());
+  if (seen.indexed < 1) return registration;
+  return { ...registration, progress: measureRun(seen, state === "running") };
 }
 
 /** A run that no Redis knows: what its directory says of it. */
@@ -70,7 +107,8 @@ export async function readStopped({ directory, run }: FoundRun): Promise<LaneSta
     summary,
   };
   const lane = laneName(run.profile, run.model);
-  return { lane, pause: null, holdMs: 0, jobs: {}, runs: [status], workers: [] };
+  const retries = { waiting: 0, nextAt: null };
+  return { lane, pause: null, holdMs: 0, jobs: {}, retries, runs: [status], workers: [] };
 }
 
 /** Lines for people. */
@@ -79,14 +117,18 @@ export function statusText(lanes: readonly LaneStatus[]): string {
   return `${lanes.flatMap(laneLines).join("\n")}\n`;
 }
 
-function laneLines({ lane, pause, holdMs, jobs, runs, workers }: LaneStatus): string[] {
-  const counts = Object.entries(jobs).map(([state, count]) => `${count} ${state}`);
+function laneLines({ lane, pause, holdMs, jobs, retries, runs, workers }: LaneStatus): string[] {
+  const counts = Object.entries(jobs).map(([state, number]) => `${number} ${state}`);
+  const { waiting, nextAt } = retries;
+  const next =
+    nextAt === null ? "" : `, the next in ${formatSeconds((nextAt - Date.now()) / 1000)}`;
+  if (waiting > 0) counts.push(`${waiting} to be tried again${next}`);
   const isUnderWay = counts.length > 0;
   return [
     `lane ${lane}  ${isUnderWay ? counts.join("  ") : "nothing under way"}`,
     ...(pause ? [`  paused (${pause.kind}): ${pause.reason}`] : []),
     ...(holdMs > 0 ? [`  rate limit: waits ${Math.ceil(holdMs / 1000)} s more`] : []),
-    ...runs.map(runLine),
+    ...runs.flatMap((run) => [runLine(run), ...progressLines(run)]),
     ...workers.map(workerLine),
     ...(!isUnderWay || workers.some(({ fit }) => fit)
       ? []
@@ -100,6 +142,27 @@ function runLine({ run, state, reason, round, host, location, summary }: RunStat
     ? `  ${summary.prompts.total} prompts settled, ${summary.images} images`
     : "";
   return `  run ${run}  ${state}${why}  round ${round}${done}  ${host}:${location}`;
+}
+
+/** How far the run is, below it. */
+function progressLines({ progress }: RunStatus): string[] {
+  if (!progress) return [];
+  const { totals, settled, total, isEstimate, imagesPerSecond, etaSeconds } = progress;
+  const { partial, failed, rejected } = totals.prompts;
+  const of = total === undefined ? "" : ` of ${isEstimate ? "about " : ""}${count(total)}`;
+  const parts = [
+    total === undefined ? "" : bar(total === 0 ? 1 : Math.min(1, settled / total)),
+    `${count(settled)}${of} prompts`,
+    `${count(totals.images)} images`,
+    imagesPerSecond === undefined ? "" : `${imagesPerSecond.toFixed(1)}/s`,
+    etaSeconds === undefined ? "" : `${formatSeconds(etaSeconds)} left`,
+    partial + failed > 0 ? `${count(partial + failed)} failed` : "",
+    rejected > 0 ? `${count(rejected)} rejected` : "",
+    totals.retries > 0 ? `${count(totals.retries)} retries` : "",
+    totals.throttled > 0 ? `${count(totals.throttled)} throttled` : "",
+    totals.costUsd === undefined ? "" : `$${totals.costUsd.toFixed(2)}`,
+  ];
+  return [`      ${parts.filter((part) => part !== "").join("  ")}`];
 }
 
 function workerLine(beat: Heartbeat): string {

@@ -8,7 +8,8 @@ const lineMs = 10_000;
 /** Images a second are of the last so many milliseconds. */
 const rateMs = 15_000;
 
-function count(value: number): string {
+/** A number with separators: `12,345`. */
+export function count(value: number): string {
   return value.toLocaleString("en-US");
 }
 
@@ -20,7 +21,8 @@ export function formatSeconds(seconds: number): string {
   return m > 0 ? `${m}m ${String(s).padStart(2, "0")}s` : `${s}s`;
 }
 
-function bar(share: number): string {
+/** A share as a bar with its percentage. */
+export function bar(share: number): string {
   const filled = Math.round(share * barWidth);
   return `[${"█".repeat(filled)}${"░".repeat(barWidth - filled)}] ${String(Math.floor(share * 100)).padStart(3)}%`;
 }

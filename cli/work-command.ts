@@ -1,9 +1,11 @@
 import cluster from "node:cluster";
+import type { Telemetry } from "bullmq";
 import { type Command, Option } from "commander";
 import type { Log } from "../shared/log.ts";
 import { isPublicHost } from "../shared/profile.ts";
 import type { ListenAddress } from "../shared/probes.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
+import { version } from "../shared/version.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { ProxySettings } from "../worker/providers/http.ts";
 import type { ImageWorker } from "../worker/create-worker.ts";
@@ -31,6 +33,7 @@ interface WorkFlags {
   imageHosts?: string[];
   listen?: ListenAddress;
   config?: string;
+  otel?: true;
 }
 
 const help = `
@@ -78,6 +81,7 @@ export function workCommand(io: Io): Command {
       "serve /metrics, /livez and /readyz there, such as 0.0.0.0:9464",
       listenAddress,
     )
+    .option("--otel", "trace BullMQ's jobs with OpenTelemetry, whose SDK NODE_OPTIONS loads")
     .addHelpText("after", help)
     .action(async (flags: WorkFlags) => {
       const terminal = new Terminal(io.stderr);
@@ -130,6 +134,7 @@ async function work({ redis, profiles, proxy, flags, terminal, log }: WorkParts)
     proxy,
     log,
     observer: metrics,
+    telemetry: flags.otel && (await openTelemetry()),
   });
   await using _ = await serveWorkerProbes(flags.listen, worker, metrics, log);
   log.info({ worker: worker.id, profiles: profiles.map(({ name }) => name) }, "working");
@@ -157,4 +162,9 @@ function reachableProfiles(
   throw new UsageError(
     "this worker could reach no provider: set OPENAI_API_KEY, HF_TOKEN, OPENAI_BASE_URL or HF_BASE_URL, or name a profile in imagemill.config.ts",
   );
+}
+
+async function openTelemetry(): Promise<Telemetry> {
+  const { BullMQOtel } = await import("bullmq-otel");
+  return new BullMQOtel({ tracerName: "imagemill", meterName: "imagemill", version });
 }

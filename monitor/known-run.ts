@@ -3,6 +3,7 @@ import { asError, hasCode } from "../shared/caught.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { readJournalLineAt } from "../shared/journal-reader.ts";
 import { journalPath, readRunFile, runFilePath, type RunFile } from "../shared/run-file.ts";
+import { countRows } from "./count-rows.ts";
 import type { PromptEntry } from "./prompt-table.ts";
 import { RunIndex } from "./run-index.ts";
 
@@ -19,6 +20,8 @@ export class KnownRun {
   #grewAt = 0;
   #lookedAt = 0;
   #trouble: Error | undefined;
+  #rows: number | undefined;
+  #counted = "";
   #refreshing: Promise<boolean> | undefined;
 
   constructor(directory: string, file: RunFile) {
@@ -37,6 +40,11 @@ export class KnownRun {
   /** When the journal was last seen to grow, in milliseconds since 1970; 0 where it was not. */
   get grewAt(): number {
     return this.#grewAt;
+  }
+
+  /** About how many rows the dataset has, while the run itself does not know; undefined where that cannot be told. */
+  get estimatedRows(): number | undefined {
+    return this.#rows;
   }
 
   /** Why the journal cannot be read to its end. */
@@ -69,6 +77,7 @@ export class KnownRun {
 
   async #refresh(): Promise<boolean> {
     if (!(await this.#refreshFile())) return false;
+    void this.#countRows();
     const size = await sizeOf(journalPath(this.directory));
     // A journal that is shorter than what was read of it is another one, or lost a line that was never whole.
     if (size < (this.#index?.bytes ?? 0)) this.#index = undefined;
@@ -78,6 +87,15 @@ export class KnownRun {
     if (!isWanted && Date.now() - this.#grewAt > forgetMs) this.#index = undefined;
     else if (size > (this.#index?.bytes ?? 0)) await this.#readOn();
     return true;
+  }
+
+  /** Once for each state of the dataset that the run tells of. */
+  async #countRows(): Promise<void> {
+    const { dataset, summary } = this.#file;
+    const state = `${dataset.size} ${dataset.mtimeMs}`;
+    if (dataset.rows !== null || summary !== null || state === this.#counted) return;
+    this.#counted = state;
+    this.#rows = await countRows(this.#file);
   }
 
   async #refreshFile(): Promise<boolean> {

@@ -17,8 +17,21 @@ export type RunCondition =
   | "stopped"
   | "cancelled";
 
+/** How far a run is and how fast. */
+export interface RunMeasures {
+  totals: Pick<RunTotals, "prompts" | "images" | "retries" | "throttled" | "costUsd" | "calls">;
+  settled: number;
+  /** Rows of the run; undefined until the dataset's end was read, where no limit was given. */
+  total: number | undefined;
+  /** The total was counted by the dataset's lines: the run has not read its end yet. */
+  isEstimate: boolean;
+  /** Images a second over the last half minute; undefined where the run is not under way. */
+  imagesPerSecond: number | undefined;
+  etaSeconds: number | undefined;
+}
+
 /** The figures of a run, from its journal, its `run.json` and its lane. */
-export interface RunView {
+export interface RunView extends RunMeasures {
   id: string;
   /** Name of the run directory. */
   name: string;
@@ -26,13 +39,6 @@ export interface RunView {
   condition: RunCondition;
   /** Why it is paused or stopped, where that is known. */
   reason: string | undefined;
-  totals: Pick<RunTotals, "prompts" | "images" | "retries" | "throttled" | "costUsd" | "calls">;
-  settled: number;
-  /** Rows of the run; undefined until the dataset's end was read, where no limit was given. */
-  total: number | undefined;
-  /** Images a second over the last half minute; undefined where the run is not under way. */
-  imagesPerSecond: number | undefined;
-  etaSeconds: number | undefined;
   /** The lane that knows the run, while its producer is there. */
   lane: SeenLane | undefined;
   /** Share of the journal that is counted. */
@@ -44,29 +50,39 @@ const rateMs = 30_000;
 /** What a run's pages show of it. */
 export function viewRun(run: KnownRun, lanes: readonly SeenLane[], now = Date.now()): RunView {
   const { file } = run;
-  const index = run.index;
   const lane = lanes.find(({ snapshot }) => snapshot.state.runs.has(file.id));
   const condition = conditionOf(file, lane);
-  const totals = index && run.indexed === 1 ? index.totals : totalsOf(file);
-  const again = index?.toDoAgain(file) ?? 0;
-  const { succeeded, partial, failed, rejected } = totals.prompts;
-  const settled = Math.max(0, succeeded + partial + failed + rejected - again);
-  const total = wantedRows(file);
-  const rate = condition === "running" ? recentRate(index, now) : undefined;
-  const left = total === undefined ? undefined : Math.max(0, total - settled);
   return {
     id: file.id,
     name: basename(run.directory),
     file,
     condition,
     reason: lane?.snapshot.state.runs.get(file.id)?.reason ?? reasonOf(file, condition),
+    lane,
+    indexed: run.indexed,
+    ...measureRun(run, condition === "running", now),
+  };
+}
+
+/** How far a run is and how fast, by its directory alone. */
+export function measureRun(run: KnownRun, isRunning: boolean, now = Date.now()): RunMeasures {
+  const { file, index } = run;
+  const totals = index && run.indexed === 1 ? index.totals : totalsOf(file);
+  const again = index?.toDoAgain(file) ?? 0;
+  const { succeeded, partial, failed, rejected } = totals.prompts;
+  const settled = Math.max(0, succeeded + partial + failed + rejected - again);
+  const known = wantedRows(file);
+  const estimate = run.estimatedRows;
+  const total = known ?? (estimate === undefined ? undefined : Math.max(estimate, settled));
+  const rate = isRunning ? recentRate(index, now) : undefined;
+  const left = total === undefined ? undefined : Math.max(0, total - settled);
+  return {
     totals,
     settled,
     total,
+    isEstimate: known === undefined,
     imagesPerSecond: rate?.images,
     etaSeconds: left === undefined || !rate || rate.settled === 0 ? undefined : left / rate.settled,
-    lane,
-    indexed: run.indexed,
   };
 }
 
@@ -88,7 +104,7 @@ function reasonOf({ summary }: RunFile, condition: RunCondition): string | undef
   return summary && summary.state === condition ? summary.reason : undefined;
 }
 
-function totalsOf({ summary }: RunFile): RunView["totals"] {
+function totalsOf({ summary }: RunFile): RunMeasures["totals"] {
   if (!summary) {
     const prompts = { succeeded: 0, partial: 0, failed: 0, rejected: 0 };
     return { prompts, images: 0, calls: 0, retries: 0, throttled: 0, costUsd: undefined };

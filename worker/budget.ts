@@ -8,6 +8,7 @@ import { isQueueError } from "../shared/queue-error.ts";
 import { HandBack } from "./job-moves.ts";
 import type { Permit } from "./limiter.ts";
 import { waitToStart } from "./wait-to-start.ts";
+import { logFields } from "./log-fields.ts";
 import { pricedCall, type AnyWork } from "./work.ts";
 
 /** How often a call that the budget does not pay asks again: others may come to less than they reserved. */
@@ -65,7 +66,7 @@ async function reserve(
   // The producer rejects such rows: this worker knows fewer prices than it does.
   if (!price) {
     const message = `worker ${work.lane.worker} knows no price for this call, so --max-cost cannot be kept`;
-    work.lane.log.error({ job: work.job.id }, message);
+    work.lane.log.error(logFields(work), message);
     throw new HandBack(message, unknownPriceDelayMs);
   }
   const call = randomUUID();

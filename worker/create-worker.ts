@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { hostname } from "node:os";
+import type { Telemetry } from "bullmq";
 import { defaultPrefix, lanesKey } from "../shared/keys.ts";
 import { LaneCard } from "../shared/lane-card.ts";
 import { silentLog, type Log } from "../shared/log.ts";
@@ -48,6 +49,8 @@ export interface WorkerOptions {
   log?: Log | undefined;
   /** Told of attempts, images and stalled jobs, such as `WorkerMetrics`. Default: nobody. */
   observer?: WorkerObserver | undefined;
+  /** Where BullMQ tells of its jobs, such as `bullmq-otel`. Default: nowhere. */
+  telemetry?: Telemetry | undefined;
 }
 
 /** A running worker. */
@@ -181,6 +184,7 @@ async function discover(worker: Discovery): Promise<void> {
       memory: worker.memory,
       log: worker.log,
       observer: worker.observer,
+      telemetry: worker.telemetry,
     });
     services.set(lane, service);
     try {

@@ -1,3 +1,4 @@
+import type { Telemetry } from "bullmq";
 import type { Log } from "../shared/log.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import type { AnswerMemory } from "./answer-memory.ts";
@@ -27,4 +28,6 @@ export interface LaneServiceOptions {
   log: Log;
   /** Default: nobody. */
   observer?: WorkerObserver | undefined;
+  /** Where BullMQ tells of its jobs, such as `bullmq-otel`. Default: nowhere. */
+  telemetry?: Telemetry | undefined;
 }

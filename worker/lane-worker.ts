@@ -1,4 +1,4 @@
-import { Worker, type Job } from "bullmq";
+import { Worker, type Job, type Telemetry } from "bullmq";
 import type { LaneKeys } from "../shared/keys.ts";
 import type { Log } from "../shared/log.ts";
 import type { RedisClient } from "../shared/redis.ts";
@@ -16,12 +16,14 @@ export interface LaneWorkerOptions {
   lane: string;
   concurrency: number;
   redis: RedisClient;
+  /** Where BullMQ tells of its jobs, such as `bullmq-otel`. Default: nowhere. */
+  telemetry?: Telemetry | undefined;
   log: Log;
 }
 
 /** The BullMQ worker of a lane, not yet running. */
 export function openLaneWorker(
-  { worker, lane, concurrency, redis, log }: LaneWorkerOptions,
+  { worker, lane, concurrency, redis, telemetry, log }: LaneWorkerOptions,
   keys: LaneKeys,
   process: (job: Job, token: string) => Promise<unknown>,
 ): Worker {
@@ -31,6 +33,7 @@ export function openLaneWorker(
     autorun: false,
     name: worker,
     concurrency,
+    ...(telemetry && { telemetry }),
     lockDuration: lockMs,
     stalledInterval: stalledCheckMs,
     // A job that stalls has not failed: its worker died, or Redis was away. BullMQ would give it up after one.

@@ -7,6 +7,7 @@ import { backoffMs } from "./backoff.ts";
 import { admit, mayBeCharged, mayCost } from "./budget.ts";
 import { HandBack, RetryLater } from "./job-moves.ts";
 import type { Permit } from "./limiter.ts";
+import { logFields } from "./log-fields.ts";
 import type { GenerateOptions } from "./providers/image-generation.ts";
 import { imageSeed } from "./seeds.ts";
 import { costOfAnswer, storeImages } from "./store-images.ts";
@@ -49,7 +50,9 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
         ...(queuedMs !== undefined && { queuedMs }),
         ...attempt,
       };
+      const fields = logFields(work);
       work.outcome.attempts.push(ended);
+      logAttempt(work, fields, ended);
       lane.observer.attemptEnded(lane.lane, ended);
     };
     const memory = lane.memory.open();
@@ -105,12 +108,25 @@ export async function makeCall(work: AnyWork, generations: readonly number[]): P
 }
 
 /** What is the same for every call of a run is said once. */
-function tell({ run, lane, job }: AnyWork, warnings: readonly string[]): void {
+function tell(work: AnyWork, warnings: readonly string[]): void {
   for (const warning of warnings) {
-    if (run.told.has(warning)) continue;
-    run.told.add(warning);
-    lane.log.warn({ job: job.id }, warning);
+    if (work.run.told.has(warning)) continue;
+    work.run.told.add(warning);
+    work.lane.log.warn(logFields(work), warning);
   }
+}
+
+/** One line an attempt: those that made their images only for who looks closely. */
+function logAttempt(work: AnyWork, fields: object, ended: AttemptRecord): void {
+  const { outcome, status, startedAt, endedAt, message } = ended;
+  const told = {
+    ...fields,
+    outcome,
+    ...(status !== undefined && { status }),
+    ms: endedAt - startedAt,
+  };
+  if (outcome === "ok") work.lane.log.debug(told, "an attempt made its images");
+  else work.lane.log.info(told, `an attempt failed: ${message ?? "no reason is known"}`);
 }
 
 function requestOptions(work: AnyWork, generations: readonly number[]): GenerateOptions {

@@ -18,6 +18,7 @@ import { generationsOf, resultOf, runPromptJob } from "./prompt-job.ts";
 import { isQueueError } from "../shared/queue-error.ts";
 import { findStored } from "./store-images.ts";
 import { acquit, enter, type Entry } from "./suspicion.ts";
+import { logFields } from "./log-fields.ts";
 import type { AnyWork, Work } from "./work.ts";
 
 /** Takes one BullMQ job through its pipeline; what it gives back is the return value of a sub-job. */
@@ -87,13 +88,13 @@ async function refuseLane(failure: ProviderError, lane: LaneContext): Promise<Ha
 /** A bug of ours: the prompt fails with all that is known of it, and nothing is tried again. */
 async function settleBug(work: AnyWork, error: unknown): Promise<CallOutcome | null> {
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  work.lane.log.error({ job: work.job.id, error }, "a job failed inside imagemill");
+  work.lane.log.error({ ...logFields(work), error }, "a job failed inside imagemill");
   return await giveUp(work, "internal", message);
 }
 
 /** A job that takes its workers down: the prompt fails, but for what is in storage. */
 async function settleCrash(work: AnyWork, { message }: Crashed): Promise<CallOutcome | null> {
-  work.lane.log.error({ job: work.job.id }, message);
+  work.lane.log.error(logFields(work), message);
   addOutcome(work.outcome, {
     images: await findStored(work, missingOf(wantedOf(work), work.outcome)),
   });

@@ -1,5 +1,6 @@
 import { deathsOf } from "../shared/deaths.ts";
 import { Crashed } from "./job-moves.ts";
+import { logFields } from "./log-fields.ts";
 import { wasInterrupted, type AnyWork } from "./work.ts";
 
 /** A job in whose company so many workers died runs alone. */
@@ -33,7 +34,10 @@ export async function enter(work: AnyWork): Promise<Entry> {
   if (alone >= fatalDeaths)
     throw new Crashed(`${alone} workers died while they worked on nothing but this prompt`);
   const leave = await lane.solitude.enterAlone();
-  lane.log.warn({ job: job.id, inCompany, alone }, "workers died with this job: it runs alone");
+  lane.log.warn(
+    { ...logFields(work), inCompany, alone },
+    "workers died with this job: it runs alone",
+  );
   // Written before it begins, so that whoever takes it up after this worker's death knows.
   const deaths = { inCompany, alone: alone + 1 };
   try {

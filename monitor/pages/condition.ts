@@ -19,7 +19,8 @@ export function conditionBadge(condition: RunCondition): Html {
 }
 
 /** How far a run is, as a bar with its figures. */
-export function progressBar({ settled, total, totals, condition, etaSeconds }: RunView): Html {
+export function progressBar(view: RunView): Html {
+  const { settled, total, isEstimate, totals, condition, etaSeconds } = view;
   if (total === undefined || total === 0) {
     const text = condition === "running" ? "the dataset's end is not read yet" : "";
     return html`<div class="progress">
@@ -49,7 +50,8 @@ export function progressBar({ settled, total, totals, condition, etaSeconds }: R
     </svg>
     <p>
       <b>${Math.floor(share * 100)} %</b>
-      <span class="soft">${count(settled)} of ${count(total)}</span> ${eta}
+      <span class="soft">${count(settled)} of ${isEstimate ? "about " : ""}${count(total)}</span>
+      ${eta}
     </p>
   </div>`;
 }

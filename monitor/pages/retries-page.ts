@@ -208,7 +208,7 @@ function row(
       ${known ? html`<a href="${href}">#${index}</a>` : `#${index}`} ${cut(prompt, 90)} ${part}
     </th>
     <td data-name="Attempt" class="attempt">
-      ${attemptText(attempt, attemptsOf(known?.file.attempts, last))}
+      ${attemptText(attempt, attemptsOf(known?.file.attempts, attempts))}
     </td>
     <td data-name="What went wrong" class="wide">
       ${kindBadge(last)}
@@ -225,9 +225,16 @@ function imagesText(generations: readonly number[]): string {
   return generations.length === 1 ? `image ${numbers}` : `images ${numbers}`;
 }
 
-function attemptsOf(attempts: number | undefined, { outcome }: AttemptRecord): number | undefined {
+/** How many attempts there can be: of some kinds of failure fewer alike than the run allows. */
+function attemptsOf(
+  ofRun: number | undefined,
+  attempts: readonly AttemptRecord[],
+): number | undefined {
+  const { outcome } = attempts.at(-1)!;
   const limit = outcome === "ok" ? undefined : attemptLimits[outcome];
-  return attempts === undefined ? limit : Math.min(attempts, limit ?? attempts);
+  if (limit === undefined || ofRun === undefined) return ofRun;
+  const others = attempts.filter((one) => one.burned && one.outcome !== outcome).length;
+  return Math.min(ofRun, others + limit);
 }
 
 /** `2 of 8`. */

@@ -1,0 +1,29 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { countRows } from "../../monitor/count-rows.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
+import { testRun } from "../helpers/test-run.ts";
+
+test.each([
+  { format: "jsonl" as const, text: "{}\n{}\n{}", rows: 3 },
+  { format: "txt" as const, text: "a fox\na crow\n", rows: 2 },
+  { format: "csv" as const, text: "prompt\na\nb\n", rows: 2 },
+  { format: "tsv" as const, text: "", rows: 0 },
+  { format: "json" as const, text: "[1, 2]", rows: undefined },
+])("a dataset in $format has about as many rows as lines", async ({ format, text, rows }) => {
+  const path = join(temporaryFolder(), "dataset");
+  writeFileSync(path, text);
+  const source = { path, format, promptColumn: "prompt", paramFrom: {} };
+  expect(await countRows(testRun({ source }))).toBe(rows);
+});
+
+test("a dataset on another machine has no number of rows", async () => {
+  const source = {
+    path: "/nowhere/at/all",
+    format: "jsonl" as const,
+    promptColumn: "p",
+    paramFrom: {},
+  };
+  expect(await countRows(testRun({ source }))).toBeUndefined();
+});
