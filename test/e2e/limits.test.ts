@@ -43,15 +43,3 @@ test("a limit that nobody gave is found: few calls are refused, and no attempt i
   expect(run.summary.throttled).toBeGreaterThan(0);
   expect(run.summary.throttled).toBeLessThan(30);
 });
-
-test("a limit that the provider tells with its answers is kept from the first of them on", async () => {
-  await using stage = await openStage({
-    latencyMs: 100,
-    imagesPerMinute: 1_200,
-    limitBurst: 0.02,
-    retryAfter: "none",
-  });
-  const run = await stage.run(stage.dataset(promptRows(100)), ...forModel());
-  expect(run.summary).toMatchObject({ images: 100, retries: 0 });
-  expect(run.summary.throttled).toBeLessThan(5);
-});

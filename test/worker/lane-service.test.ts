@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unpauseLane } from "../../shared/lane-state.ts";
 import { silentLog, type Log } from "../../shared/log.ts";
+import { Pace } from "../../worker/pace.ts";
 import { isFailed } from "../helpers/is-failed.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { openTestLane, type TestLane, until } from "../helpers/test-lane.ts";
@@ -156,6 +157,18 @@ describe.concurrent("a rate limit", () => {
     expect(later).toHaveLength(9);
     const earliest = Math.min(...later.map(({ startedAt }) => startedAt));
     expect(earliest - refused!.endedAt!).toBeGreaterThanOrEqual(2_900);
+  });
+});
+
+describe.concurrent("a limit that the provider tells with its answers", () => {
+  test("is kept by all workers of the lane", async () => {
+    await using lane = await openTestLane(server, { simulator: { imagesPerMinute: 600 } });
+    await lane.serve();
+    for (let index = 0; index < 30; index++) await lane.add(index);
+    await lane.results(30);
+    const another = new Pace(lane.redis, lane.keys, "another");
+    const asked = { calls: 0, answered: 0, latencyMs: 0, limits: {}, images: Array(100).fill(1) };
+    await until(async () => expect(await another.take(asked)).toMatchObject({ why: "rate" }));
   });
 });
 
