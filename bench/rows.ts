@@ -1,5 +1,21 @@
 import type { Row } from "./row.ts";
+import { fanOut, queue } from "./rows/in-process.ts";
 import { knownLimit, limitSeeking } from "./rows/limits.ts";
+import { flat, resume } from "./rows/size.ts";
+import { saturation, scale } from "./rows/steady.ts";
+import { firstImage, large, small } from "./rows/whole-run.ts";
 
 /** All rows, in the order of the table. */
-export const rows: readonly Row[] = [limitSeeking, knownLimit];
+export const rows: readonly Row[] = [
+  small,
+  large,
+  saturation,
+  queue,
+  fanOut,
+  scale,
+  flat,
+  resume,
+  limitSeeking,
+  knownLimit,
+  firstImage,
+];

@@ -89,8 +89,9 @@ local function cut()
     s.measured, s.emptyAt, s.admitted = 1, now, 0
   else
     -- Nothing is known but that it was too fast, and what went well may have been saved up: start over, far below.
-    s.rate = rate and rate * 0.7 or math.max(observed, s.observed or 0, 0.00001) * 0.1
-    s.steps = 20
+    -- But a lane that had little to do has not been too fast by much, and finds out soon.
+    s.rate = rate and rate * 0.7 or math.max(math.max(observed, s.observed or 0) * 0.1, 0.001)
+    s.steps = 10
     if not s.emptyAt then s.emptyAt, s.admitted = now, 0 end
   end
   s.since, s.cutAt = 0, now
