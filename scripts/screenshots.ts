@@ -98,7 +98,7 @@ const start = (name: string, texts: readonly string[], ...args: string[]) => {
 };
 await mkdir(join(folder, "runs"));
 await (
-  await start("first-tries", prompts().slice(0, 18), "-n", "2", "-c", "12")
+  await start("first-tries", prompts().slice(0, 18), "-n", "2", "-c", "12", "--attempts", "3")
 ).ended;
 const running = await start("autumn-catalogue", prompts(), "-n", "4", "-c", "10");
 const monitor = stack.use(

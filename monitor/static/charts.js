@@ -38,7 +38,7 @@ function create(element, values) {
   return new uPlot(
     {
       ...sizeOf(element),
-      padding: [8, 8, 0, 0],
+      padding: [8, 26, 0, 0],
       cursor: { y: false, points: { size: 6 } },
       legend: { show: false },
       scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
