@@ -74,7 +74,7 @@ export class Collector {
       const isOurs = result.run === run && result.round === round && prompt !== undefined;
       if (!isOurs || settled.has(result.index) || lines.has(result.index)) continue;
       if (result.numGenerations < prompt.job.numGenerations) continue;
-      lines.set(result.index, lineOfResult(result, prompt.row, prompt.job.have ?? []));
+      lines.set(result.index, lineOfResult(result, prompt.row, prompt.job.have ?? [], prompt.gone));
     }
     await journal.append([...lines.values()]);
     for (const line of lines.values()) {

@@ -85,10 +85,10 @@ export class Feeder {
       if (this.#rejected.length >= rejectedBatch) await this.#flushRejected();
       return;
     }
-    const have = await earlierImages(settled, this.#parts.journalFile, row.index);
+    const earlier = await earlierImages(settled, this.#parts.journalFile, row.index);
     const mayExist = row.index < this.#readBefore;
     const deaths = this.#parts.deaths.get(row.index);
-    await this.#send(promptOf(row, run, { have, mayExist, deaths }));
+    await this.#send(promptOf(row, run, { earlier, mayExist, deaths }));
   }
 
   async #send(prompt: InFlight): Promise<void> {

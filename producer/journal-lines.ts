@@ -1,13 +1,18 @@
 import { JOURNAL_VERSION, type JournalLine, type JournalRow } from "../shared/journal-line.ts";
 import { countCalls, type ImageRecord, type PromptResult } from "../shared/result.ts";
 
-/** The journal line of a worker's result. `earlier` are the images that earlier lines of the prompt counted. */
+/**
+ * The journal line of a worker's result. `earlier` are the images that the prompt had from earlier lines, `gone` is how
+ * many more these counted whose files were no longer there: neither is counted again.
+ */
 export function lineOfResult(
   result: PromptResult,
   row: JournalRow,
   earlier: readonly ImageRecord[],
+  gone = 0,
 ): JournalLine {
-  const counted = new Set(earlier.map((image) => image.generation));
+  const had = new Set(earlier.map((image) => image.generation));
+  const made = result.images.filter((image) => !had.has(image.generation)).length;
   const burned = result.attempts.filter(
     (attempt) => attempt.burned && attempt.outcome !== "ok",
   ).length;
@@ -18,7 +23,7 @@ export function lineOfResult(
     round: result.round,
     state: result.state,
     numGenerations: result.numGenerations,
-    newImages: result.images.filter((image) => !counted.has(image.generation)).length,
+    newImages: Math.max(0, made - gone),
     calls: countCalls(result.attempts),
     // The last attempt of a call that was given up is not followed by a retry.
     retries: Math.max(0, burned - lost),

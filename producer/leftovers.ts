@@ -38,8 +38,8 @@ export async function settleLeftovers({
   if (last >= 0) {
     for await (const row of readDataset(run.source)) {
       if (row.ok && wanted.has(row.index)) {
-        const have = await earlierImages(settled, journalFile, row.index);
-        window.add(promptOf(row, run, { have, mayExist: true }));
+        const earlier = await earlierImages(settled, journalFile, row.index);
+        window.add(promptOf(row, run, { earlier, mayExist: true }));
       }
       if (row.index >= last) break;
     }

@@ -20,6 +20,7 @@ import {
   statePaths,
   writeRunFile,
 } from "./run-directory.ts";
+import { reopenGone } from "./gone-images.ts";
 import { isComplete, RunLife, type RunProgress } from "./run-life.ts";
 import { acquireRunLock, type RunLock } from "./run-lock.ts";
 import { requirePrice } from "./run-settings.ts";
@@ -69,9 +70,8 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
     const isCancelled = steering?.state === "cancelled";
     if (options.retry && !isCancelled) startRound(run, options.retry.kinds);
     const { settled, validBytes, torn } = await replayJournal(paths.journal, run);
-    const repaired = torn
-      ? ["the journal's last line was torn and was cut off: its prompt is settled again"]
-      : [];
+    const gone = await reopenGone(directory, paths.journal, settled, run.numGenerations);
+    const repaired = repairsOf(torn, gone);
     const hashes = stack.use(await RowHashes.open(paths.rows));
     // A run can be cancelled though its dataset is gone.
     const hasMoved = !isCancelled && (await checkDataset(run, hashes));
@@ -113,6 +113,18 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   } finally {
     await stack[Symbol.asyncDispose]();
   }
+}
+
+/** What opening a damaged run directory mends, for people. */
+function repairsOf(torn: boolean, gone: number): string[] {
+  return [
+    ...(torn
+      ? ["the journal's last line was torn and was cut off: its prompt is settled again"]
+      : []),
+    ...(gone > 0
+      ? [`${gone} images of settled prompts are gone from the disk: they are made again`]
+      : []),
+  ];
 }
 
 /** @throws UsageError where the directory cannot be written to, or a living producer holds the run */

@@ -4,10 +4,10 @@ import { jobId, JOB_VERSION, type PromptJob } from "../shared/job.ts";
 import { parseParameters } from "../shared/model-parameters.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
 import { modelParameters } from "../shared/parameter-schemas.ts";
-import type { ImageRecord } from "../shared/result.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { DatasetRow } from "./dataset/build-row.ts";
+import type { EarlierImages } from "./replay.ts";
 import type { InFlight } from "./window.ts";
 
 /** A row that holds a prompt. */
@@ -43,17 +43,17 @@ export function refusal(
 }
 
 /**
- * The prompt job of a row. `have`: images of earlier rounds. `mayExist`: it may have been sent before. `deaths`: of
+ * The prompt job of a row. `earlier`: images that it has from before. `mayExist`: it may have been sent before. `deaths`: of
  * processes that had it in hand.
  */
 export function promptOf(
   row: ReadableRow,
   run: RunFile,
   {
-    have,
+    earlier,
     mayExist,
     deaths,
-  }: { have?: ImageRecord[] | undefined; mayExist: boolean; deaths?: Deaths | undefined },
+  }: { earlier?: EarlierImages | undefined; mayExist: boolean; deaths?: Deaths | undefined },
 ): InFlight {
   const job: PromptJob = {
     v: JOB_VERSION,
@@ -63,7 +63,7 @@ export function promptOf(
     prompt: row.prompt,
     numGenerations: run.numGenerations,
     ...(Object.keys(row.parameters).length > 0 && { parameters: row.parameters }),
-    ...(have && have.length > 0 && { have }),
+    ...(earlier && earlier.have.length > 0 && { have: earlier.have }),
     ...(mayExist && { mayExist }),
     ...(deaths && { deaths }),
   };
@@ -74,5 +74,6 @@ export function promptOf(
     job,
     bytes: Buffer.byteLength(prompt) + JSON.stringify([job.parameters, job.have, columns]).length,
     addedAt: 0,
+    ...(earlier && { gone: earlier.gone }),
   };
 }

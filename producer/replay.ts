@@ -43,13 +43,21 @@ export async function replayJournal(
   return { settled, ...end };
 }
 
-/** The images that a prompt to be done again has from earlier rounds; undefined where it has none. */
+/** The images that a prompt to be done again has from before, and how many more were counted but are gone. */
+export interface EarlierImages {
+  have: ImageRecord[];
+  gone: number;
+}
+
+/** The earlier images of a prompt to be done again; undefined where it is none. */
 export async function earlierImages(
   settled: Settled,
   journalFile: FileHandle,
   index: number,
-): Promise<ImageRecord[] | undefined> {
+): Promise<EarlierImages | undefined> {
   const place = settled.redo.get(index);
   if (!place) return undefined;
-  return (await readJournalLineAt(journalFile, place.offset, place.length)).images;
+  const { images } = await readJournalLineAt(journalFile, place.offset, place.length);
+  const have = images.filter(({ generation }) => !place.gone?.has(generation));
+  return { have, gone: images.length - have.length };
 }

@@ -10,6 +10,8 @@ const states: readonly PromptState[] = ["succeeded", "partial", "failed", "rejec
 export interface LinePlace {
   offset: number;
   length: number;
+  /** Generations of its images whose files are gone. */
+  gone?: ReadonlySet<number>;
 }
 
 /** Sums over a run. */
@@ -64,6 +66,22 @@ export class Settled {
   /** How many prompts are settled, rejected rows included. */
   get count(): number {
     return this.#count;
+  }
+
+  /** One more than the highest index that may be settled. */
+  get size(): number {
+    return this.#codes.length;
+  }
+
+  /** Whether the prompt has every image that the run asks for, as far as the journal knows. */
+  isWhole(index: number): boolean {
+    return this.#codes[index] === codes.succeeded;
+  }
+
+  /** A settled prompt is to be done again. */
+  reopen(index: number, place: LinePlace): void {
+    this.#forget(index);
+    this.redo.set(index, place);
   }
 
   has(index: number): boolean {

@@ -4,6 +4,7 @@ import { hasCode } from "../shared/caught.ts";
 import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
+import { reopenGone } from "./gone-images.ts";
 import { refusal, type ReadableRow, type TakenModel } from "./prompt-rows.ts";
 import { earlierImages, replayJournal } from "./replay.ts";
 import { checkDataset, newRun, startRound, statePaths } from "./run-directory.ts";
@@ -89,8 +90,8 @@ export async function surveyRows({
         survey.rejections.push({ row: row.row, reason: reason! });
       continue;
     }
-    const have = journal && (await earlierImages(settled, journal, row.index));
-    count(survey, model.card, run, row, run.numGenerations - (have?.length ?? 0));
+    const earlier = journal && (await earlierImages(settled, journal, row.index));
+    count(survey, model.card, run, row, run.numGenerations - (earlier?.have.length ?? 0));
   }
   return survey;
 }
@@ -141,6 +142,7 @@ async function openForReading({
   await using hashes = await RowHashes.openForReading(paths.rows);
   await checkDataset(run, hashes);
   const { settled } = await replayJournal(paths.journal, run);
+  await reopenGone(out, paths.journal, settled, run.numGenerations);
   return { run, settled, journal };
 }
 

@@ -6,6 +6,8 @@ export interface InFlight {
   id: string;
   row: JournalRow;
   job: PromptJob;
+  /** Images that earlier lines of the journal counted and whose files are gone; default none. */
+  gone?: number;
   /** About what it takes in memory and in Redis. */
   bytes: number;
   /** When it was last added, in milliseconds by `Date.now`. */
