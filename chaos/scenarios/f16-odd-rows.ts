@@ -42,7 +42,10 @@ export const oddRows: Scenario = {
     const calls = await provider.calls();
     return {
       // Two rows have one prompt, so the provider's count by prompt is no measure here.
-      verdict: judge({ out, prompts: good.length, generations: 1, mayFail, calls: [] }),
+      verdict: {
+        ...judge({ out, prompts: good.length, generations: 1, mayFail, calls: [] }),
+        calls: calls.length,
+      },
       out,
       faults: [
         ...faults,
