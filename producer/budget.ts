@@ -44,6 +44,7 @@ export class Budget {
     this.#settled = settled;
     this.#lock = lock;
     this.#ledger = lane.budget(run.id);
+    // Rounded down, since it must not be exceeded, but for what binary fractions get wrong: 0.29 is 290,000, not 289,999.
     this.#max = Math.floor(Math.round(maxCostUsd * 1e9) / 1e3);
     const images = Math.min(run.numGenerations, run.maxGenerationsPerCall);
     const call = { images, prompt: samplePrompt, parameters: run.parameters };

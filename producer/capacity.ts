@@ -3,8 +3,9 @@ import type { Heartbeat } from "../shared/heartbeat.ts";
 
 /** Prompts in Redis while it is not known what the workers can take. */
 const unknownWindow = 64;
-/** Never more prompts than this, nor bytes of them: Redis stays flat, and small runs get their turn. */
+/** Never more prompts than this, however many workers: Redis stays flat, and small runs get their turn. */
 const maxWindow = 2_000;
+/** Most bytes of a run's prompts in Redis; one prompt may always go, whatever its size. */
 export const maxWindowBytes = 16 * 1024 * 1024;
 /** As many prompts go first; the rest follows when one of them has come back right. */
 export const canaryPrompts = 20;

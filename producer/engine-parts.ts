@@ -30,10 +30,10 @@ export interface EngineParts {
   graceMs: number;
   log: Log;
   /** Told of everything that went wrong in Redis: it is tried again. */
-  onError(error: Error): void;
+  onError: (error: Error) => void;
   /** Called once the run is registered, before anything is fed: the moment for workers of one's own. */
-  onOpened(): Promise<void>;
-  onSettled(lines: readonly JournalLine[]): void;
+  onOpened: () => Promise<void>;
+  onSettled: (lines: readonly JournalLine[]) => void;
 }
 
 /** What an engine's run ended with. */

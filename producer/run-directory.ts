@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../shared/caught.ts";
 import {
+  journalPath,
   newRunId,
   readRunFile,
   runFilePath,
@@ -22,7 +23,7 @@ export function statePaths(directory: string) {
   const state = join(directory, stateFolder);
   return {
     state,
-    journal: join(state, "journal.jsonl"),
+    journal: journalPath(directory),
     rows: join(state, "rows.bin"),
     temporary: join(state, "tmp"),
   };

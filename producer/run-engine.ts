@@ -1,5 +1,3 @@
-import { asError } from "../shared/caught.ts";
-import type { Deaths } from "../shared/deaths.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { NewerVersionError } from "../shared/newer-version.ts";
 import { isQueueError } from "../shared/queue-error.ts";
@@ -12,13 +10,11 @@ import { Feeder } from "./feeder.ts";
 import type { EngineEnd, EngineParts } from "./engine-parts.ts";
 import { Insistence } from "./insist.ts";
 import { LaneWatch } from "./lane-watch.ts";
-import { settleLeftovers } from "./leftovers.ts";
+import { QueueStay } from "./queue-stay.ts";
 import { reconcile } from "./reconciler.ts";
-import { leftState, registrationOf, stateOf } from "./registration-of.ts";
 import { RunLostError } from "./run-lock.ts";
 import { FailureWatch, type StopReason } from "./stop.ts";
 import { Window, type InFlight } from "./window.ts";
-import { leaveQueue, withdraw } from "./withdraw.ts";
 
 /** How often the producer looks at the lane's pause and workers. */
 const watchMs = 500;
@@ -38,13 +34,11 @@ export class RunEngine {
   readonly watch: LaneWatch;
   readonly #insistence: Insistence;
   readonly #budget: Budget | undefined;
+  readonly #stay: QueueStay;
   readonly #done = new AbortController();
   readonly #stopping = new AbortController();
-  #deaths: ReadonlyMap<number, Deaths> = new Map();
   #stop: StopReason | undefined;
   #lost: RunLostError | undefined;
-  /** Nothing of the run is left in the queue. */
-  #isClean = true;
   #changed = Promise.withResolvers<void>();
 
   constructor(parts: EngineParts) {
@@ -68,12 +62,21 @@ export class RunEngine {
       window: this.window,
       onSettled: (lines) => this.#onSettled(lines),
     });
+    this.#stay = new QueueStay({
+      ...parts,
+      window: this.window,
+      collector: this.#collector,
+      watch: this.watch,
+      budget: this.#budget,
+      stopReason: () => this.#stop,
+      onError: this.#onError,
+    });
   }
 
   /** Pauses the run or lets it go on: workers see it before their next call. @throws where Redis is away */
   async steer(state: "running" | "paused", reason?: string): Promise<void> {
     await this.watch.steer(state, reason);
-    await this.#register();
+    await this.#stay.register();
     this.#wake();
   }
 
@@ -102,7 +105,7 @@ export class RunEngine {
       const fed = await this.#feed();
       if (fed) while (this.window.size > 0 && !this.#stop) await this.#changed.promise;
       if (this.#lost) throw this.#lost;
-      if (this.#stop) this.#isClean = await this.#withdraw();
+      if (this.#stop) await this.#stay.withdraw();
       return { stop: this.#stop, rows: fed?.rows, ended: fed?.ended ?? false };
     } finally {
       this.#done.abort();
@@ -112,51 +115,15 @@ export class RunEngine {
     }
   }
 
-  /**
-   * Makes the run known and settles what an earlier life left in the stream, before anything is fed. False where the run
-   * was stopped before Redis could be reached.
-   */
+  /** Begins the run's stay in the queue. False where the run was stopped before Redis could be reached. */
   async #open(): Promise<boolean> {
-    const { run, lane, privateRedis } = this.#parts;
     const isOpen = await this.#insistence.onQueue(async () => {
-      const { pause } = await lane.state();
-      if (pause && pause.kind !== "person") await lane.unpause();
-      await this.watch.learnSteering();
-      await this.#settle();
-      // Jobs of a crashed life hold locks of a worker that is no more; the journal knows better than they.
-      if (privateRedis) {
-        const { deaths, calls } = await lane.clear(run.id);
-        this.#deaths = deaths;
-        run.unsettledCalls += calls;
-      }
-      await this.#budget?.open();
-      await this.#register();
-      // Who steered the run before that saw no registration, but wrote to the directory.
-      if (await this.watch.learnSteering()) await this.#register();
+      await this.#stay.begin();
       await this.#look();
     });
-    if (!isOpen) await lane.close();
+    if (!isOpen) await this.#parts.lane.close();
     else if (!this.#stop) await this.#parts.onOpened();
     return isOpen;
-  }
-
-  /** Tells workers of the run, in the state that it has. */
-  async #register(): Promise<void> {
-    const { run, location, lane } = this.#parts;
-    await lane.register(registrationOf(run, location, stateOf(this.#stop, this.watch.steering)));
-  }
-
-  /** Settles everything that is in the stream. */
-  async #settle(): Promise<void> {
-    const { window } = this;
-    try {
-      await settleLeftovers({ ...this.#parts, window, collector: this.#collector });
-    } catch (error) {
-      if (this.#stop?.state !== "cancelled" || isQueueError(error)) throw error;
-      // A run can be cancelled though its dataset is gone: what cannot be settled stays in storage.
-      this.#onError(asError(error));
-      await this.#collector.drain();
-    }
   }
 
   /** Feeds to the dataset's end or the limit; undefined where the run was stopped before. */
@@ -165,7 +132,7 @@ export class RunEngine {
       ...this.#parts,
       rows: readDataset(this.#parts.run.source),
       window: this.window,
-      deaths: this.#deaths,
+      deaths: this.#stay.deaths,
       room: () => this.#room(),
       send: (prompts) => this.#send(prompts),
       writing: (write) => this.#insistence.onDisk(write),
@@ -214,7 +181,7 @@ export class RunEngine {
   async #reconcile(): Promise<void> {
     const { lane, settled, run, log } = this.#parts;
     if (this.#stop) return;
-    if (!(await lane.isRegistered(run.id))) await this.#register();
+    if (!(await lane.isRegistered(run.id))) await this.#stay.register();
     const again = await reconcile({
       lane,
       window: this.window,
@@ -260,36 +227,9 @@ export class RunEngine {
     this.#changed = Promise.withResolvers();
   }
 
-  /** Takes the run out of the queue. False where something of it stays there. */
-  async #withdraw(): Promise<boolean> {
-    const { run, lane, graceMs } = this.#parts;
-    const settle = () => this.#settle();
-    try {
-      await this.#register();
-      const parts = { lane, window: this.window, collector: this.#collector, settle, graceMs };
-      const { calls, held } = await withdraw({ run: run.id, ...parts });
-      run.unsettledCalls += calls;
-      return held === 0;
-    } catch (error) {
-      this.#onError(asError(error));
-      return false;
-    }
-  }
-
   async #leave(): Promise<void> {
-    const { lane, run, location } = this.#parts;
-    try {
-      // A lost run is another producer's now: nothing of it may be touched.
-      if (!this.#lost) {
-        await this.#collector.drain();
-        if (this.#isClean) {
-          await this.#budget?.close();
-          await leaveQueue(lane, run.id);
-        } else await lane.register(registrationOf(run, location, leftState(this.#stop)));
-      }
-    } catch (error) {
-      this.#onError(asError(error));
-    }
-    await lane.close();
+    // A lost run is another producer's now: nothing of it may be touched.
+    if (!this.#lost) await this.#stay.end();
+    await this.#parts.lane.close();
   }
 }

@@ -124,7 +124,7 @@ export class RunLife {
     this.#engine?.stop(reason);
   }
 
-  /** Pauses the run or lets it go on, also for lives to come. @throws UsageError where it has ended */
+  /** Pauses or cancels the run or lets it go on, also for lives to come. @throws UsageError where it has ended */
   async steer(state: "running" | "paused" | "cancelled", reason?: string): Promise<void> {
     const { directory, run } = this.#parts;
     if (this.#hasEnded) throw new UsageError(`run ${run.id} has ended: it cannot be steered`);

@@ -15,7 +15,3 @@ cpSync(join(root, "monitor", "static"), join(root, "dist", "monitor", "static"),
   recursive: true,
 });
 process.exitCode = status ?? 1;
-// What the monitor serves as it is.
-cpSync(join(root, "monitor", "static"), join(root, "dist", "monitor", "static"), {
-  recursive: true,
-});

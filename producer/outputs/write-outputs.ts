@@ -1,6 +1,5 @@
-import { join } from "node:path";
 import { lineBatches } from "../../shared/line-batches.ts";
-import { type RunFile, stateFolder } from "../../shared/run-file.ts";
+import { journalPath, type RunFile } from "../../shared/run-file.ts";
 import { ColumnNames } from "./column-names.ts";
 import { contactSheet, sheetEntries, type SheetEntry, sheetEntry } from "./contact-sheet.ts";
 import { datasetCard } from "./dataset-card.ts";
@@ -18,7 +17,7 @@ import { writeParquet } from "./write-parquet.ts";
  * @throws Error naming file and line where the journal is damaged
  */
 export async function writeOutputs(directory: string, run: RunFile): Promise<void> {
-  const journal = join(directory, stateFolder, "journal.jsonl");
+  const journal = journalPath(directory);
   const counts = noCounts(await sumCost(journal));
   const columns = new ImageColumns(run);
   const resultNames = new ColumnNames((name) => resultKeys.has(name));

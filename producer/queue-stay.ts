@@ -1,0 +1,110 @@
+import { asError } from "../shared/caught.ts";
+import type { Deaths } from "../shared/deaths.ts";
+import { isQueueError } from "../shared/queue-error.ts";
+import type { Budget } from "./budget.ts";
+import type { Collector } from "./collector.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import type { LaneWatch } from "./lane-watch.ts";
+import { settleLeftovers } from "./leftovers.ts";
+import { leftState, registrationOf, stateOf } from "./registration-of.ts";
+import type { StopReason } from "./stop.ts";
+import type { Window } from "./window.ts";
+import { leaveQueue, withdraw } from "./withdraw.ts";
+
+/** What a stay works on. */
+export interface QueueStayParts extends EngineParts {
+  window: Window;
+  collector: Collector;
+  watch: LaneWatch;
+  budget: Budget | undefined;
+  /** Why the run ends before its dataset does, once it does. */
+  stopReason: () => StopReason | undefined;
+}
+
+/** A run's stay in the queue: makes it known to workers, settles what an earlier life left there, and takes all of it out. */
+export class QueueStay {
+  readonly #parts: QueueStayParts;
+  #deaths: ReadonlyMap<number, Deaths> = new Map();
+  /** Nothing of the run is left in the queue. */
+  #isClean = true;
+
+  constructor(parts: QueueStayParts) {
+    this.#parts = parts;
+  }
+
+  /** Of processes that died with a prompt in hand, by its index: known once the stay has begun. */
+  get deaths(): ReadonlyMap<number, Deaths> {
+    return this.#deaths;
+  }
+
+  /**
+   * Makes the run known and settles what an earlier life left in the stream, before anything is fed. May be called again
+   * after an error.
+   */
+  async begin(): Promise<void> {
+    const { run, lane, privateRedis, watch, budget } = this.#parts;
+    const { pause } = await lane.state();
+    if (pause && pause.kind !== "person") await lane.unpause();
+    await watch.learnSteering();
+    await this.#settle();
+    // Jobs of a crashed life hold locks of a worker that is no more; the journal knows better than they.
+    if (privateRedis) {
+      const { deaths, calls } = await lane.clear(run.id);
+      this.#deaths = deaths;
+      run.unsettledCalls += calls;
+    }
+    await budget?.open();
+    await this.register();
+    // Who steered the run before that saw no registration, but wrote to the directory.
+    if (await watch.learnSteering()) await this.register();
+  }
+
+  /** Tells workers of the run, in the state that it has. */
+  async register(): Promise<void> {
+    const { run, location, lane, watch, stopReason } = this.#parts;
+    await lane.register(registrationOf(run, location, stateOf(stopReason(), watch.steering)));
+  }
+
+  /** Settles everything that is in the stream. */
+  async #settle(): Promise<void> {
+    const { collector, stopReason, onError } = this.#parts;
+    try {
+      await settleLeftovers(this.#parts);
+    } catch (error) {
+      if (stopReason()?.state !== "cancelled" || isQueueError(error)) throw error;
+      // A run can be cancelled though its dataset is gone: what cannot be settled stays in storage.
+      onError(asError(error));
+      await collector.drain();
+    }
+  }
+
+  /** Takes the run's jobs out of the queue, and settles what those in work come to. Trouble is only told of. */
+  async withdraw(): Promise<void> {
+    const { run, lane, window, collector, graceMs, onError } = this.#parts;
+    const settle = () => this.#settle();
+    try {
+      await this.register();
+      const parts = { run: run.id, lane, window, collector, settle, graceMs };
+      const { calls, held } = await withdraw(parts);
+      run.unsettledCalls += calls;
+      this.#isClean = held === 0;
+    } catch (error) {
+      this.#isClean = false;
+      onError(asError(error));
+    }
+  }
+
+  /** Leaves nothing of the run in Redis or, where workers still hold jobs of it, what tells them to drop those. */
+  async end(): Promise<void> {
+    const { lane, run, location, collector, budget, stopReason, onError } = this.#parts;
+    try {
+      await collector.drain();
+      if (this.#isClean) {
+        await budget?.close();
+        await leaveQueue(lane, run.id);
+      } else await lane.register(registrationOf(run, location, leftState(stopReason())));
+    } catch (error) {
+      onError(asError(error));
+    }
+  }
+}
