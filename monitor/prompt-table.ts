@@ -30,6 +30,14 @@ export class PromptTable {
   #lengths = new Uint32Array(1024);
   #offsets = new Float64Array(1024);
   #end = 0;
+  readonly #counts: Record<PromptFilter, number> = {
+    all: 0,
+    retried: 0,
+    succeeded: 0,
+    partial: 0,
+    failed: 0,
+    rejected: 0,
+  };
 
   /** Bytes of memory that the table holds. */
   get memoryBytes(): number {
@@ -41,6 +49,7 @@ export class PromptTable {
     const { index } = entry;
     this.#makeRoom(index);
     const before = states[this.#states[index]! - 1];
+    this.#recount(index, -1);
     this.#states[index] = states.indexOf(entry.state) + 1;
     this.#retries[index] = Math.min(mostRetries, entry.retries);
     this.#rounds[index] = entry.round;
@@ -48,7 +57,21 @@ export class PromptTable {
     this.#lengths[index] = entry.length;
     this.#offsets[index] = entry.offset;
     this.#end = Math.max(this.#end, index + 1);
+    this.#recount(index, 1);
     return before;
+  }
+
+  /** How many prompts pass a filter. */
+  count(filter: PromptFilter): number {
+    return this.#counts[filter];
+  }
+
+  #recount(index: number, step: 1 | -1): void {
+    const state = states[this.#states[index]! - 1];
+    if (state === undefined) return;
+    this.#counts[state] += step;
+    this.#counts.all += step;
+    if (this.#retries[index]! > 0) this.#counts.retried += step;
   }
 
   get(index: number): PromptEntry | undefined {
@@ -83,13 +106,13 @@ export class PromptTable {
     count: number,
   ): { entries: PromptEntry[]; total: number } {
     const entries: PromptEntry[] = [];
-    let total = 0;
-    for (let index = 0; index < this.#end; index++) {
+    let passed = 0;
+    for (let index = 0; index < this.#end && entries.length < count; index++) {
       if (!this.#passes(index, filter)) continue;
-      if (total >= skip && entries.length < count) entries.push(this.get(index)!);
-      total++;
+      if (passed >= skip) entries.push(this.get(index)!);
+      passed++;
     }
-    return { entries, total };
+    return { entries, total: this.count(filter) };
   }
 
   #passes(index: number, filter: PromptFilter): boolean {

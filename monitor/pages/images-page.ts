@@ -58,7 +58,7 @@ function filterList(run: KnownRun, chosen: PromptFilter | "latest" | undefined):
     const number =
       filter === "latest"
         ? ""
-        : html` <span class="soft">${count(index?.prompts.page(filter, 0, 0).total ?? 0)}</span>`;
+        : html` <span class="soft">${count(index?.prompts.count(filter) ?? 0)}</span>`;
     const mark = filter === chosen ? html`aria-current="true"` : "";
     return html`<li>
       <a href="?show=${filter}" id="show-${filter}" ${mark}>${titles[filter]}${number}</a>

@@ -103,6 +103,10 @@ describe("the index of a journal", () => {
           const { failures: _, prompts: unsettledLeftOut, ...sums } = settled.totals;
           expect(index.totals).toMatchObject(sums);
           expect(index.settled - index.toDoAgain(run)).toBe(settled.count);
+          expect(index.prompts.count("all")).toBe(index.settled);
+          const last = new Map(lines.map((line) => [line.index, lineOf(line)]));
+          const retried = [...last.values()].filter((line) => line.retries > 0);
+          expect(index.prompts.count("retried")).toBe(retried.length);
           expect(index.totals.prompts.succeeded).toBe(unsettledLeftOut.succeeded);
           const drawn = index.series.until().sums;
           expect(sum(drawn.settled)).toBe(lines.length);
