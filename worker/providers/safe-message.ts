@@ -17,24 +17,56 @@ export function safeMessage(text: string, secrets: Secrets = {}): string {
 }
 
 /** Masks the secrets in a text of any length. */
-export function withoutSecrets(text: string, { apiKey, baseUrl }: Secrets): string {
+export function withoutSecrets(text: string, secrets: Secrets): string {
+  const { own, address } = masksOf(secrets);
   let safe = text;
-  if (apiKey) for (const form of formsOf(apiKey)) safe = safe.replaceAll(form, "[key]");
-  for (const form of addressSecrets(baseUrl).flatMap(formsOf)) {
-    const escaped = escapePattern(form);
-    const isShort = form.length < shortSecretChars;
-    const pattern = isShort ? `(?<!\\w)${escaped}(?!\\w)` : escaped;
-    safe = safe.replaceAll(new RegExp(pattern, "g"), "[secret]");
-  }
+  for (const { pattern, mask } of own) safe = safe.replaceAll(pattern, mask);
   safe = safe.replaceAll(/\b(Bearer|Basic)\s+(?!\[)[^\s"',}\\]+/gi, "$1 [key]");
   safe = safe.replaceAll(/\b(sk|hf|rk|pk)[-_][\w*.-]{4,}/g, "$1-[key]");
-  for (const part of addressParts(baseUrl)) {
-    safe = safe.replaceAll(
-      new RegExp(`(?<![\\w.-])${escapePattern(part)}(?![\\w-])`, "gi"),
-      "[base URL]",
-    );
-  }
+  for (const { pattern, mask } of address) safe = safe.replaceAll(pattern, mask);
   return safe;
+}
+
+interface Mask {
+  pattern: string | RegExp;
+  mask: string;
+}
+
+interface Masks {
+  /** Secrets as such. */
+  own: Mask[];
+  /** The base URL, whatever it holds. */
+  address: Mask[];
+}
+
+/** Every answer is looked through, and a process knows few secrets: what to look for is worked out once. */
+const known = new Map<string, Masks>();
+const mostKnown = 100;
+
+function masksOf({ apiKey = "", baseUrl = "" }: Secrets): Masks {
+  const name = JSON.stringify([apiKey, baseUrl]);
+  const found = known.get(name);
+  if (found) return found;
+  const keys = apiKey === "" ? [] : formsOf(apiKey);
+  const secrets = addressSecrets(baseUrl).flatMap(formsOf);
+  const masks = {
+    own: [
+      ...keys.map((form) => ({ pattern: form, mask: "[key]" })),
+      ...secrets.map((form) => ({ pattern: secretPattern(form), mask: "[secret]" })),
+    ],
+    address: addressParts(baseUrl).map((part) => ({
+      pattern: new RegExp(`(?<![\\w.-])${escapePattern(part)}(?![\\w-])`, "gi"),
+      mask: "[base URL]",
+    })),
+  };
+  if (known.size >= mostKnown) known.clear();
+  known.set(name, masks);
+  return masks;
+}
+
+function secretPattern(form: string): RegExp {
+  const escaped = escapePattern(form);
+  return new RegExp(form.length < shortSecretChars ? `(?<!\\w)${escaped}(?!\\w)` : escaped, "g");
 }
 
 /** A secret as it is, and as JSON, URLs and headers write it; the longest first, since one may hold another. */
