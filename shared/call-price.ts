@@ -52,7 +52,8 @@ export function costOfCall(
   usage: Usage | undefined,
 ): number | undefined {
   const { tokenPrices } = card;
-  if (tokenPrices && usage?.outputTokens !== undefined) {
+  // Some servers count nothing and say 0: no image is made of no tokens.
+  if (tokenPrices && usage?.outputTokens) {
     const { textIn, imageOut } = tokenPrices;
     return ((usage.inputTokens ?? 0) * textIn + usage.outputTokens * imageOut) / 1_000_000;
   }

@@ -5,8 +5,13 @@ import { safeMessage, type Secrets, withoutSecrets } from "./providers/safe-mess
 
 /** Longest id of a request that is kept, in characters. */
 const maxIdChars = 200;
+/** Longest revised prompt that is kept, in characters: as long as the longest prompt that a known model takes. */
+const maxRevisedChars = 32_000;
 
-/** What a model says with its images, without secrets: a server may send back whatever it was sent. */
+/**
+ * What a model says with its images, without secrets and no longer than it has use: a server may send back whatever it was
+ * sent, and all of this goes through Redis.
+ */
 export function guardAnswer(answer: ImageGeneration, secrets: Secrets): ImageGeneration {
   const { images, requestId, warnings } = answer;
   return {
@@ -14,7 +19,7 @@ export function guardAnswer(answer: ImageGeneration, secrets: Secrets): ImageGen
     images: images.map((image) => {
       const { revisedPrompt } = image;
       if (revisedPrompt === undefined) return image;
-      return { ...image, revisedPrompt: withoutSecrets(revisedPrompt, secrets) };
+      return { ...image, revisedPrompt: safeMessage(revisedPrompt, secrets, maxRevisedChars) };
     }),
     ...(requestId !== undefined && { requestId: guardId(requestId, secrets) }),
     ...(warnings && { warnings: warnings.map((text) => safeMessage(text, secrets)) }),

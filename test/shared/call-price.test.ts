@@ -46,6 +46,8 @@ test("what a call cost comes from its tokens, else from what it was expected to 
   const usage = { inputTokens: 1000, outputTokens: 10_000 };
   expect(costOfCall(sunburst, call(), usage)).toBeCloseTo(0.305, 9);
   expect(costOfCall(sunburst, call(), undefined)).toBeUndefined();
+  const uncounted = costOfCall(gptImage2, call(), { inputTokens: 0, outputTokens: 0 });
+  expect(uncounted).toBe(costOfCall(gptImage2, call(), undefined));
   expect(costOfCall(gptImage2, call({ quality: "low", size: "1024x1024" }), {})).toBeCloseTo(
     (196 * 30) / 1e6,
     3,

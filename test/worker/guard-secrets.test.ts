@@ -45,6 +45,12 @@ test("an answer is the same but for secrets in what its server says", () => {
   });
 });
 
+test("a revised prompt of megabytes is cut: it would go through Redis", () => {
+  const revisedPrompt = "z".repeat(5_000_000);
+  const { images } = guardAnswer({ images: [{ bytes: new Uint8Array([1]), revisedPrompt }] }, {});
+  expect(images[0]!.revisedPrompt).toMatch(/^z{31999}…$/);
+});
+
 test("a provider's failure keeps what it tells, and a bug becomes one without its cause", () => {
   const details = {
     status: 429,

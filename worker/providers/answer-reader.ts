@@ -62,11 +62,15 @@ export class AnswerReader {
     return true;
   }
 
-  /** What has arrived, unpacked. */
+  /** What has arrived, unpacked. An error page that cannot be is left out: its status and headers tell what happened. */
   async end(): Promise<HttpAnswer> {
     if (!this.#isInspected) this.#inspect();
     const answer = { status: this.#status, headers: this.#headers, bytes: this.#bytes() };
-    return await decompress(answer, this.#isError ? maxErrorBytes : this.#limits.maxBytes);
+    if (!this.#isError) return await decompress(answer, this.#limits.maxBytes);
+    return await decompress(answer, maxErrorBytes).catch(() => ({
+      ...answer,
+      bytes: Buffer.alloc(0),
+    }));
   }
 
   #keep(chunk: Buffer): void {

@@ -10,6 +10,9 @@ import { readRequestId } from "./refusal.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 import type { AnsweredImage } from "./take-images.ts";
 
+/** A number of tokens; an answer with another one tells nothing of its usage, so that no sum of money is made of it. */
+const Tokens = z.int().min(0).max(1_000_000_000).nullish();
+
 /** What is used of an answer; servers of many makers send the rest as they like. */
 const ImagesAnswer = z.object({
   data: z.array(
@@ -22,9 +25,9 @@ const ImagesAnswer = z.object({
   ),
   usage: z
     .object({
-      input_tokens: z.number().nullish(),
-      output_tokens: z.number().nullish(),
-      total_tokens: z.number().nullish(),
+      input_tokens: Tokens,
+      output_tokens: Tokens,
+      total_tokens: Tokens,
     })
     .nullish()
     .catch(null),

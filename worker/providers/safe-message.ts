@@ -9,11 +9,15 @@ export const maxMessageChars = 2000;
 
 /**
  * Makes a text that came from outside fit to store and to show: keys, passwords and the base URL are masked, whatever they
- * belong to, and it is cut at 2,000 characters.
+ * belong to, and it is cut at `maxChars`, 2,000 by default.
  */
-export function safeMessage(text: string, secrets: Secrets = {}): string {
+export function safeMessage(
+  text: string,
+  secrets: Secrets = {},
+  maxChars: number = maxMessageChars,
+): string {
   const safe = withoutSecrets(text, secrets);
-  return safe.length > maxMessageChars ? `${safe.slice(0, maxMessageChars - 1)}…` : safe;
+  return safe.length > maxChars ? `${safe.slice(0, maxChars - 1)}…` : safe;
 }
 
 /** Masks the secrets in a text of any length. */

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
+import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { ProviderError } from "../../../shared/failure.ts";
 import { OpenAIImageGeneration } from "../../../worker/providers/openai.ts";
@@ -126,6 +127,37 @@ test("a refused connection is unavailable and was not sent; one that is cut was 
   const error = await rejection(refused.agenerate("a cat"));
   expect(error).toMatchObject({ kind: "unavailable", sent: false, code: "ECONNREFUSED" });
   expect(String(error)).not.toContain("127.0.0.1");
+});
+
+test.for<[string, unknown]>([
+  ["negative", -1_000_000],
+  ["endless", 1e308],
+  ["broken", 1.5],
+])("a %s number of tokens is no usage: the budget would be counted by it", async ([, tokens]) => {
+  const server = await startProvider((_, response) => {
+    const usage = { input_tokens: 1, output_tokens: tokens };
+    sendJson(response, { data: [{ b64_json: base64 }], usage });
+  });
+  await using model = new OpenAIImageGeneration({ model: "gpt-image-2", baseUrl: server.url });
+  const answer = await model.agenerate("a cat");
+  expect(answer.images).toHaveLength(1);
+  expect(answer.usage).toBeUndefined();
+});
+
+test.for<[string, Buffer]>([
+  ["is a gzip bomb", gzipSync(Buffer.alloc(20_000_000))],
+  ["is not what its encoding says", Buffer.from("no gzip")],
+])("a refusal whose page %s keeps its kind", async ([, page]) => {
+  const server = await startProvider((_, response) => {
+    response.writeHead(429, { "content-encoding": "gzip", "retry-after": "7" });
+    response.end(page);
+  });
+  await using model = new OpenAIImageGeneration({ model: "gpt-image-2", baseUrl: server.url });
+  expect(await rejection(model.agenerate("a cat"))).toMatchObject({
+    kind: "rate_limited",
+    status: 429,
+    retryAfterMs: 7000,
+  });
 });
 
 test("a refusal is classified with its request id, its wait and without the key or the base URL", async () => {
