@@ -4,7 +4,8 @@ import { checkHead, ImageCheckError } from "../shared/image-check.ts";
 import type { AnswerShare } from "./answer-memory.ts";
 import { decodeBase64 } from "./providers/decode-base64.ts";
 import { classifyTransport } from "./providers/classify-transport.ts";
-import type { HttpAnswer, HttpClient } from "./providers/http.ts";
+import type { HttpAnswer } from "./providers/answer-reader.ts";
+import type { HttpClient } from "./providers/http.ts";
 import { refuseNonPublicLiteral } from "./providers/public-address.ts";
 import type { Secrets } from "./providers/safe-message.ts";
 

@@ -1,6 +1,20 @@
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
-import type { HttpAnswer, HttpRequest } from "./http.ts";
+
+/** A whole answer. */
+export interface HttpAnswer {
+  status: number;
+  headers: Headers;
+  bytes: Buffer;
+}
+
+/** What is read of an answer. */
+export interface AnswerLimits {
+  /** Largest answer in bytes that is read: the connection is cut where more comes or is announced. */
+  maxBytes: number;
+  /** Sees the first bytes of a successful answer, 64 or more unless it is shorter. What it throws ends the exchange. */
+  inspect?(head: Buffer): void;
+}
 
 /** The answer is larger than the request's `maxBytes`. */
 export class TooLargeError extends Error {
@@ -21,11 +35,9 @@ const maxPreallocatedBytes = 16 * 1024 * 1024;
 const maxLooseChunks = 1024;
 const smallChunkBytes = 4096;
 
-type Limits = Pick<HttpRequest, "maxBytes" | "inspect">;
-
 /** Takes an answer in as it arrives. Copies each byte once at most, unless it comes in very many chunks. */
 export class AnswerReader {
-  readonly #limits: Limits;
+  readonly #limits: AnswerLimits;
   readonly #status: number;
   readonly #headers: Headers;
   readonly #isError: boolean;
@@ -36,7 +48,7 @@ export class AnswerReader {
   #isInspected: boolean;
 
   /** @throws TooLargeError where the header announces too much */
-  constructor(status: number, headers: Headers, limits: Limits) {
+  constructor(status: number, headers: Headers, limits: AnswerLimits) {
     const announced = Number(headers.get("content-length") ?? 0);
     this.#status = status;
     this.#headers = headers;

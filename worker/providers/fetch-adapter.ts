@@ -1,6 +1,6 @@
 import type { AnswerShare } from "../answer-memory.ts";
-import { AnswerReader } from "./answer-reader.ts";
-import { roomFor, type HttpAnswer, type HttpClient, type Progress } from "./http.ts";
+import { AnswerReader, type HttpAnswer } from "./answer-reader.ts";
+import { roomFor, type HttpClient, type Progress } from "./http.ts";
 
 /** The `fetch` that a client is given. */
 export type Fetch = typeof globalThis.fetch;

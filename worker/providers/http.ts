@@ -1,6 +1,6 @@
 import { EnvHttpProxyAgent, type Dispatcher } from "undici";
 import type { AnswerShare } from "../answer-memory.ts";
-import { AnswerReader } from "./answer-reader.ts";
+import { AnswerReader, type AnswerLimits, type HttpAnswer } from "./answer-reader.ts";
 import { publicLookup, type Resolve } from "./public-address.ts";
 
 /** How far an exchange has come. What never got past `connecting` was never received by the provider. */
@@ -9,31 +9,20 @@ export interface Progress {
 }
 
 /** One HTTP request. Redirects are answers like others. */
-export interface HttpRequest {
+export interface HttpRequest extends AnswerLimits {
   method?: string;
   headers?: Record<string, string>;
   body?: string;
   signal?: AbortSignal | undefined;
-  /** Largest answer in bytes that is read: the connection is cut where more comes or is announced. */
-  maxBytes: number;
   /**
    * Asks only a host whose addresses are all of the public Internet: they are checked as the connection is made. Names
    * that go through a proxy are resolved by the proxy and not checked.
    */
   publicOnly?: boolean;
-  /** Sees the first bytes of a successful answer, 64 or more unless it is shorter. What it throws ends the exchange. */
-  inspect?(head: Buffer): void;
   /** Kept up to date while the exchange goes on. */
   progress?: Progress;
   /** Where a successful answer finds room before it is read. Default: anywhere. */
   memory?: AnswerShare | undefined;
-}
-
-/** A whole answer. */
-export interface HttpAnswer {
-  status: number;
-  headers: Headers;
-  bytes: Buffer;
 }
 
 /** Sends requests and reads answers whole. Rejects with the transport's own error or the signal's reason. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
-import type { HttpAnswer } from "./http.ts";
+import type { HttpAnswer } from "./answer-reader.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 import type { AnsweredImage } from "./take-images.ts";
 

@@ -3,8 +3,9 @@ import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { parseJson } from "../../shared/parse-json.ts";
 import { classifyHuggingfaceRefusal } from "./classify-huggingface.ts";
+import type { HttpAnswer } from "./answer-reader.ts";
 import type { Fetch } from "./fetch-adapter.ts";
-import type { HttpAnswer, HttpClient } from "./http.ts";
+import type { HttpClient } from "./http.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 
 /** How often an image that is being made is asked for. */

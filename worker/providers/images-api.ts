@@ -2,10 +2,11 @@ import type { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { defaultMaxImageBytes } from "../../shared/image-check.ts";
 import type { AnswerShare } from "../answer-memory.ts";
+import type { HttpAnswer } from "./answer-reader.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Fetch } from "./fetch-adapter.ts";
-import type { HttpAnswer, HttpClient, Progress, ProxySettings } from "./http.ts";
+import type { HttpClient, Progress, ProxySettings } from "./http.ts";
 import type { ImageGeneration } from "./image-generation.ts";
 import { modelHttpClient } from "./model-http.ts";
 import {

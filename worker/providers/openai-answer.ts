@@ -3,7 +3,7 @@ import { ProviderError } from "../../shared/failure.ts";
 import { describeBytes } from "../../shared/describe-bytes.ts";
 import type { LaneLimits } from "../../shared/lane-limits.ts";
 import type { Usage } from "../../shared/result.ts";
-import type { HttpAnswer } from "./http.ts";
+import type { HttpAnswer } from "./answer-reader.ts";
 import { findLifted } from "./lift-base64.ts";
 import { readRateLimits } from "./rate-limits.ts";
 import { readRequestId } from "./refusal.ts";
