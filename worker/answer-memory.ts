@@ -1,19 +1,23 @@
 /** Answers this small are not counted. */
 const smallBytes = 65_536;
 
+/** A call that waits for room. */
 interface Waiter {
+  /** For all its answers: the images of one call are fetched at the same time. */
   bytes: number;
   since: number;
   /** When it was let in. */
   until: number | undefined;
-  letIn: () => void;
+  hold: (bytes: number) => void;
+  room: PromiseWithResolvers<void>;
 }
 
 /** What one call takes of the memory for answers. */
 export interface AnswerShare {
   /**
    * Room for so many bytes of an answer that is about to be read: undefined where there is room now, else a promise that
-   * resolves when there is. A call that has bytes already never waits: it could wait for ever for others of its kind.
+   * resolves when there is. A call that has bytes already never waits, and all answers of one call are let in together:
+   * calls that each have some of their bytes could wait for ever for each other.
    */
   take(bytes: number): Promise<void> | undefined;
   /** How long the call has waited for room so far, in milliseconds: no fault of the provider's. */
@@ -54,16 +58,16 @@ export class AnswerMemory {
       take: (announced) => {
         const bytes = this.#expect(announced);
         if (bytes < smallBytes) return undefined;
+        if (waiter && held === 0) {
+          waiter.bytes += bytes;
+          return waiter.room.promise;
+        }
         if (held > 0 || (this.#waiting.length === 0 && this.#hasRoom(bytes))) {
           hold(bytes);
           return undefined;
         }
         const room = Promise.withResolvers<void>();
-        const letIn = () => {
-          hold(bytes);
-          room.resolve();
-        };
-        waiter = { bytes, since: performance.now(), until: undefined, letIn };
+        waiter = { bytes, since: performance.now(), until: undefined, hold, room };
         this.#waiting.push(waiter);
         return room.promise;
       },
@@ -72,6 +76,7 @@ export class AnswerMemory {
       },
       release: () => {
         this.#waiting = this.#waiting.filter((other) => other !== waiter);
+        waiter = undefined;
         this.#usedBytes -= held;
         held = 0;
         this.#letIn();
@@ -95,7 +100,8 @@ export class AnswerMemory {
     for (let next = this.#waiting[0]; next && this.#hasRoom(next.bytes); next = this.#waiting[0]) {
       this.#waiting.shift();
       next.until = performance.now();
-      next.letIn();
+      next.hold(next.bytes);
+      next.room.resolve();
     }
   }
 }

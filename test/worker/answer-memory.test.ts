@@ -1,66 +1,123 @@
-import { execFile } from "node:child_process";
-import type { ServerResponse } from "node:http";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { expect, test } from "vitest";
-import { z } from "zod";
-import { png, sendJson, startProvider } from "./providers/provider-server.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { AnswerMemory } from "../../worker/answer-memory.ts";
+import { createModel } from "../../worker/providers/index.ts";
+import { png, startProvider } from "./providers/provider-server.ts";
 
-const child = fileURLToPath(new URL("../helpers/fetch-endless.ts", import.meta.url));
-const Told = z.object({ failures: z.array(z.string()), grownBytes: z.number() });
-const gigabyte = 1_000_000_000;
+const mb = 1024 * 1024;
 
-/** Runs calls in a process of their own and gives what it told. */
-async function callFrom(url: string, calls: number): Promise<z.infer<typeof Told>> {
-  const { stdout } = await promisify(execFile)(process.execPath, [child, url, String(calls)]);
-  return Told.parse(JSON.parse(stdout));
-}
-
-/** Sends a gigabyte, without saying so before, unless the client goes; `start` comes first. */
-function sendGigabyte(response: ServerResponse, start: Uint8Array, piece: Buffer): void {
-  let left = gigabyte;
-  const write = (bytes: Uint8Array): void => {
-    left -= bytes.length;
-    if (response.destroyed) return;
-    if (left <= 0) response.end();
-    else response.write(bytes, () => write(piece));
-  };
-  write(start);
-}
-
-test("a gigabyte at an image's URL is cut off at 64 MB: the memory of 2 calls stays within reach of that", async () => {
-  const server = await startProvider(({ url }, response) => {
-    if (url === "/images/generations") return sendJson(response, { data: [{ url: "/image" }] });
-    return sendGigabyte(response, png, Buffer.alloc(1_000_000));
-  });
-  const { failures, grownBytes } = await callFrom(server.url, 2);
-  const words = "ProviderError: image 1 of 1: the answer is larger than 67108864 bytes";
-  expect(failures).toEqual([words, words]);
-  expect(grownBytes).toBeLessThan(400_000_000);
-});
-
-test("a gigabyte in place of an answer is cut off as well", async () => {
-  const server = await startProvider((_, response) =>
-    sendGigabyte(response, Buffer.from('{"data":[{"b64_json":"'), Buffer.alloc(1_000_000, "A")),
-  );
-  const { failures, grownBytes } = await callFrom(server.url, 1);
-  expect(failures).toEqual(["ProviderError: the answer is larger than 95000986 bytes"]);
-  expect(grownBytes).toBeLessThan(400_000_000);
-});
-
-test("an answer in millions of tiny chunks takes little more than its bytes", async () => {
-  const server = await startProvider((_, response) => {
-    const tiny = Buffer.from("1\r\nA\r\n".repeat(100_000));
-    const { socket } = response;
-    socket?.write(
-      "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+describe("AnswerMemory", () => {
+  test("is never overdrawn but by an answer that is alone, and lets everybody in, in order", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 70_000, max: 12 * mb }), { minLength: 1, maxLength: 40 }),
+        async (sizes) => {
+          const memory = new AnswerMemory(8 * mb);
+          const entered: number[] = [];
+          const calls = sizes.map(async (bytes, i) => {
+            const share = memory.open();
+            await share.take(bytes);
+            entered.push(i);
+            expect(memory.usedBytes).toBeLessThanOrEqual(Math.max(8 * mb, bytes));
+            expect(memory.usedBytes).toBeGreaterThanOrEqual(bytes);
+            setImmediate(() => share.release());
+          });
+          await Promise.all(calls);
+          expect(entered).toEqual(sizes.map((_, i) => i));
+          await new Promise(setImmediate);
+          expect(memory.usedBytes).toBe(0);
+        },
+      ),
     );
-    let left = 40;
-    const write = (): void =>
-      void (left-- > 0 ? socket?.write(tiny, write) : socket?.end("0\r\n\r\n"));
-    write();
   });
-  const { failures, grownBytes } = await callFrom(server.url, 1);
-  expect(failures[0]).toContain("not the JSON");
-  expect(grownBytes).toBeLessThan(300_000_000);
+
+  test("lets a call go on that has bytes already, and takes nothing for small answers", async () => {
+    const memory = new AnswerMemory(mb);
+    const [first, second] = [memory.open(), memory.open()];
+    expect(first.take(mb)).toBeUndefined();
+    expect(second.take(1_000)).toBeUndefined();
+    const room = second.take(mb);
+    expect(room).toBeInstanceOf(Promise);
+    expect(first.take(mb)).toBeUndefined();
+    first.release();
+    await room;
+    expect(memory.usedBytes).toBe(mb);
+  });
+
+  test("believes an answer that does not say its length to be like those before", () => {
+    const memory = new AnswerMemory(10 * mb);
+    expect(memory.open().take(6 * mb)).toBeUndefined();
+    expect(memory.open().take(0)).toBeInstanceOf(Promise);
+  });
+
+  test("lets the answers of one call in together, so that no two calls wait for each other's rest", async () => {
+    const memory = new AnswerMemory(5 * mb);
+    const [first, second, third] = [memory.open(), memory.open(), memory.open()];
+    expect(first.take(5 * mb)).toBeUndefined();
+    const rooms = [second, third, second, third].map((share) => share.take(2 * mb));
+    first.release();
+    await rooms[0];
+    await rooms[2];
+    expect(memory.usedBytes).toBe(4 * mb);
+    second.release();
+    await rooms[1];
+    await rooms[3];
+    expect(memory.usedBytes).toBe(4 * mb);
+    third.release();
+    expect(memory.usedBytes).toBe(0);
+  });
+
+  test("forgets all answers of a call that gave up while it waited", () => {
+    const memory = new AnswerMemory(4 * mb);
+    const [first, second, third] = [memory.open(), memory.open(), memory.open()];
+    expect(first.take(4 * mb)).toBeUndefined();
+    void second.take(2 * mb);
+    void second.take(mb);
+    second.release();
+    first.release();
+    expect(third.take(4 * mb)).toBeUndefined();
+    third.release();
+    expect(memory.usedBytes).toBe(0);
+  });
+
+  test("forgets who gave up while it waited", async () => {
+    const memory = new AnswerMemory(mb);
+    const [first, second, third] = [memory.open(), memory.open(), memory.open()];
+    expect(first.take(mb)).toBeUndefined();
+    void second.take(mb);
+    const room = third.take(mb);
+    second.release();
+    first.release();
+    await room;
+    expect(memory.usedBytes).toBe(mb);
+    third.release();
+    expect(memory.usedBytes).toBe(0);
+  });
+});
+
+test("answers that all come at once are read a few at a time, and the time that they wait is no timeout", async () => {
+  const image = Buffer.concat([png, Buffer.alloc(2_000_000)]);
+  const body = JSON.stringify({ data: [{ b64_json: image.toString("base64") }] });
+  const server = await startProvider((_, response) => {
+    response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
+    response.end(body);
+  });
+  const profile = { name: "t", kind: "openai", keyVariable: "K", baseUrl: server.url } as const;
+  await using model = createModel(profile, "imagemill-sim-1", { timeoutMs: 3_000 });
+  const memory = new AnswerMemory(6 * mb);
+  const held = { now: 0, most: 0 };
+  const makes = Array.from({ length: 24 }, async () => {
+    const share = memory.open();
+    const call = { numGenerations: 1, parameters: {}, memory: share };
+    await model.agenerate("a fox", call);
+    held.most = Math.max(held.most, ++held.now);
+    // As slow as a disk that is nearly full: all together take longer than one call may.
+    await delay(400);
+    held.now -= 1;
+    share.release();
+  });
+  await Promise.all(makes);
+  expect(held.most).toBe(2);
+  expect(memory.usedBytes).toBe(0);
 });
