@@ -11,7 +11,7 @@ import { simulateCommand } from "./cli/simulate-command.ts";
 import { statusCommand } from "./cli/status-command.ts";
 import { cancelCommand, pauseCommand, unpauseCommand } from "./cli/steer-commands.ts";
 import { workCommand } from "./cli/work-command.ts";
-import { hasCode, messageOf } from "./shared/caught.ts";
+import { hasCode, messageOf, stackOf } from "./shared/caught.ts";
 import { UsageError } from "./shared/usage-error.ts";
 import { version } from "./shared/version.ts";
 
@@ -105,7 +105,7 @@ function report(io: Io, error: unknown): number {
     io.stderr.write(`imagemill: ${error.message}\n`);
     return exitCodes.usage;
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text = stackOf(error);
   io.stderr.write(`imagemill: this should not have happened:\n${text}\n`);
   return exitCodes.bug;
 }

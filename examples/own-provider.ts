@@ -36,7 +36,7 @@ export class WebuiImageGeneration extends AsyncImageGenerationModel<typeof Param
   }
 
   override agenerate(prompt: string, call: CallOptions<z.output<typeof Parameters>>) {
-    const { numGenerations, seed = -1, parameters, signal } = call;
+    const { numGenerations, seed = -1, parameters, signal, memory } = call;
     return this.#api.post({
       path: "/sdapi/v1/txt2img",
       body: { ...parameters, prompt, seed, batch_size: numGenerations },
@@ -44,6 +44,7 @@ export class WebuiImageGeneration extends AsyncImageGenerationModel<typeof Param
       images: ({ images, info }) =>
         images.map((base64, i) => ({ base64, seed: info.all_seeds[i] ?? seed })),
       signal,
+      memory,
     });
   }
 

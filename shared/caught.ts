@@ -8,6 +8,12 @@ export function messageOf(thrown: unknown): string {
   return asError(thrown).message;
 }
 
+/** The stack of what was thrown, which begins with its message: for what is a bug. */
+export function stackOf(thrown: unknown): string {
+  const { stack, message } = asError(thrown);
+  return stack ?? message;
+}
+
 /** Whether the system's error has this code, such as `ENOENT`. */
 export function hasCode(thrown: unknown, code: string): boolean {
   return thrown instanceof Error && "code" in thrown && thrown.code === code;

@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import { hasCode } from "./caught.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
 const LF = 0x0a;
@@ -54,7 +55,7 @@ async function openIfThere(path: string) {
   try {
     return await open(path);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }

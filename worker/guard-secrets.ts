@@ -1,3 +1,4 @@
+import { stackOf } from "../shared/caught.ts";
 import { ProviderError } from "../shared/failure.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { ImageGeneration } from "./providers/image-generation.ts";
@@ -32,10 +33,8 @@ export function guardAnswer(answer: ImageGeneration, secrets: Secrets): ImageGen
  */
 export function guardFailure(error: unknown, secrets: Secrets): ProviderError | UsageError {
   if (error instanceof UsageError) return error;
-  if (!(error instanceof ProviderError)) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return new ProviderError("internal", safeMessage(text, secrets));
-  }
+  if (!(error instanceof ProviderError))
+    return new ProviderError("internal", safeMessage(stackOf(error), secrets));
   const { kind, message, code, requestId, cause: _, ...details } = error;
   return new ProviderError(kind, safeMessage(message, secrets), {
     ...details,

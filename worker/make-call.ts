@@ -1,3 +1,4 @@
+import { stackOf } from "../shared/caught.ts";
 import { attemptLimits, failureActions, ProviderError } from "../shared/failure.ts";
 import type { CallOutcome } from "../shared/job.ts";
 import type { AttemptRecord } from "../shared/result.ts";
@@ -168,8 +169,7 @@ function asProviderError(error: unknown): ProviderError {
     return new ProviderError("storage", error.message, { cause: error });
   if (error instanceof UsageError)
     return new ProviderError("invalid_request", error.message, { sent: false, cause: error });
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return new ProviderError("internal", text, { cause: error });
+  return new ProviderError("internal", stackOf(error), { cause: error });
 }
 
 function detailsOf({ status, requestId, retryAfterMs }: ProviderError) {

@@ -1,5 +1,6 @@
 import { DelayedError, WaitingChildrenError, WaitingError, type Job } from "bullmq";
 import type { z } from "zod";
+import { stackOf } from "../shared/caught.ts";
 import { failureActions, ProviderError, type FailureKind } from "../shared/failure.ts";
 import {
   CallJob,
@@ -87,9 +88,8 @@ async function refuseLane(failure: ProviderError, lane: LaneContext): Promise<Ha
 
 /** A bug of ours: the prompt fails with all that is known of it, and nothing is tried again. */
 async function settleBug(work: AnyWork, error: unknown): Promise<CallOutcome | null> {
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   work.lane.log.error({ ...logFields(work), error }, "a job failed inside imagemill");
-  return await giveUp(work, "internal", message);
+  return await giveUp(work, "internal", stackOf(error));
 }
 
 /** A job that takes its workers down: the prompt fails, but for what is in storage. */

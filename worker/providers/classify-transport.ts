@@ -1,3 +1,4 @@
+import { messageOf } from "../../shared/caught.ts";
 import { ProviderError } from "../../shared/failure.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 import { TooLargeError } from "./answer-reader.ts";
@@ -74,7 +75,7 @@ export function classifyTransport(
   const known =
     codes[code] ?? (code.startsWith("HPE_") || code.startsWith("Z_") ? brokenHttp : undefined);
   if (known) return new ProviderError(known.kind, `provider: ${known.words} (${code})`, details);
-  const words = safeMessage(cause instanceof Error ? cause.message : String(cause), secrets);
+  const words = safeMessage(messageOf(cause), secrets);
   return new ProviderError("unavailable", `provider: ${words}${code ? ` (${code})` : ""}`, details);
 }
 

@@ -1,3 +1,4 @@
+import { stackOf } from "../../shared/caught.ts";
 import { ProviderError } from "../../shared/failure.ts";
 import type { AnswerShare } from "../answer-memory.ts";
 import type { Progress } from "./http.ts";
@@ -44,8 +45,7 @@ export async function withDeadline<T>(
       throw new ProviderError("timeout", message, { sent: progress.phase !== "connecting" });
     }
     if (error instanceof ProviderError) throw error;
-    const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    throw new ProviderError("internal", words, { cause: error });
+    throw new ProviderError("internal", stackOf(error), { cause: error });
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);

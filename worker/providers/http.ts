@@ -1,4 +1,5 @@
 import { EnvHttpProxyAgent, type Dispatcher } from "undici";
+import { asError } from "../../shared/caught.ts";
 import type { AnswerShare } from "../answer-memory.ts";
 import { AnswerReader, type AnswerLimits, type HttpAnswer } from "./answer-reader.ts";
 import { publicLookup, type Resolve } from "./public-address.ts";
@@ -158,10 +159,6 @@ export function roomFor(
   const announced = Number(headers.get("content-length") ?? 0);
   if (status < 200 || status >= 300 || announced > maxBytes) return undefined;
   return memory?.take(announced);
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error("aborted", { cause: reason });
 }
 
 function toHeaders(received: Record<string, string | string[] | undefined>): Headers {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
+import { parseJson } from "../../shared/parse-json.ts";
 import { classifyHuggingfaceRefusal } from "./classify-huggingface.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
@@ -108,7 +109,7 @@ function readAnswer<T>(
   const text = bytes.toString("utf8");
   if (status < 200 || status >= 300)
     throw classifyHuggingfaceRefusal(status, headers, text, secrets);
-  const parsed = schema.safeParse(parseJson(text));
+  const parsed = schema.safeParse(parseJson(z.unknown(), text));
   if (parsed.success) return parsed.data;
   const start = safeMessage(text.slice(0, 200), secrets);
   throw new ProviderError("bad_response", `its description cannot be read: ${start}`, { status });
@@ -118,12 +119,4 @@ function unsent(what: string, error: ProviderError): ProviderError {
   const { kind, message, status, code, requestId, retryAfterMs } = error;
   const details = { status, code, requestId, retryAfterMs, sent: false, cause: error };
   return new ProviderError(kind, `${what}: ${message}`, details);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

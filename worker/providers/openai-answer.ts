@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { describeBytes } from "../../shared/describe-bytes.ts";
 import type { LaneLimits } from "../../shared/lane-limits.ts";
+import { parseJson } from "../../shared/parse-json.ts";
 import type { Usage } from "../../shared/result.ts";
 import type { HttpAnswer } from "./answer-reader.ts";
 import { findLifted } from "./lift-base64.ts";
@@ -54,7 +55,9 @@ export function readOpenaiAnswer(
 ): OpenaiAnswer {
   const requestId = answer && readRequestId(answer.headers);
   const limits = answer && readRateLimits(answer.headers);
-  const parsed = ImagesAnswer.safeParse(typeof body === "string" ? parseJson(body) : body);
+  const parsed = ImagesAnswer.safeParse(
+    typeof body === "string" ? parseJson(z.unknown(), body) : body,
+  );
   if (!parsed.success || parsed.data.data.length === 0) {
     const message = `the answer holds no images: ${describeAnswer(body, answer)}`;
     throw new ProviderError("bad_response", safeMessage(message, secrets), {
@@ -75,14 +78,6 @@ export function readOpenaiAnswer(
 function imageOf(value: string, lifted: readonly Buffer[]): AnsweredImage {
   const bytes = findLifted(value, lifted);
   return bytes ? { bytes } : { base64: value };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The start of a JSON answer, or what another one looks like. */

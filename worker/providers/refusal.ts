@@ -1,8 +1,10 @@
+import { z } from "zod";
 import {
   type FailureKind,
   ProviderError,
   type ProviderErrorDetails,
 } from "../../shared/failure.ts";
+import { parseJson } from "../../shared/parse-json.ts";
 import { readRetryAfter } from "./retry-after.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 
@@ -29,7 +31,7 @@ export interface RefusalRule {
 
 /** Takes an answer apart: OpenAI's `{ error: { message, type, code } }`, and what its imitators and others send. */
 export function readRefusal(status: number, headers: Headers, text: string): Refusal {
-  const body = parseJson(text);
+  const body = parseJson(z.unknown(), text);
   const outer = asRecord(body);
   const error = asRecord(outer["error"]);
   const inner = Object.keys(error).length > 0 ? error : outer;
@@ -95,14 +97,6 @@ export function kindOfStatus(status: number, headers: Headers): FailureKind {
   if (status === 429) return "rate_limited";
   if (advice === "false" || (!isTransient && advice !== "true")) return "invalid_request";
   return status === 408 || status === 504 || status === 524 ? "timeout" : "unavailable";
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The members of an object; none of anything else. */

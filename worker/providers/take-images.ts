@@ -1,3 +1,4 @@
+import { messageOf } from "../../shared/caught.ts";
 import { ProviderError } from "../../shared/failure.ts";
 import { checkImage, ImageCheckError } from "../../shared/image-check.ts";
 import { fetchImage, type FetchImageOptions } from "../fetch-image.ts";
@@ -72,8 +73,4 @@ async function readBytes(
   }
   if (url !== undefined && url !== "") return await fetchImage(url, options);
   throw new ProviderError("bad_response", "has neither base64 nor a URL");
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
