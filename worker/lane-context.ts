@@ -9,6 +9,7 @@ import type { Continuity } from "./continuity.ts";
 import type { Gate } from "./gate.ts";
 import type { Limiter, Permit } from "./limiter.ts";
 import type { WorkerObserver } from "./observer.ts";
+import type { ProviderWatch } from "./provider-watch.ts";
 import type { RenewableKey } from "./renewable-key.ts";
 import type { RunContexts } from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
@@ -44,9 +45,8 @@ export interface LaneContext {
   leave(failure: ProviderError): Promise<void>;
   /** Pauses the lane for all workers. */
   stop(failure: ProviderError): Promise<void>;
-  providerAnswered(): void;
-  /** Waits a moment for evidence; true where the provider is away, so that the attempt does not count. */
-  providerMissed(job: string, sent: boolean, evidenceMs: number): Promise<boolean>;
+  /** Learns from calls whether the provider is there. */
+  provider: ProviderWatch;
   /** Asks the storages of the lane's runs. */
   storage: StorageWatch;
   /** Resolves when no living worker has a call of this job, or of one of its sub-jobs, in flight: true where one had. */

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Queue, Worker } from "bullmq";
 import { BudgetLedger } from "../shared/budget-ledger.ts";
 import type { ProviderError } from "../shared/failure.ts";
@@ -24,6 +23,7 @@ import { livingCallsEnded } from "./living-calls.ts";
 import { noObserver, type WorkerObserver } from "./observer.ts";
 import { Pace } from "./pace.ts";
 import { processJob } from "./process-job.ts";
+import { ProviderWatch } from "./provider-watch.ts";
 import { RenewableKey } from "./renewable-key.ts";
 import { RunContexts } from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
@@ -47,6 +47,7 @@ export class LaneService implements LaneContext {
   readonly memory: AnswerMemory;
   readonly solitude: Solitude;
   readonly runs: RunContexts;
+  readonly provider: ProviderWatch;
   readonly storage: StorageWatch;
   readonly key: RenewableKey;
   readonly queue: Queue;
@@ -88,6 +89,7 @@ export class LaneService implements LaneContext {
     });
     this.queue = openLaneQueue(options.lane, this.#keys, options.redis);
     this.#bull = openLaneWorker(options, this.#keys, (job, token) => processJob(job, token, this));
+    this.provider = new ProviderWatch(this.gate, this.log);
     this.storage = new StorageWatch(this.gate, this.log, this.abandoned);
   }
 
@@ -182,27 +184,6 @@ export class LaneService implements LaneContext {
   async stop(failure: ProviderError): Promise<void> {
     if (this.gate.pause) return;
     await this.#pauseLane(failure);
-  }
-
-  providerAnswered(): void {
-    if (this.gate.health.answered()) {
-      this.log.info({}, "the provider answers again");
-      this.gate.wake();
-    }
-  }
-
-  async providerMissed(job: string, sent: boolean, evidenceMs: number): Promise<boolean> {
-    const { health } = this.gate;
-    const before = health.away;
-    let away = health.missed(job, sent);
-    if (!away) {
-      await delay(evidenceMs);
-      away = health.away;
-    }
-    if (away && !before)
-      this.log.warn({}, "the provider is away: one call at a time probes it, no attempt is burned");
-    this.gate.wake();
-    return away;
   }
 
   async livingCallsEnded(jobId: string): Promise<boolean> {

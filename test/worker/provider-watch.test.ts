@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { ProviderError } from "../../shared/failure.ts";
+import { silentLog } from "../../shared/log.ts";
+import { Gate } from "../../worker/gate.ts";
+import { ProviderWatch } from "../../worker/provider-watch.ts";
+
+/** A watch whose provider is away, and a call that is out to probe it. */
+async function whileAway() {
+  const gate = new Gate();
+  const watch = new ProviderWatch(gate, silentLog);
+  const refused = new ProviderError("unavailable", "refused", { sent: false });
+  expect(await watch.failed(refused, "run-0-1")).toBe(false);
+  gate.health.started();
+  expect(gate.health.probing).toBe(true);
+  return { gate, watch };
+}
+
+test("a call that was wrong and never went out does not tell that the provider is back", async () => {
+  const { gate, watch } = await whileAway();
+  const wrong = new ProviderError("invalid_request", "the prompt is too long", { sent: false });
+  expect(await watch.failed(wrong, "run-0-2")).toBe(true);
+  expect(gate.health).toMatchObject({ away: true, probing: false });
+});
+
+test("a bug of ours does not tell that the provider is back", async () => {
+  const { gate, watch } = await whileAway();
+  expect(await watch.failed(new ProviderError("internal", "a bug"), "run-0-2")).toBe(true);
+  expect(gate.health).toMatchObject({ away: true, probing: false });
+});
+
+test("a refusal tells that the provider is back", async () => {
+  const { gate, watch } = await whileAway();
+  expect(await watch.failed(new ProviderError("rate_limited", "slow down"), "run-0-2")).toBe(false);
+  expect(gate.health.away).toBe(false);
+});
+
+test("a call that only one of several hosts did not take uses up its attempt unless that host is away", async () => {
+  const watch = new ProviderWatch(new Gate(), silentLog);
+  const [atOneAway, atOneThere] = [true, false].map(
+    (hostAway) => new ProviderError("unavailable", "refused", { hostAway }),
+  );
+  expect(await watch.failed(atOneAway!, "run-0-1")).toBe(false);
+  expect(await watch.failed(atOneThere!, "run-0-1")).toBe(true);
+});

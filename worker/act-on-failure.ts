@@ -1,0 +1,83 @@
+import { attemptLimits, failureActions, ProviderError } from "../shared/failure.ts";
+import type { CallOutcome } from "../shared/job.ts";
+import { backoffMs } from "./backoff.ts";
+import { HandBack, RetryLater } from "./job-moves.ts";
+import type { Permit } from "./limiter.ts";
+import type { AnyWork } from "./work.ts";
+
+/** What a call came to; its attempts go straight to the work's outcome. */
+export type CallEnd = Omit<CallOutcome, "attempts">;
+
+/**
+ * Does what the table of failures says. Gives the end where the call is over; undefined where it is made again.
+ * @throws RetryLater when another attempt is due
+ * @throws HandBack when the job has to go back unspent
+ */
+export async function actOnFailure(
+  failure: ProviderError,
+  burned: boolean,
+  work: AnyWork,
+  generations: readonly number[],
+  permit: Permit,
+): Promise<CallEnd | undefined> {
+  const { lane } = work;
+  switch (failureActions[failure.kind]) {
+    case "split":
+      if (generations.length > 1) {
+        const most = generations.length - 1;
+        const half = Math.floor(generations.length / 2);
+        await lane.limiter.tooMany(Math.max(1, Math.min(most, failure.imagesLimit ?? half)));
+        return { images: [], failures: [] };
+      }
+      // Not even one image fits into the limit: nothing can be made until a person raises it.
+      await lane.stop(new ProviderError("quota", failure.message, failure));
+      break;
+    case "hold":
+      await lane.refused(permit, failure);
+      return undefined;
+    case "retry":
+      return burned ? retryOrGiveUp(failure, work, generations) : undefined;
+    case "fail":
+      if (failure.kind === "content_policy" && failure.moderationStage === "output") {
+        return retryOrGiveUp(failure, work, generations);
+      }
+      return givenUp(failure, generations);
+    case "leave":
+      await lane.leave(failure);
+      break;
+    case "stop":
+      await lane.stop(failure);
+      break;
+  }
+  throw new HandBack(failure.message);
+}
+
+function retryOrGiveUp(
+  failure: ProviderError,
+  { run, outcome }: AnyWork,
+  generations: readonly number[],
+): CallEnd {
+  const burned = outcome.attempts.filter(
+    (attempt) => attempt.burned && attempt.generations[0] === generations[0],
+  );
+  const alike = burned.filter((attempt) => attempt.outcome === failure.kind);
+  const limit = attemptLimits[failure.kind] ?? run.file.attempts;
+  if (burned.length >= run.file.attempts || alike.length >= limit)
+    return givenUp(failure, generations);
+  throw new RetryLater(
+    failure.message,
+    Math.max(failure.retryAfterMs ?? 0, backoffMs(burned.length)),
+  );
+}
+
+function givenUp(failure: ProviderError, generations: readonly number[]): CallEnd {
+  const { kind, message, status, requestId } = failure;
+  const lost = {
+    generations: [...generations],
+    kind,
+    message,
+    ...(status !== undefined && { status }),
+    ...(requestId !== undefined && { requestId }),
+  };
+  return { images: [], failures: [lost] };
+}

@@ -1,0 +1,58 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { failureActions, type ProviderError } from "../shared/failure.ts";
+import type { Log } from "../shared/log.ts";
+import type { Gate } from "./gate.ts";
+
+/** How long to wait for evidence whether the provider is away, before an attempt counts as burned. */
+const evidenceMs = 300;
+
+/** Learns from a lane's calls whether its provider is there, and says in the log when that changes. */
+export class ProviderWatch {
+  readonly #gate: Gate;
+  readonly #log: Log;
+
+  constructor(gate: Gate, log: Log) {
+    this.#gate = gate;
+    this.#log = log;
+  }
+
+  /** A call was answered sensibly, be it with a refusal. */
+  answered(): void {
+    if (!this.#gate.health.answered()) return;
+    this.#log.info({}, "the provider answers again");
+    this.#gate.wake();
+  }
+
+  /**
+   * A call of the job failed. Gives whether that uses up an attempt: not when it tells of the lane (limits, keys, a provider
+   * that is away).
+   */
+  async failed(failure: ProviderError, job: string): Promise<boolean> {
+    const { kind, sent, hostAway } = failure;
+    if (hostAway !== undefined) return !hostAway;
+    if (kind === "unavailable" || kind === "timeout") return !(await this.#missed(job, sent));
+    // What never went out, or is a bug of ours, tells nothing of the provider, even where it was to probe it.
+    if (sent && kind !== "internal") this.answered();
+    else this.#gate.health.abandoned();
+    const action = failureActions[kind];
+    return action === "retry" || action === "fail";
+  }
+
+  /** Waits a moment for evidence; true where the provider is away. */
+  async #missed(job: string, sent: boolean): Promise<boolean> {
+    const { health } = this.#gate;
+    const before = health.away;
+    let away = health.missed(job, sent);
+    if (!away) {
+      await delay(evidenceMs);
+      away = health.away;
+    }
+    if (away && !before)
+      this.#log.warn(
+        {},
+        "the provider is away: one call at a time probes it, no attempt is burned",
+      );
+    this.#gate.wake();
+    return away;
+  }
+}
