@@ -15,6 +15,8 @@ export interface ProducerOrder {
 
 /** A producer that can be killed. */
 export interface ProducerProcess extends AsyncDisposable {
+  /** False once it has ended. */
+  readonly alive: boolean;
   /** Ends it as a crash does. */
   kill(): Promise<void>;
 }
@@ -28,12 +30,19 @@ export function startProducer(order: ProducerOrder): ProducerProcess {
       stdio: ["ignore", "ignore", "inherit"],
     },
   );
+  const isAlive = () => child.exitCode === null && child.signalCode === null;
   const kill = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (!isAlive()) return;
     child.kill("SIGKILL");
     await once(child, "exit");
   };
-  return { kill, [Symbol.asyncDispose]: kill };
+  return {
+    get alive() {
+      return isAlive();
+    },
+    kill,
+    [Symbol.asyncDispose]: kill,
+  };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
