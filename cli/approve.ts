@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
-import type { Survey } from "../producer/survey.ts";
+import type { RunSurvey } from "../library/survey-run.ts";
 import { estimateLine, type EstimateBasis } from "./estimate-view.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -15,7 +15,10 @@ export class Declined extends Error {
 }
 
 /** Whether a run is asked about: not one that has a budget, nor one that is only simulated. */
-function isDear({ cost, images }: Survey, { profile, card, maxCostUsd }: EstimateBasis): boolean {
+function isDear(
+  { cost, images, card, maxCostUsd }: RunSurvey,
+  { profile }: EstimateBasis,
+): boolean {
   if (maxCostUsd !== null || profile.identity !== undefined) return false;
   if (cost) return cost.atMostUsd > askAboveUsd;
   const isPaid = profile.baseUrl === undefined || card.known;
@@ -50,7 +53,7 @@ export function askOf(terminal: Terminal): Ask {
  * @throws Declined
  */
 export async function approve(
-  survey: Survey,
+  survey: RunSurvey,
   basis: EstimateBasis,
   { write, ask }: { write: (line: string) => void; ask: Ask },
 ): Promise<void> {

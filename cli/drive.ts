@@ -1,12 +1,11 @@
-import { openRun } from "../producer/open-run.ts";
-import { surveyRun } from "../producer/survey.ts";
+import { createWorker } from "../library/create-worker.ts";
+import { openRun } from "../library/open-run.ts";
+import { surveyRun, type SurveyRunOptions } from "../library/survey-run.ts";
 import { statePaths } from "../producer/run-directory.ts";
-import type { RunSettings } from "../producer/run-settings.ts";
 import { messageOf } from "../shared/caught.ts";
 import { Cleanup } from "../shared/cleanup.ts";
-import { lowestLimits } from "../shared/lane-limits.ts";
-import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
-import { createWorker, type ImageWorker } from "../worker/create-worker.ts";
+import type { ModelCard } from "../shared/model-registry.ts";
+import type { ImageWorker } from "../worker/create-worker.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
@@ -17,7 +16,6 @@ import type { Io } from "./io.ts";
 import { createLog } from "./logger.ts";
 import { modelNotes } from "./model-notes.ts";
 import { prepareRedis } from "./prepare-redis.ts";
-import { passesThrough } from "./profiles.ts";
 import { sharedRedis } from "./queue-access.ts";
 import { readProxySettings } from "./proxy-environment.ts";
 import { readRedisTarget } from "./redis-environment.ts";
@@ -29,17 +27,14 @@ import { Terminal } from "./terminal.ts";
 
 /** A run to be made on this machine. */
 export interface Drive {
-  out: string;
-  settings: RunSettings;
+  asked: SurveyRunOptions;
+  /** Who makes the images, for people and for workers here. */
   profile: WorkerProfile;
   /** What is known of the model. */
   card: ModelCard;
   options: DriveOptions;
   /** Makes the images here; else workers elsewhere do, over the Redis of `REDIS_URL`. */
   workHere: boolean;
-  retry?: { kinds: string[] | null } | undefined;
-  /** Lines for people before the run starts. */
-  notes: readonly string[];
 }
 
 /**
@@ -49,53 +44,47 @@ export interface Drive {
  */
 export async function drive(
   io: Io,
-  { out, settings: asked, profile, card: known, options, workHere, retry, notes }: Drive,
+  { asked, profile, card, options, workHere }: Drive,
 ): Promise<void> {
-  const settings: RunSettings = { ...asked, workers: workHere ? "here" : "elsewhere" };
+  const target: SurveyRunOptions = { ...asked, workers: workHere ? "here" : "elsewhere" };
   const terminal = new Terminal(io.stderr);
-  const card = cardOfRun(settings, known);
-  const { maxCostUsd } = settings;
-  const limits = lowestLimits([profile.limits, settings.limits]);
-  const basis = { profile, card, concurrency: options.concurrency, limits, maxCostUsd };
-  const passThrough = passesThrough(settings.profile);
+  const basis = { profile, concurrency: options.concurrency };
   const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "warn");
-  const today = new Date().toISOString().slice(0, 10);
-  for (const note of [...notes, ...modelNotes(profile, card, today)]) terminal.write(note);
+  const warn = (texts: readonly string[]) => {
+    for (const text of texts) terminal.write(`warning: ${text}`);
+  };
+  warn(modelNotes(profile, card, new Date().toISOString().slice(0, 10)));
   if (options.dryRun) {
-    const survey = await surveyRun({ out, settings, retry, passThrough, card });
+    const survey = await surveyRun(target);
+    warn(survey.warnings);
     printDryRun(io, survey, basis, options.json === true);
     return;
   }
   const proxy = readProxySettings(io.env);
   const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);
-  if (shared) await prepareRedis(shared, (text) => terminal.write(`warning: ${text}`));
+  if (shared) await prepareRedis(shared, (text) => warn([text]));
   await using stack = new Cleanup();
   let worker: ImageWorker | undefined;
   const run = await openRun({
-    out,
-    settings,
-    retry,
-    passThrough,
-    card: known,
-    approve: (survey) =>
-      approve(survey, basis, {
+    ...target,
+    approve: async (survey) => {
+      warn(survey.warnings);
+      await approve(survey, basis, {
         write: (line) => terminal.write(line),
         ask: options.yes ? undefined : askOf(terminal),
-      }),
+      });
+    },
     window: options.window,
     maxFailures: options.maxFailures,
     giveUpAfterMs: options.giveUpAfter,
     log,
-    queue: async () => {
-      const redis = shared ?? (await embeddedRedis(out, io, stack));
-      return { redis, isPrivate: shared === undefined };
-    },
+    redis: async () => shared ?? (await embeddedRedis(target.out, io, stack)),
+    isPrivateRedis: shared === undefined,
     onOpened: async ({ redis, isPrivate }) => {
       if (!workHere) return;
-      const reachable = await withSimulator(profile, stack, terminal);
       worker = await createWorker({
         redis,
-        profiles: [reachable],
+        providers: [await withSimulator(profile, stack, terminal)],
         concurrency: options.concurrency,
         isOnlyWorker: isPrivate,
         proxy,
@@ -105,23 +94,24 @@ export async function drive(
       stack.defer(async () => tellAbandoned(terminal, await worker!.close(0)));
     },
   });
+  if (run.isComplete) warn(run.warnings);
   for (const line of run.repaired) terminal.write(`repaired: ${line}`);
   if (run.steering?.state === "paused" && !run.isComplete) {
     const why = run.steering.reason === undefined ? "" : ` (${run.steering.reason})`;
     terminal.write(
-      `the run was paused at ${run.steering.at}${why} and waits: \`imagemill unpause ${out}\` lets it go on`,
+      `the run was paused at ${run.steering.at}${why} and waits: \`imagemill unpause ${run.out}\` lets it go on`,
     );
   }
   const how = run.isComplete ? "is complete, no call is made" : run.resumed ? "goes on" : "starts";
-  terminal.write(`run ${run.id} ${how}: ${settings.model} by ${profile.name}, ${out}`);
+  terminal.write(`run ${run.id} ${how}: ${card.id} by ${profile.name}, ${run.out}`);
   const callsInFlight = () => worker?.callsInFlight() ?? 0;
   using signals = listenToSignals(terminal, callsInFlight, (signal) => {
     terminal.write(
       `${signal}: finishing ${callsInFlight()} calls in flight (again to stop at once); the same command resumes`,
     );
-    run.stop({ state: "interrupted", text: `interrupted by ${signal}: the same command resumes` });
+    void run.stop(`interrupted by ${signal}: the same command resumes`);
     worker
-      ?.close(settings.timeoutMs)
+      ?.close()
       .catch((error: unknown) => terminal.write(`closing the worker failed: ${messageOf(error)}`));
   });
   const hide = showProgress(run, terminal);

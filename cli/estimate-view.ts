@@ -1,7 +1,5 @@
-import type { Survey } from "../producer/survey.ts";
+import type { RunSurvey } from "../library/survey-run.ts";
 import type { CallPrice } from "../shared/call-price.ts";
-import type { LaneLimits } from "../shared/lane-limits.ts";
-import type { ModelCard } from "../shared/model-registry.ts";
 import { isPublicHost, type Profile } from "../shared/profile.ts";
 import type { Io } from "./io.ts";
 import { formatSeconds } from "./progress-view.ts";
@@ -9,13 +7,8 @@ import { formatSeconds } from "./progress-view.ts";
 /** How a run would be made: what its time depends on. */
 export interface EstimateBasis {
   profile: Profile;
-  card: ModelCard;
   /** Calls in flight at once. */
   concurrency: number;
-  /** That a person or the profile gave. */
-  limits: LaneLimits;
-  /** `--max-cost`. */
-  maxCostUsd: number | null;
 }
 
 /** Seconds that the images take: at the limit that was given, else at the highest and the lowest that accounts have. */
@@ -26,8 +19,8 @@ export interface TimeSpan {
 
 /** Undefined where no limit is known: at a server of one's own, and for most models. */
 export function estimateTime(
-  { images, calls }: Survey,
-  { profile, card, limits: given }: EstimateBasis,
+  { images, calls, card, limits: given }: RunSurvey,
+  { profile }: EstimateBasis,
 ): TimeSpan | undefined {
   const { imagesPerMinute = Infinity, requestsPerMinute = Infinity } = given;
   const known = Math.ceil(60 * Math.max(images / imagesPerMinute, calls / requestsPerMinute));
@@ -53,7 +46,7 @@ export function costText(cost: CallPrice | undefined): string {
   return `about ${formatUsd(expectedUsd)}${isOpen ? `, at most ${formatUsd(atMostUsd)}` : ""}`;
 }
 
-function timeText(survey: Survey, basis: EstimateBasis): string {
+function timeText(survey: RunSurvey, basis: EstimateBasis): string {
   const time = estimateTime(survey, basis);
   if (time) {
     const { atLeast, atMost } = time;
@@ -69,36 +62,36 @@ function number(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-function budgetText({ maxCostUsd }: EstimateBasis): string {
+function budgetText({ maxCostUsd }: RunSurvey): string {
   return maxCostUsd === null ? "" : `, the run stops at ${formatUsd(maxCostUsd)}`;
 }
 
 /** The line before the first call. */
-export function estimateLine(survey: Survey, basis: EstimateBasis): string {
+export function estimateLine(survey: RunSurvey, basis: EstimateBasis): string {
   const { prompts, calls, images, rejected } = survey;
   const bad = rejected > 0 ? `, ${number(rejected)} rows rejected` : "";
   return (
     `${number(calls)} calls for ${number(images)} images of ${number(prompts)} prompts${bad}; ` +
-    `${costText(survey.cost)}${budgetText(basis)}; ${timeText(survey, basis)}`
+    `${costText(survey.cost)}${budgetText(survey)}; ${timeText(survey, basis)}`
   );
 }
 
 /** Prints what `--dry-run` found: one JSON object, or a few lines for people. */
-export function printDryRun(io: Io, survey: Survey, basis: EstimateBasis, json: boolean): void {
+export function printDryRun(io: Io, survey: RunSurvey, basis: EstimateBasis, json: boolean): void {
   const text = json
     ? JSON.stringify(dryRunObject(survey, basis))
     : dryRunLines(survey, basis).join("\n");
   io.stdout.write(`${text}\n`);
 }
 
-function dryRunLines(survey: Survey, basis: EstimateBasis): string[] {
+function dryRunLines(survey: RunSurvey, basis: EstimateBasis): string[] {
   const { prompts, settled, calls, images, rejected, rejections, cost } = survey;
   const more = rejected - rejections.length;
   return [
     "dry run: nothing is sent, nothing is written",
     `  prompts   ${number(prompts)}${settled > 0 ? `, and ${number(settled)} settled already` : ""}`,
     `  calls     ${number(calls)} for ${number(images)} images`,
-    `  cost      ${cost && calls === 0 ? "nothing" : costText(cost)}${budgetText(basis)}`,
+    `  cost      ${cost && calls === 0 ? "nothing" : costText(cost)}${budgetText(survey)}`,
     `  time      ${timeText(survey, basis)}`,
     `  rejected  ${number(rejected)} rows`,
     ...rejections.map(({ row, reason }) => `    row ${row}: ${reason}`),
@@ -106,16 +99,15 @@ function dryRunLines(survey: Survey, basis: EstimateBasis): string[] {
   ];
 }
 
-function dryRunObject(survey: Survey, basis: EstimateBasis): Record<string, unknown> {
-  const { cost, ...counts } = survey;
-  const { profile, card } = basis;
+function dryRunObject(survey: RunSurvey, basis: EstimateBasis): Record<string, unknown> {
+  const { cost, card, limits: _, maxCostUsd, warnings: __, ...counts } = survey;
   return {
     dryRun: true,
-    provider: profile.name,
+    provider: basis.profile.name,
     model: card.id,
     ...counts,
     costUsd: cost ? round(cost.expectedUsd) : null,
-    maxCostUsd: basis.maxCostUsd,
+    maxCostUsd,
     costAtMostUsd: cost ? round(cost.atMostUsd) : null,
     seconds: estimateTime(survey, basis) ?? null,
   };

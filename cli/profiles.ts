@@ -1,13 +1,7 @@
 import { profileOf as profileOfProvider } from "../library/provider.ts";
 import { findModel, inferProviderKind } from "../shared/model-registry.ts";
 import { unknownName } from "../shared/near-match.ts";
-import {
-  isPublicHost,
-  profileIdentity,
-  type Profile,
-  ProviderKind,
-  type ProfileIdentity,
-} from "../shared/profile.ts";
+import { isPublicHost, type Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findKey } from "../shared/find-key.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
@@ -55,14 +49,6 @@ function inferProvider(model: string): string {
   throw new UsageError(
     `cannot tell the provider of model \`${model}\`: give --provider openai or huggingface`,
   );
-}
-
-/** Whether parameters that a model's schema does not know go to the server as they are: only to one that is not the provider's. */
-export function passesThrough({ name, kind, hash }: ProfileIdentity): boolean {
-  // A model of one's own says itself what it takes.
-  if (!ProviderKind.safeParse(kind).success) return false;
-  const identity = name === "simulator" ? simulatorIdentity : undefined;
-  return profileIdentity({ name, kind, keyVariable: "", identity }).hash !== hash;
 }
 
 /** What of a profile the command line can say, before the environment. */

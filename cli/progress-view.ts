@@ -1,4 +1,4 @@
-import type { Run } from "../producer/open-run.ts";
+import type { Run } from "../library/run.ts";
 import type { RunProgress } from "../producer/run-life.ts";
 import type { Terminal } from "./terminal.ts";
 

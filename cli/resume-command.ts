@@ -1,6 +1,5 @@
 import { Option, type Command } from "commander";
 import { cardOf } from "../library/provider.ts";
-import type { RunSettings } from "../producer/run-settings.ts";
 import { FailureKind } from "../shared/failure.ts";
 import { unknownName } from "../shared/near-match.ts";
 import type { RunFile } from "../shared/run-file.ts";
@@ -28,7 +27,7 @@ async function profileOfRun(
   run: RunFile,
   options: DriveOptions,
   workHere: boolean,
-): Promise<WorkerProfile> {
+): Promise<{ profile: WorkerProfile; isReached: boolean }> {
   const config = await readConfig(process.cwd(), options.config);
   requireKnown(run, config);
   const profile = profileOf(run.profile.name, io.env, options, config);
@@ -36,7 +35,8 @@ async function profileOfRun(
   const isSame = profileIdentity(profile).hash === run.profile.hash;
   if (!isSame && !workHere) {
     const { name, kind, hash } = run.profile;
-    return { name, kind, keyVariable: profile.keyVariable, identity: hash };
+    const elsewhere = { name, kind, keyVariable: profile.keyVariable, identity: hash };
+    return { profile: elsewhere, isReached: false };
   }
   if (!isSame) {
     throw new UsageError(
@@ -45,7 +45,7 @@ async function profileOfRun(
   }
   if (options.dryRun || !workHere) requireServed(profile, run.model, today);
   else requireUsable(profile, run.model, today);
-  return profile;
+  return { profile, isReached: true };
 }
 
 /** @throws UsageError where the run's provider is one that a configuration has to name */
@@ -72,15 +72,6 @@ const help = `
 A run that was enqueued goes back to the workers elsewhere, from any machine that sees its directory and its dataset and
 reaches REDIS_URL; it needs no key then.`;
 
-/** The settings that the run has, with the budget and the price that this command gives. */
-function settingsOf(run: RunFile, { maxCost, pricePerImage }: DriveOptions): RunSettings {
-  return {
-    ...run,
-    maxCostUsd: maxCost ?? run.maxCostUsd,
-    pricePerImageUsd: pricePerImage ?? run.pricePerImageUsd,
-  };
-}
-
 /** `imagemill resume RUN`: goes on with the settings that the run has. */
 export function resumeCommand(io: Io): Command {
   const command = new EnvironmentCommand("resume")
@@ -105,8 +96,7 @@ export function retryCommand(io: Io): Command {
     );
   addResumeOptions(command).action(
     async (text: string, options: ResumeOptions & { kind?: string }) => {
-      const kinds = options.kind === undefined ? null : parseKinds(options.kind);
-      await goOn(io, text, options, { kinds });
+      await goOn(io, text, options, options.kind === undefined ? "all" : parseKinds(options.kind));
     },
   );
   return command;
@@ -116,18 +106,24 @@ async function goOn(
   io: Io,
   text: string,
   options: ResumeOptions,
-  retry: { kinds: string[] | null } | undefined,
+  retry: "all" | FailureKind[] | undefined,
 ): Promise<void> {
   const { directory, run } = await findRun(text);
   const workHere = (options.workers ?? run.workers) === "here";
-  const profile = await profileOfRun(io, run, options, workHere);
+  const { profile, isReached } = await profileOfRun(io, run, options, workHere);
   const card = await cardOf(profile, run.model, { timeoutMs: run.timeoutMs });
-  const settings = settingsOf(run, options);
+  const asked = {
+    out: directory,
+    provider: isReached ? profile : undefined,
+    retry,
+    maxCostUsd: options.maxCost,
+    pricePerImageUsd: options.pricePerImage,
+  };
   const { drive } = await import("./drive.ts");
-  await drive(io, { out: directory, settings, profile, card, options, retry, workHere, notes: [] });
+  await drive(io, { asked, profile, card, options, workHere });
 }
 
-function parseKinds(text: string): string[] {
+function parseKinds(text: string): FailureKind[] {
   return text.split(",").map((kind) => {
     const parsed = FailureKind.safeParse(kind.trim());
     if (parsed.success) return parsed.data;

@@ -9,7 +9,7 @@ import { UsageError } from "../shared/usage-error.ts";
 import { readConfig } from "./config.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { profileOf, providerAndModel, requireServed, requireUsable } from "./profiles.ts";
-import { addRunOptions, defaultOut, runSettings, type RunOptions } from "./run-options.ts";
+import { addRunOptions, defaultOut, runRequest, type RunOptions } from "./run-options.ts";
 
 const examples = `
 Examples:
@@ -77,10 +77,9 @@ async function startRun(
   const card = await cardOf(profile, model, { timeoutMs: options.timeout });
   await using stack = new Cleanup();
   const path = isStdin ? await keepStdin(stack, out, options) : dataset;
-  const { settings, warnings } = runSettings(path, options, profile, card);
-  const notes = warnings.map((text) => `warning: ${text}`);
+  const asked = { ...runRequest(path, options, card), out, provider: profile };
   const { drive } = await import("./drive.ts");
-  await drive(io, { out, settings, profile, card, options, workHere, notes });
+  await drive(io, { asked, profile, card, options, workHere });
 }
 
 /** Standard input as a file of the run; for a dry run, which writes nothing there, as one that is removed at once. */

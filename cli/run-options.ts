@@ -1,11 +1,9 @@
-import { basename, extname, join, resolve } from "node:path";
+import { basename, extname, join } from "node:path";
 import { Option, type Command } from "commander";
-import { formatOf } from "../producer/dataset/dataset-format.ts";
-import type { RunSettings } from "../producer/run-settings.ts";
-import { coerceParameter, parseParameters } from "../shared/model-parameters.ts";
+import type { RunRequest } from "../library/run-request.ts";
+import { coerceParameter } from "../shared/model-parameters.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
 import { modelParameters } from "../shared/parameter-schemas.ts";
-import { profileIdentity, type Profile } from "../shared/profile.ts";
 import type { DatasetFormat } from "../shared/run-file.ts";
 import { DatasetFormat as Formats } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
@@ -176,58 +174,34 @@ export function defaultOut(dataset: string, model: string): string {
   return join("runs", `${name}-${model.replaceAll(/[^A-Za-z0-9._-]+/g, "-")}`);
 }
 
-/** What a run is asked for by the command line. Warnings are for people. @throws UsageError */
-export function runSettings(
+/** What a run is asked for by the command line, all of it. @throws UsageError */
+export function runRequest(
   dataset: string,
   options: RunOptions,
-  profile: Profile,
   card: ModelCard,
-): { settings: RunSettings; warnings: string[] } {
-  const passThrough = profile.baseUrl !== undefined;
-  const raw = Object.fromEntries(options.param.map((text) => parameterOf(card, text)));
-  const { parameters, warnings } = parseParameters(modelParameters(card), raw, { passThrough });
-  const path = resolve(dataset);
-  const { idColumn, paramsColumn } = options;
-  const settings: RunSettings = {
-    source: {
-      path,
-      format: formatOf(path, options.format),
-      promptColumn: options.promptColumn,
-      ...(idColumn !== undefined && { idColumn }),
-      ...(paramsColumn !== undefined && { paramsColumn }),
-      paramFrom: Object.fromEntries(
-        options.paramFrom.map((text) => splitAt(text, "=", "--param-from")),
-      ),
-    },
-    profile: profileIdentity(profile),
+): RunRequest & { source: string } {
+  const { imagesPerMinute, requestsPerMinute } = options;
+  return {
+    isWhole: true,
+    source: dataset,
+    format: options.format,
+    promptColumn: options.promptColumn,
+    idColumn: options.idColumn,
+    paramsColumn: options.paramsColumn,
+    paramFrom: Object.fromEntries(
+      options.paramFrom.map((text) => splitAt(text, "=", "--param-from")),
+    ),
     model: card.id,
-    parameters,
+    parameters: Object.fromEntries(options.param.map((text) => parameterOf(card, text))),
     seed: options.seed,
     numGenerations: options.numGenerations,
-    maxGenerationsPerCall: maxPerCall(card, options.maxPerCall),
-    limit: options.limit ?? null,
+    maxGenerationsPerCall: options.maxPerCall,
+    limit: options.limit,
     attempts: options.attempts,
-    maxCostUsd: options.maxCost ?? null,
-    pricePerImageUsd: options.pricePerImage ?? null,
+    maxCostUsd: options.maxCost,
+    pricePerImageUsd: options.pricePerImage,
     timeoutMs: options.timeout,
-    ...limitsOf(options),
-    durable: options.durable === true,
+    limits: { imagesPerMinute, requestsPerMinute },
+    durable: options.durable,
   };
-  return { settings, warnings };
-}
-
-function limitsOf({ imagesPerMinute, requestsPerMinute }: RunOptions): Pick<RunSettings, "limits"> {
-  if (imagesPerMinute === undefined && requestsPerMinute === undefined) return {};
-  return {
-    limits: {
-      ...(imagesPerMinute !== undefined && { imagesPerMinute }),
-      ...(requestsPerMinute !== undefined && { requestsPerMinute }),
-    },
-  };
-}
-
-/** A known model's maximum is a ceiling; of an unknown one the person knows more than we. */
-function maxPerCall(card: ModelCard, given: number | undefined): number {
-  if (given === undefined) return card.maxGenerationsPerCall;
-  return card.known ? Math.min(given, card.maxGenerationsPerCall) : given;
 }

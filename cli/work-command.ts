@@ -122,12 +122,12 @@ async function workInProcesses({
 
 /** Works in this process until the first signal. Gives the exit code. */
 async function work({ redis, profiles, proxy, flags, terminal, log }: WorkParts): Promise<number> {
-  const { createWorker } = await import("../worker/create-worker.ts");
+  const { createWorker } = await import("../library/create-worker.ts");
   const { serveWorkerProbes, WorkerMetrics } = await import("./work-probes.ts");
   const metrics = new WorkerMetrics(() => worker.callsInFlight());
   const worker: ImageWorker = await createWorker({
     redis,
-    profiles,
+    providers: profiles,
     concurrency: flags.concurrency,
     lanes: flags.lanes?.split(",").map((name) => name.trim()),
     storageRoot: flags.storageRoot,

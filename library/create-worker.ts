@@ -11,7 +11,15 @@ import { redisSource, type RedisInput } from "./redis-input.ts";
 /** What {@link createWorker} takes. */
 export interface CreateWorkerOptions extends Pick<
   WorkerOptions,
-  "lanes" | "storageRoot" | "openStorage" | "isOnlyWorker" | "proxy" | "prefix" | "log" | "observer"
+  | "lanes"
+  | "storageRoot"
+  | "openStorage"
+  | "isOnlyWorker"
+  | "proxy"
+  | "prefix"
+  | "log"
+  | "observer"
+  | "telemetry"
 > {
   redis: RedisInput;
   /** The providers that it can reach: it serves the lanes of these, also those that producers open later. */
@@ -33,6 +41,7 @@ const Options = z.object({
   prefix: z.string().min(1).optional(),
   log: unknown,
   observer: unknown,
+  telemetry: unknown,
 });
 
 /**

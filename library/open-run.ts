@@ -1,52 +1,34 @@
-import { resolve } from "node:path";
 import { z } from "zod";
 import type { OpenRunOptions as ProducerOptions } from "../producer/open-run-options.ts";
 import { openRun as openProducer } from "../producer/open-run.ts";
-import { FailureKind } from "../shared/failure.ts";
 import { silentLog } from "../shared/log.ts";
-import { readRunFile } from "../shared/run-file.ts";
-import { UsageError } from "../shared/usage-error.ts";
 import { parseOptions } from "../worker/providers/model-options.ts";
-import { cardOf, profileOf, type Provider } from "./provider.ts";
 import { redisAsker, type RedisInput } from "./redis-input.ts";
+import { resolveRun, targetShape, type RunTarget } from "./resolve-run.ts";
 import { runOf, type Run } from "./run.ts";
-import { defaultTimeoutMs, requestShape, settingsOf, type RunRequest } from "./run-request.ts";
+import { asRunSurvey, type RunSurvey } from "./survey-run.ts";
 
 /** What {@link openRun} takes. */
 export interface OpenRunOptions
   extends
-    RunRequest,
+    RunTarget,
     Pick<
       ProducerOptions,
-      | "approve"
-      | "onOpened"
-      | "window"
-      | "maxFailures"
-      | "giveUpAfterMs"
-      | "graceMs"
-      | "prefix"
-      | "log"
+      "onOpened" | "window" | "maxFailures" | "giveUpAfterMs" | "graceMs" | "prefix" | "log"
     > {
-  /** The run directory: a new or empty folder, or one with a run in it, which is resumed. */
-  out: string;
-  /** Who makes the images. A producer sends nothing to it: workers do, with keys of their own. */
-  provider: Provider;
   /** Where the queue is; a function is asked once, and only if something is left to be done. */
   redis: RedisInput | (() => Promise<RedisInput>);
   /** True: the Redis was started for this run alone, so nothing in it is anybody else's. Default false. */
   isPrivateRedis?: boolean | undefined;
-  /** Starts a new round that settles failures again: all, or those of these kinds. */
-  retry?: "all" | readonly FailureKind[] | undefined;
+  /** Told what is left to be done before it is begun, if anything is; where it rejects, so does `openRun`: no call was made. */
+  approve?: ((survey: RunSurvey) => Promise<void>) | undefined;
 }
 
 const unknown = z.unknown().optional();
 const Options = z.object({
-  ...requestShape,
-  out: z.string().min(1),
-  provider: unknown,
+  ...targetShape,
   redis: unknown,
   isPrivateRedis: z.boolean().optional(),
-  retry: z.union([z.literal("all"), z.array(FailureKind)]).optional(),
   approve: unknown,
   onOpened: unknown,
   window: z.int().min(1).optional(),
@@ -60,29 +42,19 @@ const Options = z.object({
 /**
  * Creates or resumes the run of a directory and starts it: prompts go to the queue, results to the run directory. Workers
  * make the images, here ({@link createWorker}) or elsewhere.
- * @throws UsageError for wrong options; where the directory is in use or holds another run; where rows have changed
+ * @throws UsageError for wrong options; where the directory is in use or holds another run; where rows have changed; what
+ * `approve` throws
  */
 export async function openRun(options: OpenRunOptions): Promise<Run> {
   parseOptions("openRun", Options, options);
-  const { provider, redis, isPrivateRedis = false, retry, log = silentLog } = options;
-  const findRedis = redisAsker(redis);
-  const out = resolve(options.out);
-  const profile = profileOf(provider);
-  const present = await readRunFile(out);
-  const model = options.model ?? present?.model;
-  if (model === undefined) throw new UsageError(`${out} holds no run yet: give \`model\``);
-  const timeoutMs = options.timeoutMs ?? present?.timeoutMs ?? defaultTimeoutMs;
-  const card = await cardOf(profile, model, { timeoutMs });
-  const { settings, warnings } = await settingsOf(options, { out, profile, card, present });
-  const { approve, onOpened, window, maxFailures, giveUpAfterMs, graceMs, prefix } = options;
+  const { isPrivateRedis: isPrivate = false, approve, log = silentLog } = options;
+  const findRedis = redisAsker(options.redis);
+  const resolved = await resolveRun(options);
+  const { onOpened, window, maxFailures, giveUpAfterMs, graceMs, prefix } = options;
   const producer = await openProducer({
-    out,
-    settings,
-    retry: retry && { kinds: retry === "all" ? null : [...retry] },
-    queue: async () => ({ redis: await findRedis(), isPrivate: isPrivateRedis }),
-    passThrough: profile.baseUrl !== undefined,
-    card: profile.createModel && card,
-    approve,
+    ...resolved,
+    queue: async () => ({ redis: await findRedis(), isPrivate }),
+    approve: approve && ((survey) => approve(asRunSurvey(survey, resolved))),
     onOpened,
     window,
     maxFailures,
@@ -91,5 +63,5 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
     prefix,
     log,
   });
-  return runOf(producer, out, warnings, log);
+  return runOf(producer, resolved, log);
 }

@@ -2,17 +2,22 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { formatOf } from "../producer/dataset/dataset-format.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
-import { LaneLimits } from "../shared/lane-limits.ts";
+import { LaneLimits, lowestLimits } from "../shared/lane-limits.ts";
 import { parseParameters } from "../shared/model-parameters.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
 import { modelParameters } from "../shared/parameter-schemas.ts";
-import { profileIdentity, type Profile } from "../shared/profile.ts";
+import type { ProfileIdentity } from "../shared/profile.ts";
 import { DatasetFormat, type DatasetSource, type RunFile } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { spoolRows, type PromptRows } from "./spool-rows.ts";
 
-/** What a run is asked for. On resume what is not given stays as it was. */
+/** What a run is asked for. On resume what is not given stays as it was, unless `isWhole`. */
 export interface RunRequest {
+  /**
+   * True: this is all that is wished. What is not given has its default on resume, too, and where that is not what the run was
+   * asked for before, it is refused as any other difference. Default false.
+   */
+  isWhole?: boolean | undefined;
   /**
    * A dataset's path, or rows from code. Rows are first written into the run directory, all of them; a run that has them
    * goes on with what it has and asks for no row again. Needed for a new run.
@@ -46,12 +51,14 @@ export interface RunRequest {
   timeoutMs?: number | undefined;
   /** The run stops before more US dollars than this could be spent; `null`: no limit. May grow on resume. */
   maxCostUsd?: number | null | undefined;
-  /** Paces of the lane, where less is wanted than the provider allows; to be given again on resume. */
+  /** Paces of the lane, where less is wanted than the provider allows; `{}`: none. */
   limits?: LaneLimits | undefined;
   /** US dollars an image, instead of the prices that are known. */
   pricePerImageUsd?: number | null | undefined;
   /** An image counts as stored once the disk has it. Default false. */
   durable?: boolean | undefined;
+  /** Whether `imagemill resume` of the run makes its images, too, or leaves them to workers elsewhere. Default: as before, else `here`. */
+  workers?: RunFile["workers"] | undefined;
 }
 
 const whole = (least: number) => z.int().min(least).optional();
@@ -61,6 +68,7 @@ export const defaultTimeoutMs = 180_000;
 
 /** The checks of a {@link RunRequest} that need nothing else. */
 export const requestShape = {
+  isWhole: z.boolean().optional(),
   source: z.unknown().optional(),
   format: DatasetFormat.optional(),
   promptColumn: z.string().optional(),
@@ -79,40 +87,48 @@ export const requestShape = {
   limits: LaneLimits.optional(),
   pricePerImageUsd: z.number().min(0).nullish(),
   durable: z.boolean().optional(),
+  workers: z.enum(["here", "elsewhere"]).optional(),
 };
+
+/** What settings depend on besides the request. */
+interface RequestContext {
+  out: string;
+  profile: ProfileIdentity;
+  card: ModelCard;
+  /** Parameters that the model is not known to take are sent. */
+  passThrough: boolean;
+  present: RunFile | undefined;
+}
 
 /** The settings of a run, new or `present`. Warnings are for people. @throws UsageError */
 export async function settingsOf(
   request: RunRequest,
-  {
-    out,
-    profile,
-    card,
-    present,
-  }: { out: string; profile: Profile; card: ModelCard; present: RunFile | undefined },
+  { out, profile, card, passThrough, present }: RequestContext,
 ): Promise<{ settings: RunSettings; warnings: string[] }> {
-  const passThrough = profile.baseUrl !== undefined;
+  const before = request.isWhole ? undefined : present;
   const { parameters, warnings } = request.parameters
     ? parseParameters(modelParameters(card), request.parameters, { passThrough })
-    : { parameters: present?.parameters ?? {}, warnings: [] };
+    : { parameters: before?.parameters ?? {}, warnings: [] };
+  const limits = lowestLimits([request.limits ?? before?.limits]);
   const settings: RunSettings = {
-    source: await sourceOf(request, out, present?.source),
-    profile: profileIdentity(profile),
+    source: await sourceOf(request, out, before?.source),
+    profile,
     model: card.id,
     parameters,
     seed: request.seed,
-    numGenerations: request.numGenerations ?? present?.numGenerations ?? 1,
+    numGenerations: request.numGenerations ?? before?.numGenerations ?? 1,
     maxGenerationsPerCall: maxPerCall(
       card,
-      request.maxGenerationsPerCall ?? present?.maxGenerationsPerCall,
+      request.maxGenerationsPerCall ?? before?.maxGenerationsPerCall,
     ),
-    limit: orBefore(request.limit, present?.limit),
-    attempts: request.attempts ?? present?.attempts ?? 8,
-    maxCostUsd: orBefore(request.maxCostUsd, present?.maxCostUsd),
-    pricePerImageUsd: orBefore(request.pricePerImageUsd, present?.pricePerImageUsd),
-    timeoutMs: request.timeoutMs ?? present?.timeoutMs ?? defaultTimeoutMs,
-    ...(request.limits && { limits: request.limits }),
-    durable: request.durable ?? present?.durable ?? false,
+    limit: orBefore(request.limit, before?.limit),
+    attempts: request.attempts ?? before?.attempts ?? 8,
+    maxCostUsd: orBefore(request.maxCostUsd, before?.maxCostUsd),
+    pricePerImageUsd: orBefore(request.pricePerImageUsd, before?.pricePerImageUsd),
+    timeoutMs: request.timeoutMs ?? before?.timeoutMs ?? defaultTimeoutMs,
+    ...(Object.keys(limits).length > 0 && { limits }),
+    durable: request.durable ?? before?.durable ?? false,
+    ...(request.workers && { workers: request.workers }),
   };
   return { settings, warnings };
 }

@@ -2,6 +2,7 @@ import type { Run as Producer } from "../producer/open-run.ts";
 import type { RunProgress } from "../producer/run-life.ts";
 import type { Log } from "../shared/log.ts";
 import type { RunSummary } from "../shared/run-file.ts";
+import type { Steering } from "../shared/steering.ts";
 import { resultOf, type PromptResult } from "./prompt-result.ts";
 import { RunTeller, type RunEvents } from "./run-events.ts";
 
@@ -14,8 +15,12 @@ export interface Run extends AsyncDisposable {
   readonly resumed: boolean;
   /** Nothing was left to be done when it was opened: no Redis is asked for, no call made. */
   readonly isComplete: boolean;
-  /** For people: what was repaired in the directory; parameters that are sent though the model is not known to take them. */
-  readonly notes: readonly string[];
+  /** How it was steered while nobody had it open; undefined where it may go on. */
+  readonly steering: Steering | undefined;
+  /** For people: what was repaired in the directory when it was opened. */
+  readonly repaired: readonly string[];
+  /** For people: parameters that are sent though the model is not known to take them. */
+  readonly warnings: readonly string[];
   /** Resolves when all output files are written; rejects only on a bug or where the directory fails. */
   readonly finished: Promise<RunSummary>;
   /**
@@ -40,18 +45,24 @@ export interface Run extends AsyncDisposable {
 }
 
 /** A producer's run as the library's users have it. */
-export function runOf(producer: Producer, out: string, warnings: readonly string[], log: Log): Run {
+export function runOf(
+  producer: Producer,
+  { out, warnings }: Pick<Run, "out" | "warnings">,
+  log: Log,
+): Run {
   const teller = new RunTeller(producer, log);
-  const stop = async (reason = "stopped by its program: opening it again goes on") => {
+  const stop = (reason = "stopped by its program: opening it again goes on") => {
     producer.stop({ state: "stopped", text: reason });
-    return await producer.finished;
+    return producer.finished;
   };
   return {
     id: producer.id,
     out,
     resumed: producer.resumed,
     isComplete: producer.isComplete,
-    notes: [...producer.repaired, ...warnings],
+    steering: producer.steering,
+    repaired: producer.repaired,
+    warnings,
     finished: producer.finished,
     results: () => results(producer),
     progress: () => producer.progress(),

@@ -5,7 +5,7 @@ import { canaryPrompts } from "./capacity.ts";
 
 /** Why a run ends before its dataset does. */
 export interface StopReason {
-  state: "stopped" | "cancelled" | "interrupted";
+  state: "stopped" | "cancelled";
   /** What happened and what to do. */
   text: string;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { approve, Declined } from "../../cli/approve.ts";
 import type { EstimateBasis } from "../../cli/estimate-view.ts";
-import type { Survey } from "../../producer/survey.ts";
+import type { RunSurvey } from "../../library/survey-run.ts";
 import { findModel } from "../../shared/model-registry.ts";
 import type { Profile } from "../../shared/profile.ts";
 
@@ -11,9 +11,9 @@ const openai: Profile = { name: "openai", kind: "openai", keyVariable: "OPENAI_A
 async function told(
   { usd, images = 10 }: { usd: number | undefined; images?: number },
   answer: string,
-  changes: Partial<EstimateBasis> = {},
+  { profile = openai, ...changes }: Partial<EstimateBasis & RunSurvey> = {},
 ) {
-  const survey: Survey = {
+  const survey: RunSurvey = {
     prompts: images,
     settled: 0,
     images,
@@ -21,15 +21,13 @@ async function told(
     rejected: 0,
     rejections: [],
     cost: usd === undefined ? undefined : { expectedUsd: usd, atMostUsd: usd },
-  };
-  const basis: EstimateBasis = {
-    profile: openai,
     card: findModel("openai", "gpt-image-2"),
-    concurrency: 5,
     limits: {},
     maxCostUsd: null,
+    warnings: [],
     ...changes,
   };
+  const basis: EstimateBasis = { profile, concurrency: 5 };
   const lines: string[] = [];
   const questions: string[] = [];
   const ask = async (question: string) => {

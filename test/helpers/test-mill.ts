@@ -96,7 +96,7 @@ export async function openTestMill(
         ...changes,
       });
       stack.defer(async () => {
-        run.stop({ state: "interrupted", text: "the test is over" });
+        run.stop({ state: "stopped", text: "the test is over" });
         await run.finished;
       });
       return run;

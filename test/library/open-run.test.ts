@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { UsageError } from "../../index.ts";
+import { surveyRun, UsageError, type RunSurvey } from "../../index.ts";
+import { readRunFile } from "../../shared/run-file.ts";
 import { StorageError, type ImageStorage } from "../../shared/storage.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { allResults, OnePicture, onePicture, openLibraryStage, prompts } from "./library-stage.ts";
@@ -50,6 +51,57 @@ describe("a run of rows from code", () => {
     const opening = stage.open({ source: ["a", { prompt: "b", big: 1n }] });
     await expect(opening).rejects.toThrow(/row 2 cannot be kept as JSON/);
     await expect(stage.open()).rejects.toThrow(/holds no run yet: give `source`/);
+  });
+});
+
+describe("a run that is opened again", () => {
+  test("keeps what is not said, and needs no provider for workers that know it", async () => {
+    await using stage = await openLibraryStage(server);
+    const asked = { source: prompts(2), numGenerations: 2, limits: { imagesPerMinute: 600 } };
+    const first = await stage.open(asked);
+    await first[Symbol.asyncDispose]();
+    await stage.work();
+    const again = await stage.open({ provider: undefined, model: undefined });
+    expect(await again.finished).toMatchObject({ run: first.id, state: "completed", images: 4 });
+    const kept = await readRunFile(again.out);
+    expect(kept).toMatchObject({ limits: { imagesPerMinute: 600 }, revision: 0 });
+  });
+
+  test("with `isWhole`, what is not said is the default: another wish is refused", async () => {
+    await using stage = await openLibraryStage(server);
+    const first = await stage.open({ source: [{ prompt: "a", name: "b" }], idColumn: "name" });
+    await first[Symbol.asyncDispose]();
+    const source = join(first.out, ".imagemill/rows.jsonl");
+    const less = stage.open({ isWhole: true, source });
+    await expect(less).rejects.toThrow(/id column was name, now null/);
+    await expect(stage.open({ isWhole: true })).rejects.toThrow(/give `source`/);
+  });
+});
+
+describe("what is to be done", () => {
+  test("is told before a run is begun, with what it costs; who rejects it has no call made", async () => {
+    await using stage = await openLibraryStage(server);
+    await stage.work();
+    const source = ["a red bicycle", "", "a blue bicycle"];
+    const limits = { requestsPerMinute: 300 };
+    const approve = async (survey: RunSurvey) => {
+      expect(survey).toMatchObject({ prompts: 2, images: 2, calls: 2, rejected: 1, limits });
+      expect(survey.cost?.expectedUsd).toBeCloseTo(0.08);
+      throw new Error("too dear");
+    };
+    await expect(stage.open({ source, limits, approve })).rejects.toThrow("too dear");
+    expect(stage.simulator.ledger.calls).toBe(0);
+  });
+
+  test("can be asked of a dataset that is no run yet, which writes nothing", async () => {
+    await using stage = await openLibraryStage(server);
+    const source = `${stage.out}.txt`;
+    writeFileSync(source, "a red bicycle\na blue bicycle\n");
+    const asked = { out: stage.out, source, provider: "openai", model: "imagemill-sim-1" } as const;
+    const survey = await surveyRun({ ...asked, numGenerations: 3, maxCostUsd: 1 });
+    expect(survey).toMatchObject({ prompts: 2, images: 6, settled: 0, maxCostUsd: 1 });
+    expect(existsSync(stage.out)).toBe(false);
+    await expect(surveyRun({ out: stage.out })).rejects.toThrow(/give `provider`/);
   });
 });
 
