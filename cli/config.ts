@@ -19,6 +19,10 @@ const HttpUrl = z
     "expected a URL with http:// or https://",
   );
 
+/** Providers that need no configuration. */
+export const builtInNames = ["openai", "huggingface", "simulator"] as const;
+const reservedNames: ReadonlySet<string> = new Set(builtInNames);
+
 /** A further profile of a built-in kind. */
 const BuiltIn = z.strictObject({
   kind: ProviderKind,
@@ -109,7 +113,7 @@ async function parse(value: unknown, path: string): Promise<FoundConfig> {
   }
   const profiles = new Map<string, ConfiguredProfile>();
   for (const [name, entry] of Object.entries(config.data.profiles)) {
-    if (name in reservedNames)
+    if (reservedNames.has(name))
       throw new UsageError(
         `${path}: \`${name}\` is a provider that is built in: choose another name`,
       );
@@ -117,8 +121,6 @@ async function parse(value: unknown, path: string): Promise<FoundConfig> {
   }
   return { path, profiles };
 }
-
-const reservedNames = { openai: true, huggingface: true, simulator: true };
 
 async function parseProfile(name: string, entry: object, path: string): Promise<ConfiguredProfile> {
   const where = `${path}: profile \`${name}\``;

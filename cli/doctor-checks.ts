@@ -25,8 +25,8 @@ export async function runDoctor(env: Environment, options: DoctorOptions = {}): 
   return [
     checkNode(process.versions.node),
     ...redis,
-    checkKey(env, "OPENAI_API_KEY", "OPENAI_BASE_URL", "models of OpenAI"),
-    checkKey(env, "HF_TOKEN", "HF_BASE_URL", "models of Hugging Face"),
+    checkKey(env, "OPENAI_API_KEY", "models of OpenAI", "OPENAI_BASE_URL"),
+    checkKey(env, "HF_TOKEN", "models of Hugging Face", "HF_BASE_URL"),
     ...(await checkConfig(env, options.config)),
     output,
   ];
@@ -40,7 +40,7 @@ async function checkConfig(env: Environment, path: string | undefined): Promise<
     if (!config) return [];
     const keys = Array.from(config.profiles, ([profile, configured]) => {
       const variable = "builtIn" in configured ? configured.builtIn.keyVariable : undefined;
-      return variable === undefined ? [] : checkKey(env, variable, "", `profile ${profile}`);
+      return variable === undefined ? [] : checkKey(env, variable, `profile ${profile}`);
     });
     const detail = `${config.path}: profiles ${[...config.profiles.keys()].join(", ")}`;
     return [{ name, ok: true, detail }, ...keys.flat()];
@@ -58,7 +58,8 @@ export function checkNode(version: string): Check {
   return { ...check, ok: false, fix: "update Node to 22.12 or newer" };
 }
 
-function checkKey(env: Environment, variable: string, urlVariable: string, use: string): Check {
+/** `urlVariable` may name a server that needs no key. */
+function checkKey(env: Environment, variable: string, use: string, urlVariable?: string): Check {
   let found: FoundKey | undefined;
   try {
     found = findKey(env, variable);
@@ -67,7 +68,7 @@ function checkKey(env: Environment, variable: string, urlVariable: string, use: 
     return { name: variable, ok: false, detail: messageOf(error), fix };
   }
   if (found) return checkKeyText(variable, found);
-  if (urlVariable !== "" && env[urlVariable])
+  if (urlVariable !== undefined && env[urlVariable])
     return { name: variable, ok: true, detail: `not set; ${urlVariable} needs no key` };
   return {
     name: variable,

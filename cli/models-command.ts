@@ -7,6 +7,7 @@ import { unknownName } from "../shared/near-match.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { formatUsd } from "./estimate-view.ts";
 import { cardOf } from "../library/provider.ts";
+import { defaultTimeoutMs } from "../library/run-request.ts";
 import { readConfig } from "./config.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { profileOf, providerAndModel } from "./profiles.ts";
@@ -58,7 +59,7 @@ async function configuredCard(
 ): Promise<ModelCard> {
   const config = await readConfig(process.cwd(), path);
   const [name, model] = providerAndModel(provider, id, config);
-  return await cardOf(profileOf(name, io.env, {}, config), model, { timeoutMs: 180_000 });
+  return await cardOf(profileOf(name, io.env, {}, config), model, { timeoutMs: defaultTimeoutMs });
 }
 
 function cardOfId(id: string): ModelCard {

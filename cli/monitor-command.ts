@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { messageOf } from "../shared/caught.ts";
 import { defaultPrefix } from "../shared/keys.ts";
+import type { Log } from "../shared/log.ts";
 import type { ListenAddress } from "../shared/probes.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import { readRunFile } from "../shared/run-file.ts";
@@ -66,7 +67,7 @@ async function start(
   io: Io,
   directories: readonly string[],
   { runs, listen, token: given }: MonitorFlags,
-  log: ReturnType<typeof createLog>,
+  log: Log,
 ) {
   const { isLoopback } = await import("../monitor/access.ts");
   const token = given ?? (await readSecretFile(io.env, "IMAGEMILL_TOKEN_FILE"));

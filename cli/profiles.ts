@@ -5,14 +5,15 @@ import { isPublicHost, type Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findKey } from "../shared/find-key.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
-import type { ConfiguredProfile, FoundConfig } from "./config.ts";
+import type { builtInNames, ConfiguredProfile, FoundConfig } from "./config.ts";
 
 /** The model of each provider where none is named. */
 const defaultModels: Record<string, string> = {
   openai: "gpt-image-2",
   huggingface: "black-forest-labs/FLUX.1-schnell",
   simulator: "imagemill-sim-1",
-};
+} satisfies Record<(typeof builtInNames)[number], string>;
+
 /** Whether a provider needs no configuration. */
 export function isBuiltIn(name: string): boolean {
   return Object.hasOwn(defaultModels, name);

@@ -1,9 +1,6 @@
-import { createWriteStream } from "node:fs";
-import { access, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { prepareDirectory, statePaths } from "../producer/run-directory.ts";
-import { hasCode } from "../shared/caught.ts";
+import { statePaths } from "../producer/run-directory.ts";
+import { isSpooled, spool } from "../producer/spool.ts";
 import type { DatasetFormat } from "../shared/run-file.ts";
 
 /**
@@ -18,23 +15,15 @@ export async function spoolStdin(
 ): Promise<string> {
   const kept = await keptStdin(out, format);
   if (kept !== undefined) return kept;
-  await prepareDirectory(out);
   const path = stdinPath(out, format);
-  await pipeline(input, createWriteStream(`${path}.part`));
-  await rename(`${path}.part`, path);
+  await spool(input, path, out);
   return path;
 }
 
 /** The standard input that a run has kept; undefined where there is none. */
 export async function keptStdin(out: string, format: DatasetFormat): Promise<string | undefined> {
   const path = stdinPath(out, format);
-  try {
-    await access(path);
-    return path;
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
+  return (await isSpooled(path)) ? path : undefined;
 }
 
 function stdinPath(out: string, format: DatasetFormat): string {

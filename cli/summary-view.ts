@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { RunSummary } from "../shared/run-file.ts";
 import type { Io } from "./io.ts";
 import { formatUsd } from "./estimate-view.ts";
-import { formatSeconds } from "./progress-view.ts";
+import { count, formatSeconds } from "./progress-view.ts";
 
 const titles: Record<RunSummary["state"], string> = {
   completed: "complete: every prompt has all its images",
@@ -31,22 +31,18 @@ export function printSummary(
   io.stdout.write(`${summaryLines(summary, isSimulated).join("\n")}\n`);
 }
 
-function number(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
 function summaryLines(summary: RunSummary, isSimulated: boolean): string[] {
   const { prompts, images, calls, retries, throttled, costUsd, mayCostUsd, out } = summary;
   const bad = [
-    prompts.partial > 0 ? `${number(prompts.partial)} partial` : "",
-    prompts.failed > 0 ? `${number(prompts.failed)} failed` : "",
-    prompts.rejected > 0 ? `${number(prompts.rejected)} rejected` : "",
+    prompts.partial > 0 ? `${count(prompts.partial)} partial` : "",
+    prompts.failed > 0 ? `${count(prompts.failed)} failed` : "",
+    prompts.rejected > 0 ? `${count(prompts.rejected)} rejected` : "",
   ].filter((part) => part !== "");
   return [
     `run ${summary.run} ${titles[summary.state]}`,
     ...(summary.reason === undefined ? [] : [`  why       ${summary.reason}`]),
-    `  prompts   ${number(prompts.succeeded)} succeeded${bad.map((part) => `, ${part}`).join("")}`,
-    `  images    ${number(images)} by ${number(calls)} calls, ${number(retries)} retries, ${number(throttled)} throttled`,
+    `  prompts   ${count(prompts.succeeded)} succeeded${bad.map((part) => `, ${part}`).join("")}`,
+    `  images    ${count(images)} by ${count(calls)} calls, ${count(retries)} retries, ${count(throttled)} throttled`,
     `  cost      ${costUsd === null ? "not known" : `$${costUsd.toFixed(2)}`}${isSimulated ? " (simulated)" : ""}`,
     ...(mayCostUsd === undefined
       ? []

@@ -1,9 +1,7 @@
-import { createWriteStream } from "node:fs";
-import { access, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { prepareDirectory, statePaths } from "../producer/run-directory.ts";
-import { hasCode, messageOf } from "../shared/caught.ts";
+import { statePaths } from "../producer/run-directory.ts";
+import { isSpooled, spool } from "../producer/spool.ts";
+import { messageOf } from "../shared/caught.ts";
 import { UsageError } from "../shared/usage-error.ts";
 
 /** One row from code: the prompt itself, or an object with the prompt and any other columns. */
@@ -19,16 +17,7 @@ export type PromptRows = Iterable<PromptRow> | AsyncIterable<PromptRow>;
  */
 export async function spoolRows(rows: PromptRows, out: string): Promise<string> {
   const path = join(statePaths(out).state, "rows.jsonl");
-  try {
-    await access(path);
-    return path;
-  } catch (error) {
-    if (!hasCode(error, "ENOENT")) throw error;
-  }
-  await prepareDirectory(out);
-  const part = `${path}.${process.pid}.part`;
-  await pipeline(() => lines(rows), createWriteStream(part));
-  await rename(part, path);
+  if (!(await isSpooled(path))) await spool(lines(rows), path, out);
   return path;
 }
 

@@ -2,6 +2,7 @@ import { open } from "node:fs/promises";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { parseJournalLine, readJournalHeads, readJournalLineAt } from "../shared/journal-reader.ts";
 import { lineBatches } from "../shared/line-batches.ts";
+import { ByteByIndex } from "./byte-by-index.ts";
 import type { Journal } from "./journal.ts";
 import type { Settled } from "./settled.ts";
 
@@ -85,17 +86,13 @@ async function countLines(path: string, bytes: number): Promise<LineCounts> {
 }
 
 class LineCounts {
-  #counts = new Uint8Array(4096);
+  readonly #counts = new ByteByIndex();
   /** Prompts with more lines than a byte can count, such as after hundreds of rounds. */
   readonly #many = new Map<number, number>();
 
   add(index: number): void {
-    if (index >= this.#counts.length) {
-      const larger = new Uint8Array(Math.max(index + 1, this.#counts.length * 2));
-      larger.set(this.#counts);
-      this.#counts = larger;
-    }
-    if (this.#counts[index]! < 255) this.#counts[index]! += 1;
+    const count = this.#counts.get(index);
+    if (count < 255) this.#counts.set(index, count + 1);
     else this.#many.set(index, (this.#many.get(index) ?? 0) + 1);
   }
 
@@ -106,7 +103,8 @@ class LineCounts {
       this.#many.set(index, many - 1);
       return false;
     }
-    this.#counts[index]! -= 1;
-    return this.#counts[index] === 0;
+    const left = this.#counts.get(index) - 1;
+    this.#counts.set(index, left);
+    return left === 0;
   }
 }

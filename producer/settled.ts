@@ -2,6 +2,7 @@ import type { FailureKind } from "../shared/failure.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { addUsage, type PromptState, type Usage } from "../shared/result.ts";
 import type { RunFile } from "../shared/run-file.ts";
+import { ByteByIndex } from "./byte-by-index.ts";
 
 const codes: Record<PromptState, number> = { succeeded: 1, partial: 2, failed: 3, rejected: 4 };
 const states: readonly PromptState[] = ["succeeded", "partial", "failed", "rejected"];
@@ -56,7 +57,7 @@ export class Settled {
   readonly redo = new Map<number, LinePlace>();
   /** Kinds of failure of the settled prompts that have any. */
   readonly #failures = new Map<number, readonly FailureKind[]>();
-  #codes = new Uint8Array(4096);
+  readonly #codes = new ByteByIndex();
   #count = 0;
 
   constructor(run: Pick<RunFile, "round" | "numGenerations" | "retryKinds">) {
@@ -75,7 +76,7 @@ export class Settled {
 
   /** Whether the prompt has every image that the run asks for, as far as the journal knows. */
   isWhole(index: number): boolean {
-    return this.#codes[index] === codes.succeeded;
+    return this.#codes.get(index) === codes.succeeded;
   }
 
   /** A settled prompt is to be done again. */
@@ -85,7 +86,7 @@ export class Settled {
   }
 
   has(index: number): boolean {
-    return (this.#codes[index] ?? 0) !== 0;
+    return this.#codes.get(index) !== 0;
   }
 
   /** Takes over a line of the journal. `place` says where it stands, if it may have to be done again. */
@@ -105,16 +106,16 @@ export class Settled {
     }
     this.redo.delete(line.index);
     this.#addFailures(line);
-    this.#set(line.index, codes[line.state]);
+    this.#codes.set(line.index, codes[line.state]);
     totals.prompts[line.state] += 1;
     this.#count += 1;
   }
 
   #forget(index: number): void {
-    const code = this.#codes[index] ?? 0;
+    const code = this.#codes.get(index);
     if (code === 0) return;
     this.totals.prompts[states[code - 1]!] -= 1;
-    this.#codes[index] = 0;
+    this.#codes.set(index, 0);
     this.#count -= 1;
     for (const kind of this.#failures.get(index) ?? [])
       this.totals.failures[kind] = (this.totals.failures[kind] ?? 1) - 1;
@@ -137,14 +138,5 @@ export class Settled {
     return (
       retryKinds === null || (line.failures ?? []).some(({ kind }) => retryKinds.includes(kind))
     );
-  }
-
-  #set(index: number, code: number): void {
-    if (index >= this.#codes.length) {
-      const larger = new Uint8Array(Math.max(index + 1, this.#codes.length * 2));
-      larger.set(this.#codes);
-      this.#codes = larger;
-    }
-    this.#codes[index] = code;
   }
 }
