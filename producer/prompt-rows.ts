@@ -1,3 +1,4 @@
+import { charsBeyond } from "../shared/chars-beyond.ts";
 import { priceOfCall } from "../shared/call-price.ts";
 import type { Deaths } from "../shared/deaths.ts";
 import { jobId, JOB_VERSION, type PromptJob } from "../shared/job.ts";
@@ -26,9 +27,9 @@ export function refusal(
   run: Pick<RunFile, "model" | "parameters" | "maxCostUsd">,
   { card, passThrough }: TakenModel,
 ): string | undefined {
-  if (card.maxPromptChars !== null && row.prompt.length > card.maxPromptChars) {
-    return `the prompt has ${row.prompt.length} characters, ${run.model} takes ${card.maxPromptChars}`;
-  }
+  const chars = charsBeyond(row.prompt, card.maxPromptChars);
+  if (chars !== undefined)
+    return `the prompt has ${chars} characters, ${run.model} takes ${card.maxPromptChars}`;
   if (Object.keys(row.parameters).length === 0) return undefined;
   const given = { ...run.parameters, ...row.parameters };
   try {

@@ -5,10 +5,16 @@ import { TooLargeError } from "./answer-reader.ts";
 import type { Progress } from "./http.ts";
 import { NonPublicAddressError } from "./public-address.ts";
 
+/** The code with which a call ends whose model was unloaded. */
+export const unloadedCode = "UND_ERR_DESTROYED";
+
 /** What a code of Node's or undici's means in words, and which kind of failure it is. */
 const codes: Record<
   string,
-  { kind: "unavailable" | "timeout" | "bad_response" | "invalid_request"; words: string }
+  {
+    kind: "unavailable" | "timeout" | "bad_response" | "invalid_request" | "internal";
+    words: string;
+  }
 > = {
   ECONNREFUSED: { kind: "unavailable", words: "the connection was refused" },
   ENOTFOUND: { kind: "unavailable", words: "its host name was not found" },
@@ -22,6 +28,8 @@ const codes: Record<
     words: "the connection was closed before the answer was whole",
   },
   UND_ERR_CONNECT_TIMEOUT: { kind: "timeout", words: "no connection in time" },
+  // Nothing that can be tried again: whoever unloads a model wants no more of it.
+  [unloadedCode]: { kind: "internal", words: "the model was unloaded during the call" },
   ETIMEDOUT: { kind: "timeout", words: "the connection timed out" },
   UND_ERR_HEADERS_TIMEOUT: { kind: "timeout", words: "no answer in time" },
   UND_ERR_BODY_TIMEOUT: { kind: "timeout", words: "the answer stopped arriving" },

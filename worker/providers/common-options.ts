@@ -1,15 +1,22 @@
 import { z } from "zod";
 import { defaultMaxImageBytes } from "../../shared/image-check.ts";
 import type { Fetch } from "./fetch-adapter.ts";
-import type { ProxySettings } from "./http.ts";
-import { functionOption, kept } from "./model-options.ts";
+import type { ProxySettings as Settings } from "./http.ts";
+import { functionOption, HeaderFields, HeaderKey, kept, maxTimerMs } from "./model-options.ts";
+
+const ProxySettings: z.ZodType<Settings, Settings> = z.strictObject({
+  httpProxy: z.string().optional(),
+  httpsProxy: z.string().optional(),
+  noProxy: z.string().optional(),
+});
 
 /** Options that every built-in model takes. */
 export const CommonOptions = {
-  apiKey: kept(z.string().optional()).describe("The key; nothing else holds it"),
+  apiKey: kept(HeaderKey.optional()).describe("The key; nothing else holds it"),
   timeoutMs: z
     .int()
     .min(1)
+    .max(maxTimerMs)
     .default(120_000)
     .describe("Longest call in milliseconds, images at URLs included"),
   maxRetries: z
@@ -17,13 +24,9 @@ export const CommonOptions = {
     .min(0)
     .default(6)
     .describe("Further tries of a call in `generate`; `agenerate` is always one request"),
-  defaultHeaders: kept(z.record(z.string(), z.string()).optional()).describe(
-    "Sent with every request to the provider",
-  ),
+  defaultHeaders: kept(HeaderFields.optional()).describe("Sent with every request to the provider"),
   fetch: kept(functionOption<Fetch>().optional()).describe("Used instead of the built-in client"),
-  proxy: kept(z.custom<ProxySettings>((value) => typeof value === "object").optional()).describe(
-    "Proxies by the scheme of the target",
-  ),
+  proxy: kept(ProxySettings.optional()).describe("Proxies by the scheme of the target"),
   maxImageBytes: z.int().min(1).default(defaultMaxImageBytes).describe("Largest image in bytes"),
   imageHosts: z
     .array(z.string())

@@ -68,12 +68,14 @@ function imageMaker(model: CallableModel, options: GenerateAllOptions) {
         ...(signal && { signal }),
       });
       warnings.forEach(warn);
-      const answer = await model.agenerate(outcome.input, call);
-      answer.warnings?.forEach(warn);
-      return answer;
+      return await model.agenerate(outcome.input, call);
     };
-    const made = (wanted: readonly number[], answer: ImageGeneration) =>
-      addAnswer(outcome, wanted, answer);
+    const made = (wanted: readonly number[], answer: ImageGeneration) => {
+      const missing = addAnswer(outcome, wanted, answer);
+      // After the images are safe: whoever is told may throw.
+      answer.warnings?.forEach(warn);
+      return missing;
+    };
     await callWithRetries(generations, {
       call: callFor,
       made,

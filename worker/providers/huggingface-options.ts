@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UsageError } from "../../shared/usage-error.ts";
-import { functionOption, HttpUrl, kept } from "./model-options.ts";
+import { functionOption, HttpUrl, kept, maxTimerMs } from "./model-options.ts";
 import { CommonOptions } from "./common-options.ts";
 import type { EndpointProgress } from "./wake-endpoint.ts";
 
@@ -32,7 +32,12 @@ export const InferenceEndpointsOptions = z.object({
     .min(0)
     .default(600_000)
     .describe("How long `load` waits for an endpoint that is paused or scaled to zero"),
-  wakePollMs: z.int().min(1).default(2_000).describe("Time between two looks at such an endpoint"),
+  wakePollMs: z
+    .int()
+    .min(1)
+    .max(maxTimerMs)
+    .default(2_000)
+    .describe("Time between two looks at such an endpoint"),
   onProgress: kept(functionOption<(progress: EndpointProgress) => void>().optional()).describe(
     "Is told how far such an endpoint is",
   ),

@@ -6,6 +6,7 @@ import {
   type ParameterHelp,
   type ParsedParameters,
 } from "../../shared/model-parameters.ts";
+import { charsBeyond } from "../../shared/chars-beyond.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { checkCallOptions, checkGenerateOptions } from "./check-options.ts";
 import { generateAll } from "./generate-all.ts";
@@ -200,10 +201,9 @@ export abstract class AsyncImageGenerationModel<
 
   #checkInput(input: string): void {
     const most = this.maxPromptChars;
-    if (most === null || input.length <= most) return;
-    throw new UsageError(
-      `the prompt has ${input.length} characters, ${this.modelName} takes ${most}`,
-    );
+    const chars = charsBeyond(input, most);
+    if (chars === undefined) return;
+    throw new UsageError(`the prompt has ${chars} characters, ${this.modelName} takes ${most}`);
   }
 
   #checkCount(numGenerations: number): void {

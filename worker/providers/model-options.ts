@@ -2,6 +2,7 @@ import { z } from "zod";
 import { describeFault } from "../../shared/describe-fault.ts";
 import { didYouMean } from "../../shared/near-match.ts";
 import { UsageError } from "../../shared/usage-error.ts";
+import { requireObject } from "./check-options.ts";
 
 /** A model as plain data: its class and its options, without secrets. */
 export interface ModelDump {
@@ -24,6 +25,26 @@ export const HttpUrl = z.string().refine((text) => {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }, "expected an http or https URL");
 
+/** A key as it stands in a header; a line end of the file that it came from is no part of it. */
+export const HeaderKey = z
+  .string()
+  .trim()
+  .regex(/^[\x21-\x7e]*$/, "expected a key without spaces and without characters beyond ASCII");
+
+/** Headers that can be sent. */
+export const HeaderFields = z
+  .record(z.string(), z.string())
+  .refine(
+    (headers) =>
+      Object.entries(headers).every(
+        ([name, value]) => /^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e]*$/.test(value),
+      ),
+    "expected names without spaces, and values of one line of ASCII",
+  );
+
+/** The longest time that a timer of Node's can wait, with room for what is added to it. */
+export const maxTimerMs = 2_000_000_000;
+
 /** A function that is called, such as `fetch`. */
 export function functionOption<Type>() {
   return z.custom<Type>((value) => typeof value === "function", "expected a function");
@@ -38,6 +59,7 @@ export function parseOptions<Schema extends z.ZodObject>(
   schema: Schema,
   options: object,
 ): z.output<Schema> {
+  requireObject(`the options of ${model}`, options);
   const known = Object.keys(schema.shape);
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { attemptLimits, failureActions, ProviderError } from "../../shared/failure.ts";
 import { backoffMs } from "../backoff.ts";
+import { unloadedCode } from "./classify-transport.ts";
 import type { ImageGeneration } from "./image-generation.ts";
 
 /** How the images of one planned call are made. */
@@ -68,9 +69,10 @@ function mayHelp(error: ProviderError, failures: readonly ProviderError[]): bool
   return action === "retry" || action === "hold" || error.moderationStage === "output";
 }
 
-/** Whether every other call would fail as well: a refused key, no money, no such model. */
+/** Whether no other call is to be made: a refused key, no money, no such model, or the model was unloaded. */
 export function isHopeless(error: unknown): boolean {
   if (!(error instanceof ProviderError)) return false;
+  if (error.code === unloadedCode) return true;
   const action = failureActions[error.kind];
   return action === "leave" || action === "stop";
 }

@@ -19,6 +19,9 @@ export interface WakeOptions {
   signal: AbortSignal;
 }
 
+/** So many looks in a row may find no answer: waking takes minutes, in which an API or a gateway fails now and then. */
+const maxMisses = 5;
+
 /** States that end by themselves. */
 const passing = new Set(["pending", "initializing", "updating", "scaledToZero", "paused"]);
 
@@ -33,21 +36,39 @@ export async function wakeEndpoint(
   { timeoutMs, pollMs, onProgress, signal }: WakeOptions,
 ): Promise<FoundEndpoint & { url: string }> {
   const startedAt = Date.now();
+  let misses = 0;
+  let state = "not known";
   let woken: string | undefined;
-  for (;;) {
+  const look = async (): Promise<(FoundEndpoint & { url: string }) | undefined> => {
     const endpoint = await api.find(name, signal);
-    const { state, url } = endpoint;
+    const { url } = endpoint;
+    state = endpoint.state;
     if (url && (state === "running" || (state === "updating" && endpoint.readyReplicas > 0)))
       return { ...endpoint, url };
     if (!passing.has(state)) throw failed(name, endpoint);
     if (state !== woken && state === "paused") await api.resume(name, signal);
     if (state !== woken && state === "scaledToZero" && url) await api.wake(url, signal);
     woken = state;
+    misses = 0;
+    return undefined;
+  };
+  for (;;) {
+    try {
+      const running = await look();
+      if (running) return running;
+    } catch (error) {
+      if (!mayPass(error) || ++misses > maxMisses) throw error;
+    }
     const waitedMs = Date.now() - startedAt;
     onProgress?.({ endpoint: name, state, waitedMs });
     if (waitedMs + pollMs > timeoutMs) throw tooLate(name, state, timeoutMs);
     await delay(pollMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
+}
+
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof ProviderError)) return false;
+  return error.kind === "unavailable" || error.kind === "timeout" || error.kind === "rate_limited";
 }
 
 function failed(name: string, { state, message }: FoundEndpoint): ProviderError {

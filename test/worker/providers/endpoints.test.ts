@@ -3,7 +3,7 @@ import type { EndpointState } from "../../../simulator/settings.ts";
 import { startSimulator } from "../../../simulator/simulator.ts";
 import { InferenceEndpointsImageGeneration } from "../../../worker/providers/huggingface.ts";
 import type { InferenceEndpointsOptions } from "../../../worker/providers/huggingface-options.ts";
-import { rejection } from "./provider-server.ts";
+import { rejection, sendJson, startProvider } from "./provider-server.ts";
 
 /** An endpoint in this state, and a model that is made of it. */
 async function openEndpoint(
@@ -94,6 +94,30 @@ test("waiting for an endpoint ends with the caller's signal, and with unload for
   expect(await impatient).toBe(reason);
   await stage.model.unload();
   expect(await patient).toMatchObject({ message: "cats was unloaded" });
+});
+
+test("an API of endpoints that fails now and then ends no waiting; one that stays away does", async () => {
+  let looks = 0;
+  let isAway = false;
+  const server = await startProvider((_, response) => {
+    looks++;
+    if (isAway || looks % 2 === 0) return sendJson(response, { error: "bad gateway" }, 502);
+    const state = looks < 8 ? "initializing" : "running";
+    return sendJson(response, { status: { state, url: server.url } });
+  });
+  await using model = new InferenceEndpointsImageGeneration({
+    endpointName: "cats",
+    endpointNamespace: "me",
+    apiKey: "hf_key",
+    endpointsApi: server.url,
+    wakePollMs: 1,
+  });
+  await model.load();
+  expect(looks).toBe(9);
+  await model.unload();
+  isAway = true;
+  expect(await rejection(model.load())).toMatchObject({ kind: "unavailable", status: 502 });
+  expect(looks).toBe(15);
 });
 
 test("a wrong key is an auth failure before anything is asked for", async () => {

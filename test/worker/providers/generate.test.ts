@@ -94,6 +94,40 @@ test("a string instead of a list, and wrong numbers, are refused", async () => {
   await expect(model.generate(["a"], { seed: -1 })).rejects.toThrow("`seed`");
 });
 
+test.for<[unknown, string]>([
+  [null, "Expected the options to be an object, got null"],
+  [{ parameters: null }, "Expected `parameters` to be an object, got null"],
+  [{ parameters: ["size"] }, "Expected `parameters` to be an object, got an array"],
+  [{ parameters: "size" }, "Expected `parameters` to be an object, got string"],
+  [{ signal: new AbortController() }, "Expected `signal` to be an AbortSignal, got object"],
+  [{ onWarning: "log" }, "Expected `onWarning` to be a function, got string"],
+])(
+  "options of a wrong type are refused before anything is sent: %o",
+  async ([options, message]) => {
+    const model = new TextModel(1);
+    // @ts-expect-error JavaScript callers do it all the same
+    const error = await rejection(model.generate(["a"], options));
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error).toMatchObject({ message });
+    expect(model.mostInFlight).toBe(0);
+  },
+);
+
+test("an image is kept though whoever is told of warnings throws", async () => {
+  class Warning extends TextModel {
+    override async agenerate(input: string, call: CallOptions) {
+      return { ...(await super.agenerate(input, call)), warnings: ["slow"] };
+    }
+  }
+  const options = {
+    onWarning: () => {
+      throw new Error("mine");
+    },
+  };
+  const [outcome] = await new Warning(1).generateSettled(["a"], options);
+  expect(outcome).toMatchObject({ state: "succeeded", errors: [{ message: "mine" }] });
+});
+
 test("aborting rejects with the signal's reason", async () => {
   const reason = new Error("stop");
   expect(
@@ -168,7 +202,7 @@ test("a prompt that is too long fails alone, unsent", async () => {
     override readonly maxPromptChars = 3;
   }
   const model = new Short();
-  const [short, long] = await model.generateSettled(["abc", "abcd"]);
+  const [short, long] = await model.generateSettled(["a😀c", "abcd"]);
   expect(short!.state).toBe("succeeded");
   expect(long!.errors).toEqual([new UsageError("the prompt has 4 characters, Short takes 3")]);
   expect(model.seen).toHaveLength(1);

@@ -152,6 +152,51 @@ test("a model that was unloaded opens new connections when it is used again", as
   }
 });
 
+test("generate ends when its model is unloaded: no call is made again, and no other one begun", async () => {
+  const server = await startProvider(() => {}); // no answer
+  const model = new OpenAIImageGeneration({ model: "m", baseUrl: server.url });
+  const end = model.generateSettled(["a", "b", "c"], { concurrency: 2 });
+  await expect.poll(() => server.received.length).toBe(2);
+  await model.unload();
+  for (const { state, errors } of await end) {
+    expect(state).toBe("failed");
+    expect(errors).toMatchObject([
+      { kind: "internal", message: expect.stringContaining("the model was unloaded") },
+    ]);
+  }
+  expect(server.received).toHaveLength(2);
+});
+
+test.for<[string, object, RegExp]>([
+  [
+    "a key of two lines",
+    { apiKey: "sk-canary\nsk-2" },
+    /`apiKey` .*: expected a key without spaces/,
+  ],
+  ["a key with …", { apiKey: "sk-canary…" }, /`apiKey` .*: expected a key without spaces/],
+  ["a header's name", { defaultHeaders: { "x y": "canary" } }, /`defaultHeaders` .* names without/],
+  ["a header's value", { defaultHeaders: { x: "canary\n" } }, /`defaultHeaders` .* of one line/],
+  ["no proxies", { proxy: null }, /`proxy`/],
+  ["a proxy's name", { proxy: { https: "http://canary" } }, /`proxy` .*https/],
+  ["a time that no timer can wait", { timeoutMs: 1e12 }, /`timeoutMs`/],
+])("%s that cannot be used is refused at once, not tried again", ([, options, message]) => {
+  const make = () => new OpenAIImageGeneration({ model: "m", ...options });
+  expect(make).toThrow(UsageError);
+  expect(make).toThrow(message);
+  expect(make).not.toThrow(/canary/);
+});
+
+test("the line end of a key's file is no part of the key", async () => {
+  const server = await startProvider(({ headers }, response) =>
+    sendJson(response, { error: { message: `no ${headers.authorization?.slice(7)}` } }, 401),
+  );
+  const options = { model: "m", baseUrl: server.url, apiKey: "canary\n" };
+  await using model = new OpenAIImageGeneration(options);
+  expect(await rejection(model.agenerate("a cat"))).toMatchObject({
+    message: "HTTP 401: no [key]",
+  });
+});
+
 test("the value of a secret option is not shown when it is wrong", () => {
   const options: object = { model: "m", apiKey: ["sk-canary"] };
   // @ts-expect-error a key that is no string: JavaScript callers do it all the same
