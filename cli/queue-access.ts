@@ -1,9 +1,8 @@
 import { statePaths } from "../producer/run-directory.ts";
-import { redisMessage } from "../shared/redis-message.ts";
-import { isQueueError } from "../shared/queue-error.ts";
-import { connectRedis, type RedisClient } from "../shared/redis.ts";
-import { describeRedis, parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
+import type { RedisClient } from "../shared/redis.ts";
+import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import { withRedisAt } from "../shared/with-redis.ts";
 import { livingEmbeddedRedis } from "./embedded-redis.ts";
 import type { Io } from "./io.ts";
 import { refuse } from "./prepare-redis.ts";
@@ -37,20 +36,5 @@ export async function withRedis<T>(
   work: (redis: RedisClient) => Promise<T>,
 ): Promise<T> {
   const target = (await redisOfRun(io, directory)) ?? (await sharedRedis(io));
-  const redis = connectRedis(target, { role: "producer", name: "imagemill-cli" });
-  let lastError: unknown;
-  redis.on("error", (error) => (lastError = error));
-  try {
-    return await work(redis);
-  } catch (error) {
-    if (!isQueueError(error)) throw error;
-    refuse(target, error);
-    // What the connection said ("connect ECONNREFUSED …") says more than what became of the command.
-    const cause = lastError ?? error;
-    refuse(target, cause);
-    const where = describeRedis(target);
-    throw new UsageError(`Redis at ${where} does not answer: ${redisMessage(cause)}`, { cause });
-  } finally {
-    redis.disconnect();
-  }
+  return await withRedisAt(target, work, (error) => refuse(target, error));
 }

@@ -6,6 +6,7 @@ import {
   AsyncImageGenerationModel,
   createWorker,
   openRun,
+  steerRun,
   type CallOptions,
   type CreateWorkerOptions,
   type ImageGeneration,
@@ -14,6 +15,8 @@ import {
   type OwnProvider,
   type PromptResult,
   type Run,
+  type SteeredRun,
+  type SteerRunOptions,
 } from "../../index.ts";
 import type { SimulatorOptions } from "../../simulator/settings.ts";
 import { startSimulator, type Simulator } from "../../simulator/simulator.ts";
@@ -26,6 +29,8 @@ export interface LibraryStage extends AsyncDisposable {
   /** A run of the simulator's model for one image a call, whatever is changed. */
   open(options?: Partial<OpenRunOptions>): Promise<Run>;
   work(options?: Partial<CreateWorkerOptions>): Promise<ImageWorker>;
+  /** Steers a run from outside. */
+  steer(options: SteerRunOptions): Promise<SteeredRun>;
 }
 
 /** Use it with `await using`: what it has opened ends with it. */
@@ -47,6 +52,7 @@ export async function openLibraryStage(
       stack.use(await openRun({ ...own, out, provider, model: "imagemill-sim-1", ...options })),
     work: async (options) =>
       stack.use(await createWorker({ ...own, providers: [provider], ...options })),
+    steer: (options) => steerRun({ ...own, ...options }),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

@@ -1,0 +1,120 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { defaultPrefix } from "../shared/keys.ts";
+import type { RedisClient } from "../shared/redis.ts";
+import { journalPath, readRunFile, type RunFile } from "../shared/run-file.ts";
+import { dropRunJobs, findRegisteredRun, hasProducer, setRunState } from "../shared/steer.ts";
+import { writeSteering } from "../shared/steering.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import { withRedisAt } from "../shared/with-redis.ts";
+import { parseOptions } from "../worker/providers/model-options.ts";
+import { redisSource, type RedisInput } from "./redis-input.ts";
+
+/** Which run is steered, and how. */
+export interface SteeringWish {
+  /** Its id. May be left out where `out` is given. */
+  run?: string | undefined;
+  /** The run directory, where that can be seen from here. */
+  out?: string | undefined;
+  /** `paused`: no call starts; `cancelled`: it ends for good; `running` takes back either. */
+  state: "running" | "paused" | "cancelled";
+  /** For whoever looks at the run. */
+  reason?: string | undefined;
+  /** Default `imagemill`. */
+  prefix?: string | undefined;
+}
+
+/** What {@link steerRun} takes. */
+export interface SteerRunOptions extends SteeringWish {
+  /** The Redis of its producer and workers. Without it only the directory is told, for a run that nobody has open. */
+  redis?: RedisInput | undefined;
+}
+
+/** What is known of a run once it is steered. */
+export interface SteeredRun {
+  id: string;
+  /** Its directory, where that can be seen from here. */
+  out: string | undefined;
+  state: SteeringWish["state"];
+  /** A producer has it open, and sees to the rest. Else a cancelled run is ended by opening it once more. */
+  isLed: boolean;
+}
+
+const Options = z.object({
+  run: z.string().optional(),
+  out: z.string().min(1).optional(),
+  state: z.enum(["running", "paused", "cancelled"]),
+  reason: z.string().optional(),
+  prefix: z.string().min(1).optional(),
+  redis: z.unknown().optional(),
+});
+
+/**
+ * Pauses, cancels or frees a run of any process, by its id or its directory, whether or not a producer has it open.
+ * @throws UsageError where it is not found, or is finished, or Redis does not answer
+ */
+export async function steerRun(options: SteerRunOptions): Promise<SteeredRun> {
+  parseOptions("steerRun", Options, options);
+  if (options.redis === undefined) return await steerOver(undefined, options);
+  return await withRedisAt(redisSource(options.redis), (redis) => steerOver(redis, options));
+}
+
+/** The same over a connection that is there. */
+export async function steerOver(
+  redis: RedisClient | undefined,
+  wish: SteeringWish,
+): Promise<SteeredRun> {
+  const { state, reason, prefix = defaultPrefix } = wish;
+  const seen = await seenRun(wish);
+  const id = seen?.id ?? wish.run!;
+  const before = redis && (await findRegisteredRun(redis, prefix, id));
+  const out = seen?.out ?? (before && (await sameFolder(before.registration.location, id)));
+  if (out === undefined && !before)
+    throw new UsageError(
+      `run ${id} is not under way on this Redis (see \`imagemill status\`), and no directory of that name or id is here`,
+    );
+  // The directory first: a producer that starts now registers the run first and looks there then.
+  if (out !== undefined) await writeSteering(out, state, reason);
+  const registered = redis && (await findRegisteredRun(redis, prefix, id));
+  if (!registered) return { id, out, state, isLed: false };
+  await setRunState(redis, prefix, registered, state, reason);
+  if (state !== "cancelled")
+    return { id, out, state, isLed: await hasProducer(redis, prefix, registered) };
+  // Who sees the directory learns by the run's lock whether a producer lives, and settles what is left in Redis, too.
+  const isLed = out === undefined && !(await dropRunJobs(redis, prefix, registered));
+  return { id, out, state, isLed };
+}
+
+/** The run of the directory that is named. @throws UsageError where there is none, or nothing of it is left to be done */
+async function seenRun({ run, out, state }: SteeringWish) {
+  if (out === undefined && run === undefined)
+    throw new UsageError("expected `run` or `out` to steer a run, got neither");
+  if (out === undefined) return undefined;
+  const directory = resolve(out);
+  const file = await readRunFile(directory);
+  if (!file || (run !== undefined && file.id !== run))
+    throw new UsageError(
+      `${directory} does not hold ${run === undefined ? "a run" : `run ${run}`}`,
+    );
+  if (state !== "running") await refuseFinished(directory, file, state);
+  return { id: file.id, out: directory };
+}
+
+async function refuseFinished(
+  directory: string,
+  { id, summary, outputsAt }: RunFile,
+  state: "paused" | "cancelled",
+): Promise<void> {
+  if (summary?.state.startsWith("completed") !== true) return;
+  // Lines after those that the output files stand for, or a new round, are of a run that goes on.
+  if (outputsAt !== (await stat(journalPath(directory))).size) return;
+  const verb = state === "paused" ? "pause" : "cancel";
+  throw new UsageError(`run ${id} is finished (${summary.state}): there is nothing to ${verb}`);
+}
+
+/** A place that another host told of, where the run's directory is the same folder here. */
+async function sameFolder(location: string, id: string): Promise<string | undefined> {
+  const file = await readRunFile(location).catch(() => undefined);
+  return file?.id === id ? resolve(location) : undefined;
+}
