@@ -2,7 +2,7 @@ import type { RunSurvey } from "../library/survey-run.ts";
 import type { CallPrice } from "../shared/call-price.ts";
 import { isPublicHost, type Profile } from "../shared/profile.ts";
 import type { Io } from "./io.ts";
-import { formatSeconds } from "./progress-view.ts";
+import { count, formatSeconds } from "./progress-view.ts";
 
 /** How a run would be made: what its time depends on. */
 export interface EstimateBasis {
@@ -39,7 +39,7 @@ export function formatUsd(usd: number): string {
 
 /** What calls cost, in words. */
 export function costText(cost: CallPrice | undefined): string {
-  if (!cost) return "cost not known (--price-per-image tells it)";
+  if (!cost) return "not known (--price-per-image tells it)";
   const { expectedUsd, atMostUsd } = cost;
   // A little is due to prompts, whose tokens are counted by the provider alone.
   const isOpen = atMostUsd > expectedUsd * 1.5;
@@ -54,12 +54,8 @@ function timeText(survey: RunSurvey, basis: EstimateBasis): string {
     return `${formatSeconds(atLeast)} to ${formatSeconds(atMost)} at the provider's known limits`;
   }
   const rounds = Math.ceil(survey.calls / basis.concurrency);
-  const times = rounds > 1 ? `${number(rounds)} times ` : "";
-  return `time not known: ${times}as long as a call takes`;
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en-US");
+  const times = rounds > 1 ? `${count(rounds)} times ` : "";
+  return `not known: ${times}as long as a call takes`;
 }
 
 function budgetText({ maxCostUsd }: RunSurvey): string {
@@ -69,11 +65,10 @@ function budgetText({ maxCostUsd }: RunSurvey): string {
 /** The line before the first call. */
 export function estimateLine(survey: RunSurvey, basis: EstimateBasis): string {
   const { prompts, calls, images, rejected } = survey;
-  const bad = rejected > 0 ? `, ${number(rejected)} rows rejected` : "";
-  return (
-    `${number(calls)} calls for ${number(images)} images of ${number(prompts)} prompts${bad}; ` +
-    `${costText(survey.cost)}${budgetText(survey)}; ${timeText(survey, basis)}`
-  );
+  const bad = rejected > 0 ? `, ${count(rejected)} rows rejected` : "";
+  const cost = `${survey.cost ? "" : "cost "}${costText(survey.cost)}${budgetText(survey)}`;
+  const time = `${estimateTime(survey, basis) ? "" : "time "}${timeText(survey, basis)}`;
+  return `${count(calls)} calls for ${count(images)} images of ${count(prompts)} prompts${bad}; ${cost}; ${time}`;
 }
 
 /** Prints what `--dry-run` found: one JSON object, or a few lines for people. */
@@ -89,13 +84,13 @@ function dryRunLines(survey: RunSurvey, basis: EstimateBasis): string[] {
   const more = rejected - rejections.length;
   return [
     "dry run: nothing is sent, nothing is written",
-    `  prompts   ${number(prompts)}${settled > 0 ? `, and ${number(settled)} settled already` : ""}`,
-    `  calls     ${number(calls)} for ${number(images)} images`,
+    `  prompts   ${count(prompts)}${settled > 0 ? `, and ${count(settled)} settled already` : ""}`,
+    `  calls     ${count(calls)} for ${count(images)} images`,
     `  cost      ${cost && calls === 0 ? "nothing" : costText(cost)}${budgetText(survey)}`,
     `  time      ${timeText(survey, basis)}`,
-    `  rejected  ${number(rejected)} rows`,
+    `  rejected  ${count(rejected)} rows`,
     ...rejections.map(({ row, reason }) => `    row ${row}: ${reason}`),
-    ...(more > 0 ? [`    and ${number(more)} more`] : []),
+    ...(more > 0 ? [`    and ${count(more)} more`] : []),
   ];
 }
 

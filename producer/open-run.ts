@@ -57,49 +57,15 @@ export interface Run {
  * `approve` throws
  */
 export async function openRun(options: OpenRunOptions): Promise<Run> {
-  const directory = resolve(options.out);
   requirePrice(options.settings);
   const stack = new Cleanup();
   try {
-    await prepareDirectory(directory);
-    const lock = stack.use(await lockDirectory(directory));
-    const { run, isNew, isChanged } = await openRunFile(directory, options.settings);
-    const paths = statePaths(directory);
-    const model = { card: cardOfRun(run, options.card), passThrough: options.passThrough };
-    const steering = await readSteering(directory);
-    const isCancelled = steering?.state === "cancelled";
-    if (options.retry && !isCancelled) startRound(run, options.retry.kinds);
-    const { settled, validBytes, torn } = await replayJournal(paths.journal, run);
-    const gone = await reopenGone(directory, paths.journal, settled, run.numGenerations);
-    const repaired = repairsOf(torn, gone);
-    const hashes = stack.use(await RowHashes.open(paths.rows));
-    // A run can be cancelled though its dataset is gone.
-    const hasMoved = !isCancelled && (await checkDataset(run, hashes));
-    if (isNew) await readFirstRow(run);
-    const journalFile = await open(paths.journal, "r");
-    stack.defer(() => journalFile.close());
-    if (options.approve && !isComplete(run, settled)) {
-      await options.approve(await surveyRows({ run, settled, journal: journalFile, model }));
-    }
-    if (isChanged || hasMoved || options.retry) await writeRunFile(directory, run);
-    const journal = stack.use(await Journal.open(paths.journal, validBytes, lock));
-    const life = new RunLife({
-      ...options,
-      directory,
-      run,
-      model,
-      settled,
-      hashes,
-      journal,
-      lock,
-      journalFile,
-      steering,
-    });
+    const { id, resumed, steering, repaired, life } = await openLife(options, stack);
     const finished = runAndClose(life, stack.move());
     finished.catch(() => undefined);
     return {
-      id: run.id,
-      resumed: !isNew,
+      id,
+      resumed,
       isComplete: life.isComplete,
       steering,
       repaired,
@@ -113,6 +79,43 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   } finally {
     await stack[Symbol.asyncDispose]();
   }
+}
+
+/** Locks the run directory and reads what it holds. What is opened is closed with `stack`. */
+async function openLife(
+  options: OpenRunOptions,
+  stack: Cleanup,
+): Promise<Pick<Run, "id" | "resumed" | "steering" | "repaired"> & { life: RunLife }> {
+  const directory = resolve(options.out);
+  await prepareDirectory(directory);
+  const lock = stack.use(await lockDirectory(directory));
+  const { run, isNew, isChanged } = await openRunFile(directory, options.settings);
+  const paths = statePaths(directory);
+  const model = { card: cardOfRun(run, options.card), passThrough: options.passThrough };
+  const steering = await readSteering(directory);
+  const isCancelled = steering?.state === "cancelled";
+  if (options.retry && !isCancelled) startRound(run, options.retry.kinds);
+  const { settled, validBytes, torn } = await replayJournal(paths.journal, run);
+  const gone = await reopenGone(directory, paths.journal, settled, run.numGenerations);
+  const hashes = stack.use(await RowHashes.open(paths.rows));
+  // A run can be cancelled though its dataset is gone.
+  const hasMoved = !isCancelled && (await checkDataset(run, hashes));
+  if (isNew) await readFirstRow(run);
+  const journalFile = await open(paths.journal, "r");
+  stack.defer(() => journalFile.close());
+  if (options.approve && !isComplete(run, settled)) {
+    await options.approve(await surveyRows({ run, settled, journal: journalFile, model }));
+  }
+  if (isChanged || hasMoved || options.retry) await writeRunFile(directory, run);
+  const journal = stack.use(await Journal.open(paths.journal, validBytes, lock));
+  const held = { directory, run, model, settled, hashes, journal, lock, journalFile, steering };
+  return {
+    id: run.id,
+    resumed: !isNew,
+    steering,
+    repaired: repairsOf(torn, gone),
+    life: new RunLife({ ...options, ...held }),
+  };
 }
 
 /** What opening a damaged run directory mends, for people. */

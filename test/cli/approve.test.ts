@@ -46,6 +46,12 @@ test("the line before the first call says how many calls, what they cost and how
   );
   const limited = await told({ usd: 0.1 }, "", { limits: { requestsPerMinute: 5 }, maxCostUsd: 1 });
   expect(limited.line).toContain("about $0.10, the run stops at $1.00; at least 2m 00s");
+  const own = await told({ usd: undefined }, "", {
+    profile: { ...openai, baseUrl: "http://localhost:8080/v1" },
+  });
+  expect(own.line).toContain(
+    "; cost not known (--price-per-image tells it); time not known: 2 times as long as a call takes",
+  );
 });
 
 test("a dear run is begun only by a yes, a cheap one is not asked about", async () => {
