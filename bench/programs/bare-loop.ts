@@ -13,6 +13,13 @@ const lines = createInterface({ input: createReadStream(dataset!) });
 const rows = lines[Symbol.asyncIterator]();
 let index = 0;
 
+const folders = new Map<string, Promise<unknown>>();
+
+async function made(folder: string): Promise<void> {
+  if (!folders.has(folder)) folders.set(folder, mkdir(folder, { recursive: true }));
+  await folders.get(folder);
+}
+
 async function work(): Promise<void> {
   for (let row = await rows.next(); !row.done; row = await rows.next()) {
     const name = String(index++).padStart(8, "0");
@@ -24,10 +31,9 @@ async function work(): Promise<void> {
     });
     const bytes = Buffer.from(answer.data![0]!.b64_json!, "base64");
     const folder = `${out}/${name.slice(0, 5)}`;
-    if (name.endsWith("000")) await mkdir(folder, { recursive: true });
+    await made(folder);
     await writeFile(`${folder}/${name}-0.png`, bytes);
   }
 }
 
-await mkdir(`${out}/00000`, { recursive: true });
 await Promise.all(Array.from({ length: Number(concurrency) }, work));

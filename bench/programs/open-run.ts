@@ -16,6 +16,6 @@ const run = await openRun({
   passThrough: false,
 });
 const seconds = (performance.now() - startedAt) / 1000;
-const { prompts } = await run.finished;
-const count = prompts.succeeded;
+const count = run.progress().settled;
+await run.finished;
 console.log(JSON.stringify({ seconds, count, peakRssBytes: resourceUsage().maxRSS * 1024 }));

@@ -10,10 +10,11 @@ import { startProgram } from "../processes.ts";
 import { temporaryFolder, writePrompts } from "../stage.ts";
 
 const Told = z.object({ seconds: z.number(), peakRssBytes: z.number() });
-type Told = z.infer<typeof Told> & { redisBytes: number };
+type Told = z.infer<typeof Told>;
+type RunTold = Told & { redisBytes: number };
 
 /** A whole run in one process; images are kept nowhere. */
-async function runOf(prompts: number, folder: string, out: string): Promise<Told> {
+async function runOf(prompts: number, folder: string, out: string): Promise<RunTold> {
   await using redis = await startTestRedis();
   const dataset = await writePrompts(folder, prompts);
   const args = [redis.url, dataset, join(folder, out), "1", "nowhere", "100"];
@@ -29,7 +30,7 @@ function microsecondsEach(all: readonly Told[], count: number): number[] {
   return all.map(({ seconds }) => (1e6 * seconds) / count);
 }
 
-function megabytes(all: readonly Told[], key: "redisBytes" | "peakRssBytes"): number[] {
+function megabytes(all: readonly RunTold[], key: "redisBytes" | "peakRssBytes"): number[] {
   return all.map((told) => told[key] / 1e6);
 }
 
@@ -97,9 +98,12 @@ async function settledRun(folder: string, prompts: number): Promise<string> {
   return out;
 }
 
-async function opened(program: string, path: string): Promise<z.infer<typeof Told>> {
+async function opened(program: string, path: string, prompts: number): Promise<Told> {
   await using process = startProgram(program, [path]);
-  return Told.parse(JSON.parse((await process.ended).stdout));
+  const told = Told.extend({ count: z.int() }).parse(JSON.parse((await process.ended).stdout));
+  if (told.count !== prompts)
+    throw new Error(`${program} found ${told.count} of ${prompts} prompts`);
+  return told;
 }
 
 /** A run that was nearly done. */
@@ -109,12 +113,13 @@ export const resume: Row = {
   baseline: "reading its journal once, line by line",
   run: async ({ rounds, short }): Promise<Measure[]> => {
     await using folder = await temporaryFolder();
-    const out = await settledRun(folder.path, short ? 20_000 : 1_000_000);
+    const prompts = short ? 20_000 : 1_000_000;
+    const out = await settledRun(folder.path, prompts);
     const journal = join(out, ".imagemill", "journal.jsonl");
     const ends = await alternate(
       rounds,
-      () => opened("read-lines", journal),
-      () => opened("open-run", out),
+      () => opened("read-lines", journal, prompts),
+      () => opened("open-run", out, prompts),
     );
     const time = {
       name: "time",
