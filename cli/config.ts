@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import type { BuiltInProvider, OwnProvider } from "../library/provider.ts";
 import { hasCode, messageOf } from "../shared/caught.ts";
+import { ImageHost } from "../shared/image-host.ts";
 import { LaneLimits } from "../shared/lane-limits.ts";
 import { didYouMean } from "../shared/near-match.ts";
 import { ProviderKind } from "../shared/profile.ts";
@@ -37,7 +38,7 @@ const BuiltIn = z.strictObject({
     )
     .optional(),
   /** Hosts that images at URLs may come from though they are private or speak plain http. */
-  imageHosts: z.array(z.string().min(1)).optional(),
+  imageHosts: z.array(ImageHost).optional(),
   /** Paces that all runs of the profile keep together. */
   limits: LaneLimits.optional(),
 });

@@ -1,4 +1,5 @@
 import { profileOf as profileOfProvider } from "../library/provider.ts";
+import { ImageHost } from "../shared/image-host.ts";
 import { findModel, inferProviderKind } from "../shared/model-registry.ts";
 import { unknownName } from "../shared/near-match.ts";
 import { isPublicHost, type Profile } from "../shared/profile.ts";
@@ -66,7 +67,7 @@ const variables = {
 
 /**
  * The profile of a provider, from the configuration or, where that does not name it, from the environment.
- * @throws UsageError where a base URL is none, a key file cannot be read or a key cannot stand in a header
+ * @throws UsageError where a base URL or an image host is none, a key file cannot be read or a key cannot stand in a header
  */
 export function profileOf(
   name: string,
@@ -74,6 +75,7 @@ export function profileOf(
   hosts: GivenHosts = {},
   config?: FoundConfig,
 ): WorkerProfile {
+  for (const host of hosts.imageHosts ?? []) requireImageHost(host);
   const configured = config?.profiles.get(name);
   if (configured) return configuredProfile(name, configured, env, hosts);
   const { baseUrl: given = [], imageHosts = [] } = hosts;
@@ -139,6 +141,11 @@ function requireBaseUrl(name: string, url: string, place: number): void {
   // It may hold a password: it is not shown.
   const which = place === 0 ? "the base URL" : `base URL ${place + 1}`;
   throw new UsageError(`expected ${which} of ${name} to be a URL with http:// or https://`);
+}
+
+function requireImageHost(host: string): void {
+  const { error } = ImageHost.safeParse(host);
+  if (error) throw new UsageError(`--image-hosts: ${error.issues[0]!.message}; got \`${host}\``);
 }
 
 function isHeaderText(key: string): boolean {

@@ -70,10 +70,15 @@ export class ProviderHosts {
   #judge(host: Host, input: string, error: ProviderError | UsageError): Error {
     const { pool } = this.#parts;
     if (error instanceof UsageError || error.kind === "internal") host.health.abandoned();
-    else if (error.kind === "unavailable" || error.kind === "timeout")
-      error.hostAway = pool.missed(host, input, error.sent);
+    else if (this.#isNoAnswer(error)) error.hostAway = pool.missed(host, input, error.sent);
     else pool.answered(host);
     return error;
+  }
+
+  /** A host among several that answers with anything but images is the fastest of all, and would get most of the calls. */
+  #isNoAnswer({ kind }: ProviderError): boolean {
+    if (kind === "bad_response") return this.#parts.pool.hosts.length > 1;
+    return kind === "unavailable" || kind === "timeout";
   }
 
   async #modelOf(host: Host): Promise<AsyncImageGenerationModel> {

@@ -30,6 +30,10 @@ const wrong: readonly { args: string[]; words: RegExp }[] = [
     args: ["run", "DATASET", ...model, "-p", "quality=lou"],
     words: /parameter `quality` of gpt-image-2.*did you mean `low`\?/,
   },
+  {
+    args: ["run", "DATASET", ...model, "--image-hosts", "http://minio:9000"],
+    words: /--image-hosts: expected a host such as minio\.internal.* without http:\/\/; got `http/,
+  },
   { args: ["run", "nowhere.jsonl", ...model], words: /cannot read the dataset .*nowhere\.jsonl/ },
   {
     args: ["run", "DATASET", ...model, "--prompt-column", "promt"],

@@ -128,23 +128,29 @@ test("a host that refuses connections is left out at once, tried again in time, 
   ]);
 });
 
-test("a host that answers errors to prompt after prompt is left out, too, before it takes them all", async () => {
-  const { asked, down, callOnce } = threeHosts();
-  down.set("c", broken);
-  const outcomes: unknown[] = [];
-  for (let i = 0; i < 60; i++) {
-    outcomes.push(
-      await callOnce(`prompt ${i}`).then(
-        () => "ok",
-        (error: unknown) => error,
-      ),
-    );
-  }
-  expect(asked["c"]).toBe(5);
-  const failures = outcomes.filter((outcome) => outcome !== "ok");
-  const away = failures.map((error) => error instanceof ProviderError && error.hostAway);
-  expect(away).toEqual([false, false, false, false, true]);
-});
+test.for([
+  ["errors", broken],
+  ["anything but images", new ProviderError("bad_response", "an HTML page")],
+] as const)(
+  "a host that answers %s to prompt after prompt is left out, too, before it takes them all",
+  async ([, failure]) => {
+    const { asked, down, callOnce } = threeHosts();
+    down.set("c", failure);
+    const outcomes: unknown[] = [];
+    for (let i = 0; i < 60; i++) {
+      outcomes.push(
+        await callOnce(`prompt ${i}`).then(
+          () => "ok",
+          (error: unknown) => error,
+        ),
+      );
+    }
+    expect(asked["c"]).toBe(5);
+    const failures = outcomes.filter((outcome) => outcome !== "ok");
+    const away = failures.map((error) => error instanceof ProviderError && error.hostAway);
+    expect(away).toEqual([false, false, false, false, true]);
+  },
+);
 
 test("where no other host is left the failure is the provider's", async () => {
   const { down, callOnce } = threeHosts();

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defaultMaxImageBytes } from "../../shared/image-check.ts";
+import { ImageHost } from "../../shared/image-host.ts";
 import type { Fetch } from "./fetch-adapter.ts";
 import type { ProxySettings as Settings } from "./http.ts";
 import { functionOption, HeaderFields, HeaderKey, kept, maxTimerMs } from "./model-options.ts";
@@ -29,7 +30,7 @@ export const CommonOptions = {
   proxy: kept(ProxySettings.optional()).describe("Proxies by the scheme of the target"),
   maxImageBytes: z.int().min(1).default(defaultMaxImageBytes).describe("Largest image in bytes"),
   imageHosts: z
-    .array(z.string())
+    .array(ImageHost)
     .readonly()
     .optional()
     .describe(
