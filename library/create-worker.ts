@@ -1,9 +1,6 @@
 import { z } from "zod";
-import {
-  createWorker as createImageWorker,
-  type ImageWorker,
-  type WorkerOptions,
-} from "../worker/create-worker.ts";
+import { createWorker as createImageWorker, type ImageWorker } from "../worker/create-worker.ts";
+import type { WorkerOptions } from "../worker/worker-options.ts";
 import { parseOptions } from "../worker/providers/model-options.ts";
 import { profileOf, type Provider } from "./provider.ts";
 import { redisSource, type RedisInput } from "./redis-input.ts";

@@ -30,7 +30,7 @@ export async function actOnFailure(
         return { images: [], failures: [] };
       }
       // Not even one image fits into the limit: nothing can be made until a person raises it.
-      await lane.stop(new ProviderError("quota", failure.message, failure));
+      await lane.exit.stop(new ProviderError("quota", failure.message, failure));
       break;
     case "hold":
       await lane.refused(permit, failure);
@@ -43,10 +43,10 @@ export async function actOnFailure(
       }
       return givenUp(failure, generations);
     case "leave":
-      await lane.leave(failure);
+      await lane.exit.leave(failure);
       break;
     case "stop":
-      await lane.stop(failure);
+      await lane.exit.stop(failure);
       break;
   }
   throw new HandBack(failure.message);

@@ -7,6 +7,7 @@ import type { PromptResult } from "../shared/result.ts";
 import type { AnswerMemory } from "./answer-memory.ts";
 import type { Continuity } from "./continuity.ts";
 import type { Gate } from "./gate.ts";
+import type { LaneExit } from "./lane-exit.ts";
 import type { Limiter, Permit } from "./limiter.ts";
 import type { WorkerObserver } from "./observer.ts";
 import type { ProviderWatch } from "./provider-watch.ts";
@@ -41,10 +42,8 @@ export interface LaneContext {
   abandoned: AbortSignal;
   /** The provider refused a call for the sake of its limits: no worker of the lane starts one for a while. */
   refused(permit: Permit, failure: ProviderError): Promise<void>;
-  /** The provider refused this worker's key: no more jobs of this lane here; the lane pauses if no other worker is fit. */
-  leave(failure: ProviderError): Promise<void>;
-  /** Pauses the lane for all workers. */
-  stop(failure: ProviderError): Promise<void>;
+  /** For failures that the lane's other calls would meet as well. */
+  exit: LaneExit;
   /** Learns from calls whether the provider is there. */
   provider: ProviderWatch;
   /** Asks the storages of the lane's runs. */

@@ -26,6 +26,8 @@ export interface LaneServiceOptions {
   /** Nothing can be in flight in another worker. */
   isOnlyWorker?: boolean | undefined;
   log: Log;
+  /** Told of what goes wrong in Redis, which comes by the thousand. */
+  onError: (error: Error) => void;
   /** Default: nobody. */
   observer?: WorkerObserver | undefined;
   /** Where BullMQ tells of its jobs, such as `bullmq-otel`. Default: nowhere. */

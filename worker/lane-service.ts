@@ -5,7 +5,7 @@ import { heartbeatIntervalMs } from "../shared/heartbeat.ts";
 import { laneKeys, type LaneKeys } from "../shared/keys.ts";
 import { lowestLimits } from "../shared/lane-limits.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
-import { pauseLane, readHeartbeats, readLaneState, unpauseLane } from "../shared/lane-state.ts";
+import { readLaneState } from "../shared/lane-state.ts";
 import type { Log } from "../shared/log.ts";
 import type { Registration } from "../shared/registration.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
@@ -16,6 +16,7 @@ import { Continuity } from "./continuity.ts";
 import { Gate } from "./gate.ts";
 import { Heart } from "./heart.ts";
 import type { LaneContext } from "./lane-context.ts";
+import { LaneExit } from "./lane-exit.ts";
 import { openLaneWorker } from "./lane-worker.ts";
 import { Limiter, type Permit } from "./limiter.ts";
 import type { LaneServiceOptions } from "./lane-service-options.ts";
@@ -50,6 +51,7 @@ export class LaneService implements LaneContext {
   readonly provider: ProviderWatch;
   readonly storage: StorageWatch;
   readonly key: RenewableKey;
+  readonly exit: LaneExit;
   readonly queue: Queue;
   readonly calls = new Set<string>();
   readonly continuity: Continuity;
@@ -63,8 +65,6 @@ export class LaneService implements LaneContext {
   #isClosing = false;
   #loops: Promise<void>[] = [];
   #stopListening = () => {};
-  /** Told of what goes wrong in Redis, which comes by the thousand. */
-  #onError: (error: Error) => void = () => {};
 
   constructor(options: LaneServiceOptions) {
     this.#options = options;
@@ -78,14 +78,23 @@ export class LaneService implements LaneContext {
     this.key = new RenewableKey(options.profile);
     this.runs = new RunContexts({ ...options, key: this.key });
     this.#heart = new Heart(options.redis, this.#keys, options.worker);
-    this.limiter = new Limiter(new Pace(options.redis, this.#keys, options.worker), (error) =>
-      this.#onError(error),
+    this.limiter = new Limiter(
+      new Pace(options.redis, this.#keys, options.worker),
+      options.onError,
     );
     this.gate.onWake = () => this.limiter.wake();
     this.continuity = new Continuity(options.redis, options.isOnlyWorker === true, () => {
       this.#beat().catch((error: unknown) =>
         this.log.warn({ error }, "no heartbeat after an outage"),
       );
+    });
+    this.exit = new LaneExit({
+      ...options,
+      keys: this.#keys,
+      key: this.key,
+      gate: this.gate,
+      rest: () => this.#restOrGo(),
+      beat: () => this.#beat(),
     });
     this.queue = openLaneQueue(options.lane, this.#keys, options.redis);
     this.#bull = openLaneWorker(options, this.#keys, (job, token) => processJob(job, token, this));
@@ -102,8 +111,8 @@ export class LaneService implements LaneContext {
   }
 
   /** Learns the lane's state, beats once and starts taking jobs. Close it where it rejects. */
-  async start(onError: (error: Error) => void): Promise<void> {
-    this.#onError = onError;
+  async start(): Promise<void> {
+    const { onError } = this.#options;
     this.#bull.on("error", onError);
     this.#bull.on("stalled", () => this.observer.jobStalled(this.lane));
     this.queue.on("error", onError);
@@ -114,7 +123,7 @@ export class LaneService implements LaneContext {
     this.#loops = [
       repeat(pollMs, stopped, () => this.#poll(), onError),
       repeat(heartbeatIntervalMs, stopped, () => this.#beat(), onError),
-      repeat(keyCheckMs, stopped, () => this.#returnWithNewKey(), onError),
+      repeat(keyCheckMs, stopped, () => this.#tryNewKey(), onError),
       this.#bull.run().catch(onError),
     ];
   }
@@ -157,33 +166,10 @@ export class LaneService implements LaneContext {
     this.gate.holdIsShared(await this.limiter.refused(permit, { message, retryAfterMs }));
   }
 
-  async leave(failure: ProviderError): Promise<void> {
-    if (!this.fit) return;
-    this.key.giveUp();
-    this.gate.close(`the provider refused the key of worker ${this.worker}`);
-    await this.#bull.pause(true);
-    await this.#beat();
-    this.log.error(
-      { kind: failure.kind, status: failure.status },
-      `left the lane: ${failure.message}`,
-    );
-    const others = await readHeartbeats(this.#options.redis, this.#keys);
-    if (!others.some((heartbeat) => heartbeat.fit)) await this.#pauseLane(failure);
-  }
-
-  /** Serves the lane again once its key's source holds another key, and ends the pause that the old one brought. */
-  async #returnWithNewKey(): Promise<void> {
-    if (this.fit || this.#isClosing || !this.key.recover()) return;
-    if (this.gate.pause?.kind === "auth") await unpauseLane(this.#options.redis, this.#keys);
-    this.gate.reopen();
-    this.log.info({}, "another key was found: back in the lane");
+  async #tryNewKey(): Promise<void> {
+    if (this.#isClosing || !(await this.exit.returnWithNewKey())) return;
     await this.#poll();
     await this.#beat();
-  }
-
-  async stop(failure: ProviderError): Promise<void> {
-    if (this.gate.pause) return;
-    await this.#pauseLane(failure);
   }
 
   async livingCallsEnded(jobId: string): Promise<boolean> {
@@ -202,14 +188,6 @@ export class LaneService implements LaneContext {
   async addResult(result: PromptResult): Promise<void> {
     const stream = this.#keys.results(result.run);
     await this.#options.redis.xadd(stream, "*", "result", JSON.stringify(result));
-  }
-
-  async #pauseLane({ kind, message }: ProviderError): Promise<void> {
-    const pause = { kind, reason: message };
-    this.gate.pauseLane(pause);
-    this.log.error(pause, "the lane is paused");
-    await this.#bull.pause(true);
-    await pauseLane(this.#options.redis, this.#keys, pause);
   }
 
   async #poll(): Promise<void> {

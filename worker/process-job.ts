@@ -81,8 +81,8 @@ function goesOn(error: unknown): boolean {
 
 /** The model cannot even be made ready, such as without a key: no call could succeed here. */
 async function refuseLane(failure: ProviderError, lane: LaneContext): Promise<HandBack> {
-  if (failureActions[failure.kind] === "leave") await lane.leave(failure);
-  else await lane.stop(failure);
+  if (failureActions[failure.kind] === "leave") await lane.exit.leave(failure);
+  else await lane.exit.stop(failure);
   return new HandBack(failure.message);
 }
 

@@ -164,11 +164,12 @@ export async function openTestLane(
         log: silentLog,
         solitude: new Solitude(),
         memory: new AnswerMemory(),
+        onError: () => {},
         ...given,
       });
       // A service closes before its connection does.
       stack.defer(() => service.close(0).then(() => undefined));
-      await service.start(() => {});
+      await service.start();
       return service;
     },
     results: async (count) => {

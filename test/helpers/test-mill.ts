@@ -11,7 +11,8 @@ import { connectRedis, type RedisClient } from "../../shared/redis.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
 import type { SimulatorOptions } from "../../simulator/settings.ts";
 import { startSimulator, type Simulator } from "../../simulator/simulator.ts";
-import { createWorker, type ImageWorker, type WorkerOptions } from "../../worker/create-worker.ts";
+import { createWorker, type ImageWorker } from "../../worker/create-worker.ts";
+import type { WorkerOptions } from "../../worker/worker-options.ts";
 import { promptRows } from "./stage.ts";
 import { type TestRedis, uniquePrefix } from "./redis.ts";
 

@@ -1,0 +1,40 @@
+import type { Telemetry } from "bullmq";
+import type { Log } from "../shared/log.ts";
+import type { RedisSource } from "../shared/redis.ts";
+import type { WorkerObserver } from "./observer.ts";
+import type { ProxySettings } from "./providers/http.ts";
+import type { ModelFactory, OpenStorage, WorkerProfile } from "./run-contexts.ts";
+
+/** What a worker is made of. */
+export interface WorkerOptions {
+  /** Where the queue is. */
+  redis: RedisSource;
+  /** The providers that it can reach: it serves the lanes of these. */
+  profiles: readonly WorkerProfile[];
+  /** Calls in flight at once, per lane. */
+  concurrency: number;
+  /** Only lanes whose name holds one of these; default: all of its profiles. */
+  lanes?: readonly string[] | undefined;
+  /** Folder where run directories are found under their own names, if not at the producer's path. */
+  storageRoot?: string | undefined;
+  /**
+   * Bytes of answers in memory at most, by all lanes. Answers that are larger come one at a time; for what there is no room,
+   * the provider is not read from. Default 128 MB.
+   */
+  answerBytes?: number | undefined;
+  /** No other worker knows this Redis, so nothing can be in flight elsewhere. */
+  isOnlyWorker?: boolean | undefined;
+  /** Through which providers are asked. Default: none. */
+  proxy?: ProxySettings | undefined;
+  /** Default `imagemill`. */
+  prefix?: string | undefined;
+  /** Where images go. Default: the run directory itself. */
+  openStorage?: OpenStorage | undefined;
+  /** Makes models; default: the profile's own, or the built-in providers'. */
+  createModel?: ModelFactory | undefined;
+  log?: Log | undefined;
+  /** Told of attempts, images and stalled jobs, such as `WorkerMetrics`. Default: nobody. */
+  observer?: WorkerObserver | undefined;
+  /** Where BullMQ tells of its jobs, such as `bullmq-otel`. Default: nowhere. */
+  telemetry?: Telemetry | undefined;
+}
