@@ -118,7 +118,9 @@ export function readGifSize(bytes: Buffer): ImageReading {
 }
 
 /**
- * Walks the blocks to the trailer (GIF89a specification); a frame may reach beyond the screen, so the size is that of both. The trailer's byte alone proves nothing: pixels hold it too. */
+ * Walks the blocks to the trailer (GIF89a specification), whose byte alone proves nothing: pixels hold it too. A frame may
+ * reach beyond the screen, so the size is that of both.
+ */
 export function readGif(bytes: Buffer): ImageReading {
   const size = readGifSize(bytes);
   if ("fault" in size) return size;

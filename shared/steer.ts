@@ -66,8 +66,8 @@ export async function hasProducer(
 }
 
 /**
- * Takes all jobs of a cancelled run out of its lane, unless a living producer does: then false. What is in work ends by itself, since workers see that the run is
- * cancelled; a job whose worker died is free after the time of its lock.
+ * Takes all jobs of a cancelled run out of its lane, unless a living producer does: then false. What is in work ends by
+ * itself, since workers see that the run is cancelled; a job whose worker died is free after the time of its lock.
  * @throws UsageError where workers still hold jobs after a minute
  */
 export async function dropRunJobs(

@@ -63,6 +63,7 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
   try {
     await served.discover();
   } catch (error) {
+    await served.close(0);
     disconnect();
     throw error;
   }

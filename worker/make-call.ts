@@ -23,8 +23,8 @@ interface Attempt extends Admission {
 
 /**
  * Makes one call: budget → gate → limiter → provider → check → store. Waits through rate limits and a provider that is
- * away without burning an attempt. The end may hold fewer images than asked for without a failure: then the rest is to be planned
- * again.
+ * away without burning an attempt. The end may hold fewer images than asked for without a failure: then the rest is to be
+ * planned again.
  * @throws RetryLater when another attempt is due
  * @throws HandBack when the job has to go back unspent
  * @throws RunCancelled

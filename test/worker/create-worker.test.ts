@@ -45,6 +45,16 @@ describe.concurrent("createWorker", () => {
     expect(await lane.heartbeats()).toMatchObject([{ worker: worker.id, concurrency: 2 }]);
   });
 
+  test("ends what it began where one of its lanes cannot be served", async () => {
+    await using lane = await openTestLane(server);
+    const broken = `${lane.lane}-broken`;
+    const card = await lane.redis.hget(lanesKey(lane.prefix), lane.lane);
+    await lane.redis.hset(lanesKey(lane.prefix), broken, card!);
+    await lane.redis.set(laneKeys(lane.prefix, broken).runs, "no hash");
+    await expect(start(lane)).rejects.toThrow("WRONGTYPE");
+    expect(await lane.heartbeats()).toEqual([]);
+  });
+
   test("serves only the lanes of its profiles, and of them only those that it is told", async () => {
     await using lane = await openTestLane(server);
     await using mine = await start(lane);
