@@ -2,7 +2,7 @@ import { messageOf } from "../../shared/caught.ts";
 import { ProviderError } from "../../shared/failure.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 import { TooLargeError } from "./answer-reader.ts";
-import type { Progress } from "./http.ts";
+import type { Progress } from "./http-exchange.ts";
 import { NonPublicAddressError } from "./public-address.ts";
 
 /** The code with which a call ends whose model was unloaded. */

@@ -1,7 +1,7 @@
 import { stackOf } from "../../shared/caught.ts";
 import { ProviderError } from "../../shared/failure.ts";
 import type { AnswerShare } from "../answer-memory.ts";
-import type { Progress } from "./http.ts";
+import type { Progress } from "./http-exchange.ts";
 
 /**
  * Runs `work` with a signal that aborts when the caller's signal does or when `timeoutMs` are over, and the time

@@ -1,6 +1,7 @@
 import type { AnswerShare } from "../answer-memory.ts";
 import { AnswerReader, type HttpAnswer } from "./answer-reader.ts";
-import { roomFor, type HttpClient, type Progress } from "./http.ts";
+import { roomFor, type Progress } from "./http-exchange.ts";
+import type { HttpClient } from "./http.ts";
 
 /** The `fetch` that a client is given. */
 export type Fetch = typeof globalThis.fetch;

@@ -4,7 +4,8 @@ import { parseJson } from "../../shared/parse-json.ts";
 import { classifyHuggingfaceRefusal } from "./classify-huggingface.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
-import type { HttpClient, HttpRequest } from "./http.ts";
+import type { HttpRequest } from "./http-exchange.ts";
+import type { HttpClient } from "./http.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 
 /** What is used of an endpoint's description. */

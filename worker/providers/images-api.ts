@@ -6,7 +6,8 @@ import type { HttpAnswer } from "./answer-reader.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Fetch } from "./fetch-adapter.ts";
-import type { HttpClient, Progress, ProxySettings } from "./http.ts";
+import type { Progress } from "./http-exchange.ts";
+import type { HttpClient, ProxySettings } from "./http.ts";
 import type { ImageGeneration } from "./image-generation.ts";
 import { modelHttpClient } from "./model-http.ts";
 import {
