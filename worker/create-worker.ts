@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { defaultPrefix } from "../shared/keys.ts";
 import { limitErrors } from "../shared/limit-errors.ts";
 import { silentLog } from "../shared/log.ts";
-import { connectRedis } from "../shared/redis.ts";
+import { connectRedis, type RedisClient } from "../shared/redis.ts";
 import { repeat } from "../shared/repeat.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import { AnswerMemory } from "./answer-memory.ts";
@@ -35,59 +35,80 @@ const discoveryMs = 1_000;
  * Starts a worker: it serves every lane of its profiles, also those that producers open later.
  */
 export async function createWorker(options: WorkerOptions): Promise<ImageWorker> {
-  const { prefix = defaultPrefix, log = silentLog } = options;
-  const id = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
-  const redis = connectRedis(options.redis, { role: "worker", name: `imagemill-worker-${id}` });
-  const errors = new EventEmitter();
-  const onError = (error: Error) => errors.emit("error", error);
-  const stopListening = limitErrors(errors, (message, count) =>
-    log.warn({ count }, `Redis: ${message}`),
-  );
-  redis.on("error", onError);
-  const served = new ServedLanes({
-    ...options,
-    worker: id,
-    prefix,
-    log,
-    redis,
-    createModel: options.createModel ?? modelsOfProfiles(options.proxy),
-    solitude: new Solitude(),
-    memory: new AnswerMemory(options.answerBytes),
-    onError,
-  });
-  const closing = new AbortController();
-  const disconnect = () => {
-    stopListening();
-    redis.disconnect();
-  };
-  try {
-    await served.discover();
-  } catch (error) {
-    await served.close(0);
-    disconnect();
-    throw error;
-  }
-  const discovery = repeat(discoveryMs, closing.signal, () => served.discover(), onError);
+  const worker = new RunningWorker(options);
+  await worker.start();
+  return worker;
+}
 
-  const end = async (graceMs: number | undefined): Promise<number> => {
-    closing.abort();
-    const abandonedCalls = await served.close(graceMs);
+class RunningWorker implements ImageWorker {
+  readonly id = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
+  readonly #redis: RedisClient;
+  readonly #errors = new EventEmitter();
+  readonly #stopListening: () => void;
+  readonly #served: ServedLanes;
+  readonly #closing = new AbortController();
+  #discovery: Promise<void> | undefined;
+  #ended: Promise<number> | undefined;
+
+  constructor(options: WorkerOptions) {
+    const { prefix = defaultPrefix, log = silentLog } = options;
+    const name = `imagemill-worker-${this.id}`;
+    this.#redis = connectRedis(options.redis, { role: "worker", name });
+    this.#redis.on("error", this.#onError);
+    this.#stopListening = limitErrors(this.#errors, (message, count) =>
+      log.warn({ count }, `Redis: ${message}`),
+    );
+    this.#served = new ServedLanes({
+      ...options,
+      worker: this.id,
+      prefix,
+      log,
+      redis: this.#redis,
+      createModel: options.createModel ?? modelsOfProfiles(options.proxy),
+      solitude: new Solitude(),
+      memory: new AnswerMemory(options.answerBytes),
+      onError: this.#onError,
+    });
+  }
+
+  async start(): Promise<void> {
+    const discover = () => this.#served.discover();
+    try {
+      await discover();
+    } catch (error) {
+      await this.close(0);
+      throw error;
+    }
+    this.#discovery = repeat(discoveryMs, this.#closing.signal, discover, this.#onError);
+  }
+
+  callsInFlight(): number {
+    return this.#served.callsInFlight;
+  }
+
+  pingRedis(): Promise<unknown> {
+    return this.#redis.ping();
+  }
+
+  close(graceMs?: number): Promise<number> {
+    return (this.#ended ??= this.#end(graceMs));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close(0);
+  }
+
+  async #end(graceMs: number | undefined): Promise<number> {
+    this.#closing.abort();
+    const abandonedCalls = await this.#served.close(graceMs);
     // Only now: what discovery still asks of a Redis that is away ends with the connection.
-    disconnect();
-    await endsWithin(closeLimitMs, discovery);
+    this.#stopListening();
+    this.#redis.disconnect();
+    if (this.#discovery) await endsWithin(closeLimitMs, this.#discovery);
     return abandonedCalls;
-  };
-  let ended: Promise<number> | undefined;
-  const close = (graceMs?: number) => (ended ??= end(graceMs));
-  return {
-    id,
-    callsInFlight: () => served.callsInFlight,
-    pingRedis: () => redis.ping(),
-    close,
-    [Symbol.asyncDispose]: async () => {
-      await close(0);
-    },
-  };
+  }
+
+  readonly #onError = (error: Error): void => void this.#errors.emit("error", error);
 }
 
 /** Providers' clients are heavy: loaded when the first run needs one. */
