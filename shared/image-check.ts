@@ -39,7 +39,7 @@ export interface ImageCaps {
 /** Largest image that is accepted unless another cap is given, in bytes. */
 export const defaultMaxImageBytes = 64 * 1024 * 1024;
 /** Most pixels that a header may announce unless another cap is given. */
-export const defaultMaxPixels = 100_000_000;
+const defaultMaxPixels = 100_000_000;
 
 const formats = [
   {
@@ -90,6 +90,22 @@ export function checkImage(bytes: Uint8Array, caps: ImageCaps = {}): CheckedImag
   const { width, height } = reading;
   refuseSize(format, reading, caps);
   return { format, extension, mediaType: `image/${format}`, width, height };
+}
+
+/** Why the bytes are no whole image; undefined where they are one. */
+export function flawOf(bytes: Uint8Array): ImageCheckError | undefined {
+  try {
+    checkImage(bytes);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ImageCheckError) return error;
+    throw error;
+  }
+}
+
+/** Whether the bytes are one whole image, as storage asks of what it holds. */
+export function isWholeImage(bytes: Uint8Array): boolean {
+  return flawOf(bytes) === undefined;
 }
 
 function formatOf(bytes: Buffer) {

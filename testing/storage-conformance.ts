@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkImage } from "../shared/image-check.ts";
+import { isWholeImage } from "../shared/image-check.ts";
 import { StorageError, type ImageStorage } from "../shared/storage.ts";
 import type { ConformanceCheck } from "./provider-under-test.ts";
 import { sampleImages } from "./sample-images.ts";
@@ -17,16 +17,6 @@ export interface StorageStage {
   readonly whileBroken: (work: () => Promise<void>) => Promise<void>;
 }
 
-/** Whether bytes are a whole image, as workers ask storage to see it. */
-export function isImage(bytes: Uint8Array): boolean {
-  try {
-    checkImage(bytes);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 const file = "images/00000/00000007-0.png";
 const anImage = sampleImages(2)[1]!;
 const anotherImage = sampleImages(1)[0]!;
@@ -40,14 +30,14 @@ async function requireStored({ storage, list }: StorageStage, image: Buffer): Pr
 /** What is torn, as a crash of somebody else may leave it, is no image: it is replaced. */
 async function replaces(torn: Uint8Array, stage: StorageStage): Promise<void> {
   await stage.plant(file, torn);
-  assert.equal(await stage.storage.put(file, anImage, isImage), undefined);
+  assert.equal(await stage.storage.put(file, anImage, isWholeImage), undefined);
   await requireStored(stage, anImage);
 }
 
 async function oneOfMany(stage: StorageStage): Promise<void> {
   const { storage, other } = stage;
   const images = sampleImages(50);
-  const puts = images.map((bytes, i) => (i % 2 ? storage : other).put(file, bytes, isImage));
+  const puts = images.map((bytes, i) => (i % 2 ? storage : other).put(file, bytes, isWholeImage));
   const answers = await Promise.all(puts);
   const winners = images.filter((_, i) => answers[i] === undefined);
   assert.equal(winners.length, 1, "not exactly one put was told that its image stands");
@@ -59,7 +49,7 @@ async function oneOfMany(stage: StorageStage): Promise<void> {
 async function trouble(stage: StorageStage): Promise<void> {
   const { storage, list, whileBroken } = stage;
   await whileBroken(async () => {
-    await assert.rejects(storage.put(file, anImage, isImage), (error: unknown) => {
+    await assert.rejects(storage.put(file, anImage, isWholeImage), (error: unknown) => {
       assert.ok(error instanceof StorageError, `expected a StorageError, got ${String(error)}`);
       assert.match(error.message, /00000007-0\.png/);
       assert.ok(error.cause instanceof Error, "its cause is missing");
@@ -67,21 +57,21 @@ async function trouble(stage: StorageStage): Promise<void> {
     });
   });
   assert.deepEqual(await list(), []);
-  assert.equal(await storage.put(file, anImage, isImage), undefined);
+  assert.equal(await storage.put(file, anImage, isWholeImage), undefined);
   await requireStored(stage, anImage);
 }
 
 const checks: Record<string, (stage: StorageStage) => Promise<void>> = {
   "what was put is got, byte for byte, and nothing else is left": async (stage) => {
-    assert.equal(await stage.storage.put(file, anImage, isImage), undefined);
+    assert.equal(await stage.storage.put(file, anImage, isWholeImage), undefined);
     await requireStored(stage, anImage);
   },
   "a file that is not there is undefined": async ({ storage }) => {
     assert.equal(await storage.get(file), undefined);
   },
   "a valid image is never overwritten: the one in place is given back": async (stage) => {
-    await stage.storage.put(file, anImage, isImage);
-    const standing = await stage.other.put(file, anotherImage, isImage);
+    await stage.storage.put(file, anImage, isWholeImage);
+    const standing = await stage.other.put(file, anotherImage, isWholeImage);
     assert.ok(standing && anImage.equals(standing));
     await requireStored(stage, anImage);
   },

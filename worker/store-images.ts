@@ -1,26 +1,11 @@
 import { hash } from "node:crypto";
 import { costOfCall } from "../shared/call-price.ts";
 import { ProviderError } from "../shared/failure.ts";
-import { checkImage, ImageCheckError } from "../shared/image-check.ts";
+import { checkImage, flawOf, isWholeImage } from "../shared/image-check.ts";
 import type { ImageRecord } from "../shared/result.ts";
 import { imageExtensions, imagePath } from "../shared/storage.ts";
 import type { GeneratedImage, ImageGeneration } from "./providers/image-generation.ts";
 import { pricedCall, type AnyWork } from "./work.ts";
-
-/** Why the bytes are no whole image; undefined where they are one. */
-function flawOf(bytes: Uint8Array): ImageCheckError | undefined {
-  try {
-    checkImage(bytes);
-    return undefined;
-  } catch (error) {
-    if (error instanceof ImageCheckError) return error;
-    throw error;
-  }
-}
-
-function isWhole(bytes: Uint8Array): boolean {
-  return flawOf(bytes) === undefined;
-}
 
 function describe(file: string, generation: number, bytes: Uint8Array): ImageRecord {
   const { width, height } = checkImage(bytes);
@@ -30,7 +15,7 @@ function describe(file: string, generation: number, bytes: Uint8Array): ImageRec
 
 /** The whole images of an answer; one bad image must not cost its good siblings. @throws ProviderError `bad_response` */
 function wholeImages({ images, requestId }: ImageGeneration): GeneratedImage[] {
-  const whole = images.filter((image) => isWhole(image.bytes));
+  const whole = images.filter((image) => isWholeImage(image.bytes));
   if (whole.length > 0) return whole;
   const flaw = images[0] && flawOf(images[0].bytes);
   const reason = flaw
@@ -66,7 +51,9 @@ export async function storeImages(
     images.map(async (image, i) => {
       const generation = generations[i]!;
       const file = `${imagePath(work.data.index, generation)}.${checkImage(image.bytes).extension}`;
-      const standing = await insist(work, () => work.run.storage.put(file, image.bytes, isWhole));
+      const standing = await insist(work, () =>
+        work.run.storage.put(file, image.bytes, isWholeImage),
+      );
       const costUsd = total === undefined ? undefined : total / images.length;
       work.lane.observer.imageStored(work.lane.lane, image.bytes.length, costUsd);
       return {
@@ -100,7 +87,7 @@ async function findOne(work: AnyWork, generation: number): Promise<ImageRecord |
   for (const extension of imageExtensions) {
     const file = `${imagePath(work.data.index, generation)}.${extension}`;
     const bytes = await insist(work, () => work.run.storage.get(file));
-    if (bytes && isWhole(bytes)) return describe(file, generation, bytes);
+    if (bytes && isWholeImage(bytes)) return describe(file, generation, bytes);
   }
   return undefined;
 }

@@ -2,15 +2,12 @@ import { AssertionError } from "node:assert/strict";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
+import { isWholeImage } from "../../shared/image-check.ts";
 import { localStorage } from "../../shared/local-storage.ts";
 import { imagePath, StorageError, type ImageStorage } from "../../shared/storage.ts";
 import { withFileSizeLimit } from "../helpers/file-size-limit.ts";
 import { sampleImages } from "../../testing/sample-images.ts";
-import {
-  isImage,
-  storageConformance,
-  type StorageStage,
-} from "../../testing/storage-conformance.ts";
+import { storageConformance, type StorageStage } from "../../testing/storage-conformance.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 async function filesOf(folder: string): Promise<string[]> {
@@ -82,11 +79,11 @@ describe.runIf(process.platform === "linux")("a disk that is full", () => {
   test("gives a StorageError with the path and leaves no half of an image, neither temporary nor in place", async () => {
     const folder = temporaryFolder();
     const storage = localStorage(folder);
-    const put = withFileSizeLimit(100, () => storage.put(file, anImage, isImage));
+    const put = withFileSizeLimit(100, () => storage.put(file, anImage, isWholeImage));
     await expect(put).rejects.toThrow(StorageError);
     await expect(put).rejects.toThrow(join(folder, file));
     expect(await filesOf(folder)).toEqual([]);
-    expect(await storage.put(file, anImage, isImage)).toBeUndefined();
+    expect(await storage.put(file, anImage, isWholeImage)).toBeUndefined();
   });
 });
 
@@ -96,8 +93,8 @@ describe("a folder whose parent is a file", () => {
     await writeFile(parent, "");
     const storage = localStorage(join(parent, "run"));
     const path = join(parent, "run", file);
-    await expect(storage.put(file, anImage, isImage)).rejects.toThrow(path);
-    await expect(storage.put(file, anImage, isImage)).rejects.toThrow(StorageError);
+    await expect(storage.put(file, anImage, isWholeImage)).rejects.toThrow(path);
+    await expect(storage.put(file, anImage, isWholeImage)).rejects.toThrow(StorageError);
     await expect(storage.get(file)).rejects.toThrow(path);
     await expect(storage.get(file)).rejects.toThrow(StorageError);
   });
@@ -107,10 +104,10 @@ describe("a folder that is removed while its storage is open", () => {
   test("is made again", async () => {
     const folder = temporaryFolder();
     const storage = localStorage(folder);
-    await storage.put(file, anImage, isImage);
+    await storage.put(file, anImage, isWholeImage);
     await rm(folder, { recursive: true });
-    await storage.put(file, anImage, isImage).catch(() => undefined);
-    await storage.put(file, anImage, isImage);
+    await storage.put(file, anImage, isWholeImage).catch(() => undefined);
+    await storage.put(file, anImage, isWholeImage);
     expect(await filesOf(folder)).toEqual([file]);
   });
 });

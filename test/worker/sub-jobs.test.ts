@@ -2,14 +2,13 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ProviderError } from "../../shared/failure.ts";
-import { checkImage } from "../../shared/image-check.ts";
+import { checkImage, isWholeImage } from "../../shared/image-check.ts";
 import { jobId } from "../../shared/job.ts";
 import { localStorage } from "../../shared/local-storage.ts";
 import { imagePath } from "../../shared/storage.ts";
 import { imageSeed } from "../../worker/seeds.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { sampleImages } from "../../testing/sample-images.ts";
-import { isImage } from "../../testing/storage-conformance.ts";
 import { openTestLane, promptOfIndex, type TestLane, until } from "../helpers/test-lane.ts";
 import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
 
@@ -177,8 +176,8 @@ describe.concurrent("a prompt that may have been tried before", () => {
   test("does not buy what is stored: only what is missing is asked for", async () => {
     await using lane = await openTestLane(server, { run: { numGenerations: 3 } });
     const storage = localStorage(lane.directory);
-    await storage.put(`${imagePath(0, 1)}.png`, anImage, isImage);
-    await storage.put(`${imagePath(0, 2)}.png`, anImage.subarray(0, 100), isImage);
+    await storage.put(`${imagePath(0, 1)}.png`, anImage, isWholeImage);
+    await storage.put(`${imagePath(0, 2)}.png`, anImage.subarray(0, 100), isWholeImage);
     await lane.serve();
     await lane.add(0, { mayExist: true });
     const [result] = await lane.results(1);
@@ -193,7 +192,7 @@ describe.concurrent("a prompt that may have been tried before", () => {
   test("makes no call at all where everything is stored", async () => {
     await using lane = await openTestLane(server, { run: { numGenerations: 2 } });
     const storage = localStorage(lane.directory);
-    for (const n of [0, 1]) await storage.put(`${imagePath(0, n)}.png`, anImage, isImage);
+    for (const n of [0, 1]) await storage.put(`${imagePath(0, n)}.png`, anImage, isWholeImage);
     await lane.serve();
     await lane.add(0, { mayExist: true });
     expect(await lane.results(1)).toMatchObject([{ state: "succeeded", attempts: [] }]);
