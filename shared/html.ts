@@ -16,7 +16,7 @@ const entities: Record<string, string> = {
 };
 
 /** Text as it stands in HTML, inside an element or a quoted attribute; control characters become a visible mark. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return (
     text
       .replace(/[&<>"']/g, (character) => entities[character]!)

@@ -12,7 +12,7 @@ export class NewerVersionError extends UsageError {
 }
 
 /** The version of something from outside, where it is newer than the one that is known here. */
-export function newerVersion(value: unknown, known: number): number | undefined {
+function newerVersion(value: unknown, known: number): number | undefined {
   if (typeof value !== "object" || value === null || !("v" in value)) return undefined;
   return typeof value.v === "number" && value.v > known ? value.v : undefined;
 }

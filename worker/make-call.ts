@@ -95,9 +95,10 @@ function abandon({ lane }: AnyWork, { record }: Attempt): HandBack {
 /** The call went wrong: that is written down, and what the table of failures says is done. */
 async function fail(
   work: AnyWork,
-  { generations, permit, reservation, key, record }: Attempt,
+  attempt: Attempt,
   failure: ProviderError,
 ): Promise<CallEnd | undefined> {
+  const { generations, permit, reservation, key, record } = attempt;
   const { lane, job } = work;
   if (failure.kind === "timeout" && failure.sent) lane.limiter.slow(permit);
   await reservation.settle(mayBeCharged(failure) ? undefined : 0);
@@ -111,7 +112,7 @@ async function fail(
     ...detailsOf(failure),
   });
   if (failure.kind === "auth" && lane.key.renew(key)) return undefined;
-  return await actOnFailure(failure, burned, work, generations, permit);
+  return await actOnFailure(work, attempt, failure, burned);
 }
 
 /** What is the same for every call of a run is said once. */

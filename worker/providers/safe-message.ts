@@ -5,7 +5,7 @@ export interface Secrets {
 }
 
 /** Longest message that is kept, in characters. */
-export const maxMessageChars = 2000;
+const maxMessageChars = 2000;
 
 /**
  * Makes a text that came from outside fit to store and to show: keys, passwords and the base URL are masked, whatever they
