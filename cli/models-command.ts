@@ -70,11 +70,19 @@ function cardOfId(id: string): ModelCard {
   throw new UsageError(unknownName("model", id, known));
 }
 
+/** When the provider's public service shuts the model down, or has done so; undefined where that is not known. */
+function endOf({ shutdownOn }: ModelCard): [what: string, date: string] | undefined {
+  if (shutdownOn === undefined) return undefined;
+  const today = new Date().toISOString().slice(0, 10);
+  return [shutdownOn > today ? "ends on" : "shut down on", shutdownOn];
+}
+
 function listText(cards: readonly ModelCard[]): string[] {
   const width = Math.max(...cards.map(({ id }) => id.length));
   return cards.map((card) => {
-    const { id, maxGenerationsPerCall: most, shutdownOn } = card;
-    const end = shutdownOn === undefined ? "" : `  shut down on ${shutdownOn}`;
+    const { id, maxGenerationsPerCall: most } = card;
+    const [what, date] = endOf(card) ?? [];
+    const end = what ? `  ${what} ${date}` : "";
     const perCall = `${most === 1 ? "1 image" : `${most} images`} a call`;
     return `${id.padEnd(width)}  ${card.kind.padEnd(11)}  ${perCall.padEnd(16)}  ${shortPrice(card).padEnd(28)}${end}`.trimEnd();
   });
@@ -82,6 +90,7 @@ function listText(cards: readonly ModelCard[]): string[] {
 
 function cardText(card: ModelCard): string[] {
   const parameters = describeParameters(modelParameters(card));
+  const end = endOf(card);
   const longest = card.maxPromptChars === null ? "not known" : `${card.maxPromptChars} characters`;
   return [
     `${card.id} (${card.kind})${card.known ? "" : ": not in the list of known models, so safe assumptions hold"}`,
@@ -89,7 +98,7 @@ function cardText(card: ModelCard): string[] {
     `  longest prompt  ${longest}`,
     ...priceLines(card),
     `  limits          ${limitText(card)}`,
-    ...(card.shutdownOn === undefined ? [] : [`  shut down on    ${card.shutdownOn}`]),
+    ...(end ? [`  ${end[0].padEnd(14)}  ${end[1]}`] : []),
     "  parameters",
     ...parameters.flatMap(({ name, expected, description }) => [
       `    ${name}: ${expected}`,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { listModels } from "../../shared/model-registry.ts";
 import { openStage } from "../helpers/stage.ts";
 
 test("models ID shows the parameters of the model's schema, for people and as JSON Schema", async () => {
@@ -18,6 +19,17 @@ test("models ID shows the parameters of the model's schema, for people and as JS
       },
     },
   });
+});
+
+test("a model that was shut down is told from one that ends some day", async () => {
+  await using stage = await openStage();
+  const { stdout } = await stage.cli("models");
+  expect(stdout).toMatch(/^dall-e-3 .*shut down on 2026-05-12$/m);
+  const ends = listModels().filter(({ shutdownOn = "" }) => Date.parse(shutdownOn) > Date.now());
+  for (const { id, shutdownOn } of ends) {
+    expect(stdout).toMatch(new RegExp(`^${id} .*ends on ${shutdownOn}$`, "m"));
+    expect((await stage.cli("models", id)).stdout).toContain(`ends on         ${shutdownOn}`);
+  }
 });
 
 test("a misspelt parameter of a run is refused by the same schema, with the near match", async () => {
