@@ -113,3 +113,8 @@ export function jsonLines(directory: string, name: string): Record<string, unkno
   const lines = readFileSync(join(directory, name), "utf8").split("\n");
   return lines.filter((line) => line !== "").map((line) => JSON.parse(line));
 }
+
+/** A file of the run directory. */
+export function textOf(directory: string, name: string): string {
+  return readFileSync(join(directory, name), "utf8");
+}

@@ -1,48 +1,17 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  asyncBufferFromFile,
-  parquetReadObjects,
-  parquetSchema,
-  parquetMetadataAsync,
-} from "hyparquet";
 import { describe, expect, test } from "vitest";
 import { writeOutputs } from "../../../producer/outputs/write-outputs.ts";
-import type { JournalLine } from "../../../shared/journal-line.ts";
-import { fileOf, jsonLines, promptLine, rejectedLine, runDirectory, runFile } from "./small-run.ts";
-
-function plain(value: unknown): unknown {
-  return typeof value === "bigint" ? Number(value) : value;
-}
-
-/** The rows of `metadata.parquet`, whole numbers as numbers. */
-async function parquetRows(directory: string): Promise<Record<string, unknown>[]> {
-  const rows = await parquetReadObjects({
-    file: await asyncBufferFromFile(join(directory, "metadata.parquet")),
-  });
-  return rows.map((row) =>
-    Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)])),
-  );
-}
-
-async function parquetTypes(directory: string): Promise<Record<string, string | undefined>> {
-  const metadata = await parquetMetadataAsync(
-    await asyncBufferFromFile(join(directory, "metadata.parquet")),
-  );
-  const { children } = parquetSchema(metadata);
-  return Object.fromEntries(children.map(({ element }) => [element.name, element.type]));
-}
-
-function text(directory: string, name: string): string {
-  return readFileSync(join(directory, name), "utf8");
-}
-
-/** Rows with these columns, each with one image. */
-function withColumns(...columns: Record<string, unknown>[]): JournalLine[] {
-  return columns.map((one, index) =>
-    promptLine(index, [0], { row: { prompt: `prompt ${index}`, columns: one } }),
-  );
-}
+import { parquetRows } from "./parquet.ts";
+import {
+  fileOf,
+  jsonLines,
+  promptLine,
+  rejectedLine,
+  runDirectory,
+  runFile,
+  textOf,
+} from "./small-run.ts";
 
 const mixed = [
   promptLine(4, [0]),
@@ -82,11 +51,11 @@ describe("the files of a run", () => {
     expect(jsonLines(directory, "rejects.jsonl")).toEqual([
       { row: 3, index: 2, reason: "expected JSON", raw: "{bad" },
     ]);
-    expect(text(directory, "README.md")).toContain("5 images for 4 prompts");
-    expect(text(directory, "README.md")).toContain(
+    expect(textOf(directory, "README.md")).toContain("5 images for 4 prompts");
+    expect(textOf(directory, "README.md")).toContain(
       "| rows that could not be read | 1 |\n| cost | $1.25 |",
     );
-    expect(text(directory, "index.html").match(/<img/g)).toHaveLength(5);
+    expect(textOf(directory, "index.html").match(/<img/g)).toHaveLength(5);
   });
 
   test("replace earlier ones as a whole and leave nothing beside them", async () => {
@@ -101,7 +70,7 @@ describe("the files of a run", () => {
   test("stay as they were where the journal is damaged, which is told with its place", async () => {
     const directory = runDirectory(mixed);
     await writeOutputs(directory, runFile());
-    const before = text(directory, "results.jsonl");
+    const before = textOf(directory, "results.jsonl");
     const journal = join(directory, ".imagemill", "journal.jsonl");
     const lines = [0, 1].map((index) => JSON.stringify(promptLine(index, [0, 1])));
     // Whole at both ends, so that it shows only when the line itself is read.
@@ -113,7 +82,7 @@ describe("the files of a run", () => {
     for (const [damage, problem] of damages) {
       writeFileSync(journal, `${lines[1]}\n${damage}\n${lines[1]}\n`);
       await expect(writeOutputs(directory, runFile())).rejects.toThrow(`${journal} ${problem}`);
-      expect(text(directory, "results.jsonl")).toBe(before);
+      expect(textOf(directory, "results.jsonl")).toBe(before);
       expect(readdirSync(join(directory, ".imagemill"))).toEqual(["journal.jsonl"]);
     }
   });
@@ -122,10 +91,10 @@ describe("the files of a run", () => {
     const directory = runDirectory([]);
     await writeOutputs(directory, runFile());
     for (const name of ["results", "images", "failures", "rejects"])
-      expect(text(directory, `${name}.jsonl`)).toBe("");
+      expect(textOf(directory, `${name}.jsonl`)).toBe("");
     expect(await parquetRows(directory)).toEqual([]);
     expect(existsSync(join(directory, "README.md"))).toBe(true);
-    expect(text(directory, "index.html")).toContain("No prompt is settled yet.");
+    expect(textOf(directory, "index.html")).toContain("No prompt is settled yet.");
   });
 });
 
@@ -189,129 +158,5 @@ describe("failures.jsonl", () => {
         attempts: line.attempts,
       },
     ]);
-  });
-});
-
-describe("columns of images", () => {
-  test("that clash get other names, whatever their case, and none ends in file_name", async () => {
-    const names = [
-      "image",
-      "Images",
-      "LABEL",
-      "file_name",
-      "x_File_Name",
-      "file_names",
-      "Prompt",
-      "seed",
-      "source_seed",
-    ];
-    const directory = runDirectory(
-      withColumns(Object.fromEntries(names.map((name) => [name, `its ${name}`]))),
-    );
-    await writeOutputs(directory, runFile());
-    const [row] = await parquetRows(directory);
-    expect(row).toMatchObject({
-      file_name: fileOf(0, 0),
-      prompt: "prompt 0",
-      seed: null,
-      source_image: "its image",
-      source_Images: "its Images",
-      source_LABEL: "its LABEL",
-      source_filename: "its file_name",
-      source_x_filename: "its x_File_Name",
-      source_filenames: "its file_names",
-      source_Prompt: "its Prompt",
-      source_seed: "its seed",
-      source_seed_2: "its source_seed",
-    });
-    const lower = Object.keys(row ?? {}).map((name) => name.toLowerCase());
-    expect(new Set(lower).size).toBe(lower.length);
-  });
-
-  test("are typed over all rows, nulls and missing values allowed", async () => {
-    const directory = runDirectory(
-      withColumns(
-        { late: null, int: 1, number: 1, flag: true, mixed: 1, nested: { a: [1] }, none: null },
-        { late: "text", int: -5, number: 0.5, flag: null, mixed: "1", nested: null, none: null },
-        { int: Number.MAX_SAFE_INTEGER, extra: "x" },
-      ),
-    );
-    await writeOutputs(directory, runFile());
-    expect(await parquetTypes(directory)).toMatchObject({
-      index: "INT64",
-      cost_usd: "DOUBLE",
-      recovered: "BOOLEAN",
-      late: "BYTE_ARRAY",
-      int: "INT64",
-      number: "DOUBLE",
-      flag: "BOOLEAN",
-      mixed: "BYTE_ARRAY",
-      none: "BYTE_ARRAY",
-    });
-    const nothing = { late: null, number: null, flag: null, mixed: null, nested: null, none: null };
-    expect(await parquetRows(directory)).toMatchObject([
-      {
-        late: null,
-        int: 1,
-        number: 1,
-        flag: true,
-        mixed: "1",
-        nested: '{"a":[1]}',
-        none: null,
-        extra: null,
-      },
-      {
-        late: "text",
-        int: -5,
-        number: 0.5,
-        flag: null,
-        mixed: '"1"',
-        nested: null,
-        none: null,
-        extra: null,
-      },
-      { ...nothing, int: Number.MAX_SAFE_INTEGER, extra: "x" },
-    ]);
-  });
-
-  test("have the id once where its column is named id, and an id column of no meaning as it is", async () => {
-    const lines = [promptLine(0, [0], { row: { id: "7", prompt: "p", columns: { id: 7 } } })];
-    const [asId, asColumn] = [runDirectory(lines), runDirectory(lines)];
-    await writeOutputs(asId, runFile({ source: { ...runFile().source, idColumn: "id" } }));
-    await writeOutputs(asColumn, runFile());
-    expect(jsonLines(asId, "images.jsonl")).toMatchObject([{ id: "7" }]);
-    expect(jsonLines(asColumn, "images.jsonl")).toMatchObject([{ id: 7 }]);
-    expect(text(asId, "images.jsonl")).not.toContain("source_id");
-  });
-
-  test("may be named __proto__", async () => {
-    const columns = JSON.parse('{"__proto__":"x"}');
-    const directory = runDirectory(withColumns(columns));
-    await writeOutputs(directory, runFile());
-    expect(Object.entries(jsonLines(directory, "images.jsonl")[0] ?? {})).toContainEqual([
-      "__proto__",
-      "x",
-    ]);
-    expect(await parquetTypes(directory).then(Object.keys)).toContain("recovered");
-    expect(Object.entries(jsonLines(directory, "results.jsonl")[0] ?? {})).toContainEqual([
-      "__proto__",
-      "x",
-    ]);
-  });
-
-  test("fill many row groups of a large run", async () => {
-    const lines = Array.from({ length: 12_000 }, (_, index) => promptLine(index, [0, 1]));
-    const directory = runDirectory(lines.toReversed());
-    await writeOutputs(directory, runFile());
-    const rows = await parquetRows(directory);
-    expect(rows.map((row) => row["file_name"])).toEqual(
-      lines.flatMap(({ index }) => [fileOf(index, 0), fileOf(index, 1)]),
-    );
-    const metadata = await parquetMetadataAsync(
-      await asyncBufferFromFile(join(directory, "metadata.parquet")),
-    );
-    expect(metadata.row_groups).toHaveLength(3);
-    expect(text(directory, "index.html").match(/<article/g)).toHaveLength(200);
-    expect(text(directory, "index.html")).toContain("The first 200 of 12,000 prompts.");
   });
 });
