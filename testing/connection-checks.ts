@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:net";
+import { freePort } from "./free-port.ts";
 import {
   callOnce,
   canaryKey,
@@ -20,7 +19,7 @@ function brokenConnections(provider: ProviderUnderTest): Record<string, () => Pr
   const answer = provider.answer(sampleImages(2).slice(1));
   return {
     "a refused connection is unavailable, and was not sent": async () => {
-      const port = await closedPort();
+      const port = await freePort();
       const baseUrl = `http://127.0.0.1:${port}`;
       await using model = provider.createModel({ baseUrl, apiKey: canaryKey, timeoutMs: 10_000 });
       const error = await failureOf(callOnce(model, "a cat"), "unavailable");
@@ -87,15 +86,4 @@ function abortedCalls(provider: ProviderUnderTest): Record<string, () => Promise
         assert.equal(server.received.length, 0);
       }),
   };
-}
-
-/** A port of this machine on which nobody listens. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("Expected a TCP address");
-  return address.port;
 }

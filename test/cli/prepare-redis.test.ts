@@ -7,7 +7,8 @@ import { refusalOf } from "../../cli/redis-refusal.ts";
 import { parseRedisTarget, type RedisCredentials } from "../../shared/redis-target.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { runCli } from "../helpers/cli.ts";
-import { freePort, startTestRedis, type TestRedisOptions } from "../helpers/redis.ts";
+import { freePort } from "../../testing/free-port.ts";
+import { startTestRedis, type TestRedisOptions } from "../helpers/redis.ts";
 import { tlsClient } from "../helpers/tls.ts";
 
 async function startServer(options: TestRedisOptions) {

@@ -3,7 +3,8 @@ import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { expect, test } from "vitest";
-import { freePort, startTestRedis } from "../helpers/redis.ts";
+import { freePort } from "../../testing/free-port.ts";
+import { startTestRedis } from "../helpers/redis.ts";
 import { openStage, promptRows } from "../helpers/stage.ts";
 import {
   png,

@@ -1,7 +1,8 @@
 import { Redis } from "ioredis";
 import { vi } from "vitest";
 import { z } from "zod";
-import { freePort, startTestRedis, type TestRedis } from "./redis.ts";
+import { freePort } from "../../testing/free-port.ts";
+import { startTestRedis, type TestRedis } from "./redis.ts";
 
 const masters = 3;
 const lastSlot = 16_383;

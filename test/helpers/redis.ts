@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { freePort } from "../../testing/free-port.ts";
 import { killAtExit } from "./kill-at-exit.ts";
 import { tlsArguments, tlsClient } from "./tls.ts";
 
@@ -39,17 +39,6 @@ export interface TestRedis extends AsyncDisposable {
 /** A prefix for Redis keys that no other test has. */
 export function uniquePrefix(): string {
   return `test-${randomBytes(6).toString("hex")}`;
-}
-
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("Expected a TCP address");
-  return address.port;
 }
 
 /** Starts a Redis server of its own for one test file; close it in `afterAll`. */

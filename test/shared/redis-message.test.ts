@@ -1,7 +1,7 @@
 import { Cluster, Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { redisMessage } from "../../shared/redis-message.ts";
-import { freePort } from "../helpers/redis.ts";
+import { freePort } from "../../testing/free-port.ts";
 
 /** The first error that a client tells of. */
 async function firstError(client: Redis | Cluster): Promise<unknown> {

@@ -6,7 +6,8 @@ import { pipelineValues } from "../../shared/lane-state.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
 import { isQueueError } from "../../shared/queue-error.ts";
 import { connectRedis, type RedisConnectionOptions } from "../../shared/redis.ts";
-import { freePort, startTestRedis, type TestRedisOptions } from "../helpers/redis.ts";
+import { freePort } from "../../testing/free-port.ts";
+import { startTestRedis, type TestRedisOptions } from "../helpers/redis.ts";
 
 async function startServer(options?: TestRedisOptions) {
   const server = await startTestRedis(options);
