@@ -1,7 +1,7 @@
 import { messageOf } from "../../shared/caught.ts";
 import { ProviderError } from "../../shared/failure.ts";
 import { checkImage, ImageCheckError } from "../../shared/image-check.ts";
-import { fetchImage, type FetchImageOptions } from "../fetch-image.ts";
+import { fetchImage, type FetchImageOptions } from "./fetch-image.ts";
 import { decodeBase64 } from "./decode-base64.ts";
 import type { GeneratedImage } from "./image-generation.ts";
 import { safeMessage } from "./safe-message.ts";

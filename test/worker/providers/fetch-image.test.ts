@@ -1,12 +1,12 @@
 import type { ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { fetchImage } from "../../worker/fetch-image.ts";
-import { createHttpClient } from "../../worker/providers/http.ts";
-import { createModel } from "../../worker/providers/index.ts";
-import type { Resolve } from "../../worker/providers/public-address.ts";
-import { startConnectProxy } from "../helpers/connect-proxy.ts";
-import { openTrap, watchConnectionAttempts } from "../helpers/connection-attempts.ts";
+import { fetchImage } from "../../../worker/providers/fetch-image.ts";
+import { createHttpClient } from "../../../worker/providers/http.ts";
+import { createModel } from "../../../worker/providers/index.ts";
+import type { Resolve } from "../../../worker/providers/public-address.ts";
+import { startConnectProxy } from "../../helpers/connect-proxy.ts";
+import { openTrap, watchConnectionAttempts } from "../../helpers/connection-attempts.ts";
 import {
   jpeg,
   png,
@@ -15,7 +15,7 @@ import {
   sendJson,
   startProvider,
   type Received,
-} from "./providers/provider-server.ts";
+} from "./provider-server.ts";
 
 interface Answers {
   [path: string]: (response: ServerResponse, request: Received) => void;

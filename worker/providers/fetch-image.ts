@@ -1,13 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { ProviderError } from "../shared/failure.ts";
-import { checkHead, ImageCheckError } from "../shared/image-check.ts";
-import type { AnswerShare } from "./answer-memory.ts";
-import { decodeBase64 } from "./providers/decode-base64.ts";
-import { classifyTransport } from "./providers/classify-transport.ts";
-import type { HttpAnswer } from "./providers/answer-reader.ts";
-import type { HttpClient } from "./providers/http.ts";
-import { refuseNonPublicLiteral } from "./providers/public-address.ts";
-import type { Secrets } from "./providers/safe-message.ts";
+import { ProviderError } from "../../shared/failure.ts";
+import { checkHead, ImageCheckError } from "../../shared/image-check.ts";
+import type { AnswerShare } from "../answer-memory.ts";
+import { decodeBase64 } from "./decode-base64.ts";
+import { classifyTransport } from "./classify-transport.ts";
+import type { HttpAnswer } from "./answer-reader.ts";
+import type { HttpClient } from "./http.ts";
+import { refuseNonPublicLiteral } from "./public-address.ts";
+import type { Secrets } from "./safe-message.ts";
 
 /** How images at URLs are fetched. */
 export interface FetchImageOptions {
