@@ -1,5 +1,7 @@
 import type { ImagesRequest } from "./openai-request.ts";
 
+// The bill is reckoned apart from shared/'s price list on purpose: a mistake there must show against it.
+
 /** What is paid where nothing else is said: US dollars of one image. */
 export const usualPrice = 0.04;
 

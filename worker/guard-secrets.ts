@@ -28,8 +28,8 @@ export function guardAnswer(answer: ImageGeneration, secrets: Secrets): ImageGen
 }
 
 /**
- * What a model threw, without secrets. An error that is none of a provider's is a bug: its stack is kept, and the error itself,
- * which may hold requests with their headers, is not.
+ * What a model threw, without secrets. An error that is none of a provider's is a bug: its stack is kept, and the error
+ * itself, which may hold requests with their headers, is not.
  */
 export function guardFailure(error: unknown, secrets: Secrets): ProviderError | UsageError {
   if (error instanceof UsageError) return error;

@@ -130,7 +130,8 @@ export class LaneService implements LaneContext {
 
   /**
    * Stops taking jobs, hands unsent ones back and waits for the calls in flight; after `graceMs` (default: the longest
-   * call timeout of the runs served) they are given up. Returns how many were. Takes little longer than that even while Redis is away.
+   * call timeout of the runs served) they are given up. Returns how many were. Takes little longer than that even while
+   * Redis is away.
    */
   async close(graceMs = this.runs.longestTimeoutMs): Promise<number> {
     this.#isClosing = true;
