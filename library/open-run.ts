@@ -42,8 +42,8 @@ const Options = z.object({
 /**
  * Creates or resumes the run of a directory and starts it: prompts go to the queue, results to the run directory. Workers
  * make the images, here ({@link createWorker}) or elsewhere.
- * @throws UsageError for wrong options; where the directory is in use or holds another run; where rows have changed; what
- * `approve` throws
+ * @throws RunInUseError where a living producer has the run open
+ * @throws UsageError for wrong options; where the directory holds another run; where rows have changed; what `approve` throws
  */
 export async function openRun(options: OpenRunOptions): Promise<Run> {
   parseOptions("openRun", Options, options);

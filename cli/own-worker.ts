@@ -1,0 +1,66 @@
+import { createWorker } from "../library/create-worker.ts";
+import type { OpenRunOptions } from "../library/open-run.ts";
+import type { Cleanup } from "../shared/cleanup.ts";
+import type { Log } from "../shared/log.ts";
+import type { ImageWorker } from "../worker/create-worker.ts";
+import type { ProxySettings } from "../worker/providers/http.ts";
+import type { WorkerProfile } from "../worker/run-contexts.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What a worker beside its producer is made of. */
+export interface OwnWorkerOptions {
+  profile: WorkerProfile;
+  concurrency: number;
+  proxy: ProxySettings;
+  terminal: Terminal;
+  log: Log;
+}
+
+/** The worker of a process that also produces: started once its run is open, ended with `stack`. */
+export class OwnWorker {
+  readonly #options: OwnWorkerOptions;
+  readonly #stack: Cleanup;
+  #worker: ImageWorker | undefined;
+
+  constructor(options: OwnWorkerOptions, stack: Cleanup) {
+    this.#options = options;
+    this.#stack = stack;
+  }
+
+  /** Undefined until it is started. */
+  get worker(): ImageWorker | undefined {
+    return this.#worker;
+  }
+
+  /** For `onOpened`. */
+  readonly start: NonNullable<OpenRunOptions["onOpened"]> = async ({ redis, isPrivate }) => {
+    const { profile, concurrency, proxy, terminal, log } = this.#options;
+    const providers = [await withSimulator(profile, this.#stack, terminal)];
+    const isOnlyWorker = isPrivate;
+    const worker = await createWorker({ redis, providers, concurrency, isOnlyWorker, proxy, log });
+    this.#worker = worker;
+    // The run has waited for its calls: what is still there cannot be stored, or its run has ended.
+    this.#stack.defer(async () => {
+      const calls = await worker.close(0);
+      if (calls > 0)
+        terminal.write(`${calls} calls were given up: their images may be charged a second time`);
+    });
+  };
+}
+
+/** A simulator of the run's own, where the profile is the simulator's and no server is named. */
+async function withSimulator(
+  profile: WorkerProfile,
+  stack: Cleanup,
+  terminal: Terminal,
+): Promise<WorkerProfile> {
+  if (profile.name !== "simulator" || profile.baseUrl !== undefined) return profile;
+  const { startSimulator } = await import("../simulator/simulator.ts");
+  const simulator = stack.use(
+    await startSimulator({ latencyMs: 300, jitter: 0.5, imageScale: 0.25 }),
+  );
+  terminal.write(
+    "images are simulated: a built-in server draws them, nothing is sent anywhere and nothing costs",
+  );
+  return { ...profile, baseUrl: `${simulator.url}/v1` };
+}
