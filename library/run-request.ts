@@ -11,7 +11,7 @@ import { DatasetFormat, type DatasetSource, type RunFile } from "../shared/run-f
 import { UsageError } from "../shared/usage-error.ts";
 import { spoolRows, type PromptRows } from "./spool-rows.ts";
 
-/** What a run is asked for. On resume what is not given stays as it was, unless `isWhole`. */
+/** What a run is asked for. On resume what is not given stays as it was, unless `isWhole`; what is said of money stays in any case. */
 export interface RunRequest {
   /**
    * True: this is all that is wished. What is not given has its default on resume, too, and where that is not what the run was
@@ -123,8 +123,9 @@ export async function settingsOf(
     ),
     limit: orBefore(request.limit, before?.limit),
     attempts: request.attempts ?? before?.attempts ?? 8,
-    maxCostUsd: orBefore(request.maxCostUsd, before?.maxCostUsd),
-    pricePerImageUsd: orBefore(request.pricePerImageUsd, before?.pricePerImageUsd),
+    // Of money nothing is lifted by being left out, even where all else is asked for anew.
+    maxCostUsd: orBefore(request.maxCostUsd, present?.maxCostUsd),
+    pricePerImageUsd: orBefore(request.pricePerImageUsd, present?.pricePerImageUsd),
     timeoutMs: request.timeoutMs ?? before?.timeoutMs ?? defaultTimeoutMs,
     ...(Object.keys(limits).length > 0 && { limits }),
     durable: request.durable ?? before?.durable ?? false,

@@ -97,6 +97,11 @@ describe.concurrent("--max-cost", { timeout: 180_000 }, () => {
     const end = await stage.run(dataset, ...args, "--price-per-image", "0.04");
     expect(end.code).toBe(4);
     expect(stage.simulator.ledger.calls).toBe(2);
+    const forgotten = await stage.run(dataset, "-m", "my-model", "--provider", "openai");
+    expect({ code: forgotten.code, calls: stage.simulator.ledger.calls }).toEqual({
+      code: 4,
+      calls: 2,
+    });
     const more = await stage.cli("resume", stage.out, "--max-cost", "0.16", "--json");
     expect({ code: more.code, images: more.summary.images }).toEqual({ code: 0, images: 4 });
   });
