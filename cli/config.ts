@@ -40,7 +40,7 @@ const BuiltIn = z.strictObject({
   /** Hosts that images at URLs may come from though they are private or speak plain http. */
   imageHosts: z.array(ImageHost).optional(),
   /** Paces that all runs of the profile keep together. */
-  limits: LaneLimits.optional(),
+  limits: LaneLimits.strict().optional(),
 });
 type BuiltIn = z.infer<typeof BuiltIn>;
 
@@ -185,9 +185,11 @@ function refuseKeys(entry: object, where: string): void {
 function describe(error: z.ZodError, entry: object): string {
   const issue = error.issues[0]!;
   if (issue.code === "unrecognized_keys") {
-    const known = Object.keys(BuiltIn.shape);
+    const [inside] = issue.path;
+    const known = Object.keys((inside === "limits" ? LaneLimits : BuiltIn).shape);
     const word = issue.keys[0]!;
-    return `unknown setting \`${word}\`${didYouMean(word, known) || `; it takes ${known.join(", ")}`}`;
+    const where = inside === undefined ? "" : `\`${String(inside)}\`: `;
+    return `${where}unknown setting \`${word}\`${didYouMean(word, known) || `; it takes ${known.join(", ")}`}`;
   }
   const field = String(issue.path[0] ?? "kind");
   const missing =

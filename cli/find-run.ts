@@ -44,7 +44,16 @@ export async function lookForRun(idOrDirectory: string): Promise<FoundRun | unde
 export async function findRun(idOrDirectory: string): Promise<FoundRun> {
   const found = await lookForRun(idOrDirectory);
   if (found) return found;
-  throw new UsageError(
-    `${idOrDirectory} is neither a run directory nor the id of a run in ${resolve(runsFolder)}`,
+  throw new UsageError(nowhere(idOrDirectory));
+}
+
+/** What is thrown for a run that no directory here is, where no shared Redis can be asked for it either. */
+export function notHere(idOrDirectory: string): UsageError {
+  return new UsageError(
+    `${nowhere(idOrDirectory)}; to find a run elsewhere by its id, set REDIS_URL to its Redis`,
   );
+}
+
+function nowhere(idOrDirectory: string): string {
+  return `${idOrDirectory} is neither a run directory nor the id of a run in ${resolve(runsFolder)}`;
 }

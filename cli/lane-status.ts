@@ -96,7 +96,7 @@ export async function readStopped({ directory, run }: FoundRun): Promise<LaneSta
   const steering = await readSteering(directory);
   const { id, round, host, summary } = run;
   const isOver = summary?.state.startsWith("completed") === true;
-  const reason = steering?.reason ?? summary?.reason;
+  const { reason } = steering ?? summary ?? {};
   const status: RunStatus = {
     run: id,
     round,

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
+import { notUnderWay } from "../library/steer-run.ts";
 import { repeat } from "../shared/repeat.ts";
-import { lookForRun, runsHere } from "./find-run.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import { lookForRun, notHere, runsHere } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { readLanes, readStopped, statusText, type LaneStatus } from "./lane-status.ts";
 import { redisOfRun, withRedis } from "./queue-access.ts";
@@ -44,10 +46,15 @@ async function readStatus(io: Io, run: string | undefined): Promise<LaneStatus[]
 /** A run in the Redis where it is under way, else as its directory knows it. */
 async function statusOf(io: Io, text: string): Promise<LaneStatus[]> {
   const found = await lookForRun(text);
-  if (found && !(await redisOfRun(io, found.directory))) return [await readStopped(found)];
+  const target = await redisOfRun(io, found?.directory);
+  if (!found && !target) throw notHere(text);
   const id = found?.run.id ?? text;
-  const lanes = await withRedis(io, found?.directory, (redis) => readLanes(redis, id));
-  return lanes.length === 0 && found ? [await readStopped(found)] : lanes;
+  const lanes = target
+    ? await withRedis(io, found?.directory, (redis) => readLanes(redis, id))
+    : [];
+  if (lanes.length > 0) return lanes;
+  if (!found) throw new UsageError(notUnderWay(id));
+  return [await readStopped(found)];
 }
 
 async function watchUntilSignal(io: Io, show: () => Promise<void>): Promise<void> {

@@ -8,10 +8,10 @@ import { Cleanup } from "../shared/cleanup.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import { writeSteering } from "../shared/steering.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
-import { lookForRun } from "./find-run.ts";
+import { lookForRun, notHere } from "./find-run.ts";
 import type { Io } from "./io.ts";
 import { createLog } from "./logger.ts";
-import { redisOfRun, sharedRedis, withRedis } from "./queue-access.ts";
+import { redisOfRun, withRedis } from "./queue-access.ts";
 import { Terminal } from "./terminal.ts";
 
 /** What can be done to a run, and the state that it is in afterwards. */
@@ -33,7 +33,7 @@ export async function steerRun(
   const out = found?.directory;
   const target = await redisOfRun(io, out);
   // Without a directory it can only be found in a Redis.
-  if (!found && !target) await sharedRedis(io);
+  if (!found && !target) throw notHere(text);
   const wish = { run: found?.run.id ?? text, out, state: steeredStates[action], reason };
   const steered = target
     ? await withRedis(io, out, (redis) => steerOver(redis, wish))

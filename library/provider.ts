@@ -1,3 +1,4 @@
+import { messageOf } from "../shared/caught.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
 import { findModel } from "../shared/model-registry.ts";
 import { unknownName } from "../shared/near-match.ts";
@@ -63,8 +64,26 @@ export async function cardOf(
   options: ModelOptions,
 ): Promise<ModelCard> {
   if (!profile.createModel) return findModel(profile.kind, id);
-  const model = await profile.createModel(id, options);
+  const model = await makeModel(profile, id, options);
   const card = ownCard(profile.kind, id, model);
   await model.unload();
   return card;
+}
+
+/** A provider that is wrong is its owner's mistake, and no bug. @throws UsageError that names the provider */
+async function makeModel({ name, createModel }: WorkerProfile, id: string, options: ModelOptions) {
+  let model: AsyncImageGenerationModel | undefined;
+  try {
+    model = await createModel!(id, options);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`provider \`${name}\` cannot make model \`${id}\`: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  // Not by `instanceof`: a configuration may import the class from another installation.
+  if (typeof model?.takesSeed === "function" && typeof model.agenerate === "function") return model;
+  throw new UsageError(
+    `expected createModel of provider \`${name}\` to give an AsyncImageGenerationModel, got ${typeof model}`,
+  );
 }

@@ -5,7 +5,7 @@ import { defaultPrefix } from "../shared/keys.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import { journalPath, readRunFile, type RunFile } from "../shared/run-file.ts";
 import { dropRunJobs, findRegisteredRun, hasProducer, setRunState } from "../shared/steer.ts";
-import { writeSteering } from "../shared/steering.ts";
+import { readSteering, writeSteering } from "../shared/steering.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { withRedisAt } from "../shared/with-redis.ts";
 import { parseOptions } from "../worker/providers/model-options.ts";
@@ -41,6 +41,8 @@ export interface SteeredRun {
   isLed: boolean;
 }
 
+const verbs = { paused: "pause", running: "unpause", cancelled: "cancel" } as const;
+
 const Options = z.object({
   run: z.string().optional(),
   out: z.string().min(1).optional(),
@@ -52,7 +54,7 @@ const Options = z.object({
 
 /**
  * Pauses, cancels or frees a run of any process, by its id or its directory, whether or not a producer has it open.
- * @throws UsageError where it is not found, or is finished, or Redis does not answer
+ * @throws UsageError where it is not found, is finished, or is cancelled and to be paused, or Redis does not answer
  */
 export async function steerRun(options: SteerRunOptions): Promise<SteeredRun> {
   parseOptions("steerRun", Options, options);
@@ -70,10 +72,8 @@ export async function steerOver(
   const id = seen?.id ?? wish.run!;
   const before = redis && (await findRegisteredRun(redis, prefix, id));
   const out = seen?.out ?? (before && (await sameFolder(before.registration.location, id)));
-  if (out === undefined && !before)
-    throw new UsageError(
-      `run ${id} is not under way on this Redis (see \`imagemill status\`), and no directory of that name or id is here`,
-    );
+  if (out === undefined && !before) throw new UsageError(notUnderWay(id));
+  if (state === "paused") await refuseCancelled(id, out, before?.registration.state);
   // The directory first: a producer that starts now registers the run first and looks there then.
   if (out !== undefined) await writeSteering(out, state, reason);
   const registered = redis && (await findRegisteredRun(redis, prefix, id));
@@ -97,24 +97,45 @@ async function seenRun({ run, out, state }: SteeringWish) {
     throw new UsageError(
       `${directory} does not hold ${run === undefined ? "a run" : `run ${run}`}`,
     );
-  if (state !== "running") await refuseFinished(directory, file, state);
+  // A run may finish while it is paused: then there is a pause to be taken back, for images that are asked for later.
+  if (state !== "running" || !(await readSteering(directory)))
+    await refuseFinished(directory, file, state);
   return { id: file.id, out: directory };
 }
 
 async function refuseFinished(
   directory: string,
   { id, summary, outputsAt }: RunFile,
-  state: "paused" | "cancelled",
+  state: SteeringWish["state"],
 ): Promise<void> {
   if (summary?.state.startsWith("completed") !== true) return;
   // Lines after those that the output files stand for, or a new round, are of a run that goes on.
   if (outputsAt !== (await stat(journalPath(directory))).size) return;
-  const verb = state === "paused" ? "pause" : "cancel";
-  throw new UsageError(`run ${id} is finished (${summary.state}): there is nothing to ${verb}`);
+  throw new UsageError(
+    `run ${id} is finished (${summary.state}): there is nothing to ${verbs[state]}`,
+  );
+}
+
+/** A pause would take the cancel's place, and the `unpause` after it would have the run go on. */
+async function refuseCancelled(
+  id: string,
+  out: string | undefined,
+  registered: string | undefined,
+): Promise<void> {
+  const steering = out === undefined ? undefined : await readSteering(out);
+  if (steering?.state !== "cancelled" && registered !== "cancelled") return;
+  throw new UsageError(
+    `run ${id} is cancelled: there is nothing to pause (\`imagemill unpause ${out ?? id}\` takes the cancel back)`,
+  );
 }
 
 /** A place that another host told of, where the run's directory is the same folder here. */
 async function sameFolder(location: string, id: string): Promise<string | undefined> {
   const file = await readRunFile(location).catch(() => undefined);
   return file?.id === id ? resolve(location) : undefined;
+}
+
+/** What is said of a run that neither Redis nor a directory here knows. */
+export function notUnderWay(id: string): string {
+  return `run ${id} is not under way on this Redis (see \`imagemill status\`), and no directory of that name or id is here`;
 }

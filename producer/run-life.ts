@@ -128,6 +128,8 @@ export class RunLife {
   async steer(state: "running" | "paused" | "cancelled", reason?: string): Promise<void> {
     const { directory, run } = this.#parts;
     if (this.#hasEnded) throw new UsageError(`run ${run.id} has ended: it cannot be steered`);
+    if (state === "paused" && this.#stop?.state === "cancelled")
+      throw new UsageError(`run ${run.id} is cancelled: there is nothing to pause`);
     if (state !== "cancelled" && this.#engine) return await this.#engine.steer(state, reason);
     await writeSteering(directory, state, reason);
     if (state === "cancelled") this.stop({ state, text: reason ?? "cancelled" });

@@ -88,6 +88,11 @@ describe("a configuration", () => {
       /did you mean `baseUrl`/,
     ],
     [
+      "a misspelt limit",
+      `{ "local": { "kind": "openai", "limits": { "imagePerMinute": 5 } } }`,
+      /`limits`: unknown setting `imagePerMinute`, did you mean `imagesPerMinute`/,
+    ],
+    [
       "an unknown kind",
       `{ "local": { "kind": "opena" } }`,
       /`kind`: expected openai or huggingface/,
@@ -117,4 +122,17 @@ describe("a configuration", () => {
       expect(end.stderr).not.toContain("sk-secret");
     },
   );
+});
+
+test.each([
+  ["throws", `() => { throw new Error("no GPU"); }`, /cannot make model `m`: no GPU/],
+  ["gives no model", `() => ({})`, /expected createModel .* to give an AsyncImageGenerationModel/],
+])("a createModel that %s is its owner's mistake, and told as one", async (_, code, message) => {
+  await using stage = await openStage();
+  const config = `export default { profiles: { local: { createModel: ${code} } } };`;
+  writeFileSync(join(stage.folder, "imagemill.config.js"), config);
+  const end = await stage.run(stage.dataset(promptRows(1)), "--provider", "local", "-m", "m");
+  expect(end.code).toBe(2);
+  expect(end.stderr).toMatch(message);
+  expect(end.stderr).not.toContain("    at ");
 });

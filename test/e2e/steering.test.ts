@@ -65,6 +65,11 @@ describe.concurrent("a run with a Redis of its own", () => {
     expect(again.code).toBe(5);
     expect(again.summary.reason).toContain(`(no more): \`imagemill unpause ${out}\``);
     expect((await stage.cli("retry", run)).code).toBe(5);
+    expect(await stage.cli("pause", run)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`run ${run} is cancelled: there is nothing to pause`),
+    });
+    expect((await stage.cli("status", run)).stdout).toContain("cancelled (no more)");
     expect((await readRunFile(out))!.round).toBe(0);
     expect(ledger.calls).toBe(bought);
   });
@@ -176,17 +181,19 @@ describe.concurrent("a run on a shared Redis whose producer and worker were kill
 });
 
 describe.concurrent("a run that is nowhere", () => {
-  test("cannot be steered: the message says where it was looked for", async () => {
+  test("cannot be steered or shown: the message says where it was looked for", async () => {
     await using server = await startTestRedis({ tcp: true });
     await using stage = await openStage();
-    expect(await stage.cli("pause", "abcdefghijkl")).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining("expected REDIS_URL"),
-    });
+    for (const command of ["pause", "status"])
+      expect(await stage.cli(command, "abcdefghijkl")).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/abcdefghijkl is neither a run directory nor.*set REDIS_URL/),
+      });
     stage.env["REDIS_URL"] = server.url;
-    expect(await stage.cli("cancel", "abcdefghijkl")).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining("run abcdefghijkl is not under way on this Redis"),
-    });
+    for (const command of ["cancel", "status"])
+      expect(await stage.cli(command, "abcdefghijkl")).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("run abcdefghijkl is not under way on this Redis"),
+      });
   });
 });

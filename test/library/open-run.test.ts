@@ -180,6 +180,7 @@ describe("steering from code", () => {
     await using stage = await openLibraryStage(server);
     const run = await stage.open({ source: prompts(5) });
     await run.cancel("enough");
+    await expect(run.pause()).rejects.toThrow(/is cancelled|has ended/);
     expect(await run.finished).toMatchObject({ state: "cancelled", reason: "enough" });
     const again = await stage.open();
     expect(await again.finished).toMatchObject({ state: "cancelled" });
@@ -210,11 +211,13 @@ describe("steering from code", () => {
     await run[Symbol.asyncDispose]();
     const { id, out } = run;
     expect(await steerRun({ out, state: "cancelled" })).toMatchObject({ id, isLed: false });
+    await expect(steerRun({ out, state: "paused" })).rejects.toThrow(/is cancelled/);
     expect(await (await stage.open()).finished).toMatchObject({ state: "cancelled" });
     await steerRun({ out, state: "running" });
     await stage.work();
     expect(await (await stage.open()).finished).toMatchObject({ state: "completed", images: 3 });
     await expect(stage.steer({ out, state: "paused" })).rejects.toThrow(/nothing to pause/);
+    await expect(steerRun({ out, state: "running" })).rejects.toThrow(/nothing to unpause/);
     await expect(steerRun({ out, run: "other", state: "paused" })).rejects.toThrow(/run other/);
   });
 
