@@ -201,7 +201,10 @@ export class LaneService implements LaneContext {
     const most = this.#options.concurrency;
     // The lane's other runs get the places of jobs that wait for storage; what these keep in memory stays bounded.
     const waiting = Math.min(this.storage.waitingJobs, most);
+    const before = this.#bull.concurrency;
     this.#bull.concurrency = this.limiter.wantedJobs(most) + waiting;
+    // BullMQ sees a larger number when a job ends, or after a rest: none may end while all of them wait.
+    if (waiting > 0 && this.#bull.concurrency > before) await this.#bull.pause(true);
     // Letting a model go must not keep pauses from being seen.
     this.runs
       .retain(state.runs)
