@@ -1,6 +1,8 @@
 import type { Context } from "hono";
-import { streamSSE } from "hono/streaming";
+import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Log } from "../shared/log.ts";
+import { NotFound } from "./page.ts";
 
 /** How often a page that is looked at is made anew. */
 const everyMs = 1_000;
@@ -13,15 +15,22 @@ export interface LiveReply {
   html: string;
 }
 
-/** Sends a page again whenever it has changed, until the reader goes. */
-export function followPage(context: Context, render: () => Promise<LiveReply>): Response {
-  return streamSSE(context, async (stream) => {
+/**
+ * Sends a page, and again whenever it has changed, until the reader goes or the page can no longer be made.
+ * @throws what `render` throws the first time: a reader who asks again is told by the status that the page is gone
+ */
+export async function followPage(
+  context: Context,
+  log: Log,
+  render: () => Promise<LiveReply>,
+): Promise<Response> {
+  let reply = await render();
+  const follow = async (stream: SSEStreamingApi) => {
     const gone = new AbortController();
     stream.onAbort(() => gone.abort());
     let last = "";
     let sentAt = 0;
     while (!gone.signal.aborted) {
-      const reply = await render();
       const same = withoutTimes(reply.html);
       if (same !== last) {
         last = same;
@@ -32,7 +41,12 @@ export function followPage(context: Context, render: () => Promise<LiveReply>): 
         await stream.writeSSE({ event: "quiet", data: "" });
       }
       await delay(everyMs, undefined, { signal: gone.signal }).catch(() => undefined);
+      if (!gone.signal.aborted) reply = await render();
     }
+  };
+  return streamSSE(context, follow, async (error) => {
+    if (!(error instanceof NotFound))
+      log.error({ error, path: context.req.path }, "a page could not be sent again");
   });
 }
 

@@ -19,6 +19,12 @@ export interface PageRequest {
   now: number;
 }
 
+/** A number of a query, brought into a range; `least` where it is missing or no whole number. */
+export function wholeNumber(text: string | null, least: number, most: number): number {
+  const value = Number(text ?? NaN);
+  return Number.isInteger(value) ? Math.max(least, Math.min(value, most)) : least;
+}
+
 /** Nothing is at this address. */
 export class NotFound extends Error {
   override readonly name = "NotFound";

@@ -1,4 +1,5 @@
 import type { Log } from "../shared/log.ts";
+import { redisMessage } from "../shared/redis-message.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
 import type { KnownRun } from "./known-run.ts";
 import type { LaneSnapshot, LaneView } from "./lane-view.ts";
@@ -70,7 +71,7 @@ export class QueueSources {
           return await Promise.all(seen);
         } catch (error) {
           // A private Redis that is gone belonged to a run that has ended.
-          if (source === this.#shared) trouble = String(error);
+          if (source === this.#shared) trouble = redisMessage(error);
           return [];
         }
       }),

@@ -1,5 +1,6 @@
 import { serve } from "@hono/node-server";
 import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { once } from "node:events";
 import { asError } from "../shared/caught.ts";
 import { html } from "../shared/html.ts";
@@ -31,6 +32,9 @@ export interface MonitorServer extends AsyncDisposable {
   /** Such as `http://127.0.0.1:8790`. */
   readonly url: string;
 }
+
+/** Forms are small, and anybody may send one to sign in. */
+const mostFormBytes = 64 * 1024;
 
 const securityHeaders = {
   "content-security-policy":
@@ -73,6 +77,8 @@ function createApp(options: MonitorServerOptions): Hono {
     }
     return await next();
   });
+  const tooLarge = (c: Context) => c.text(`expected at most ${mostFormBytes} bytes\n`, 413);
+  app.use(bodyLimit({ maxSize: mostFormBytes, onError: tooLarge }));
   addProbes(app, options);
   addSignIn(app, access);
   app.get("/assets/:name", async (c) => {
@@ -140,7 +146,7 @@ function addPage(
       return { now: request.now, html: (await handler(context, request)).main.text };
     };
     if (!c.req.header("accept")?.includes("text/event-stream")) return c.json(await render());
-    return followPage(c, render);
+    return followPage(c, context.log, render);
   });
 }
 

@@ -2,7 +2,7 @@ import { html, type Html } from "../../shared/html.ts";
 import type { JournalLine } from "../../shared/journal-line.ts";
 import { type MonitorContext, runOf, seeQueues } from "../context.ts";
 import type { KnownRun } from "../known-run.ts";
-import type { Page, PageRequest } from "../page.ts";
+import { type Page, type PageRequest, wholeNumber } from "../page.ts";
 import type { PromptFilter } from "../prompt-table.ts";
 import { viewRun } from "../run-view.ts";
 import { searchPrompts } from "../search-prompts.ts";
@@ -30,9 +30,7 @@ export async function imagesPage(context: MonitorContext, request: PageRequest):
   const view = viewRun(run, lanes, request.now);
   const search = (request.query.get("q") ?? "").trim();
   const filter = filters.find((one) => one === request.query.get("show")) ?? "latest";
-  const body = search
-    ? await searched(run, search, request)
-    : await filtered(run, filter, Math.max(1, Number(request.query.get("page")) || 1));
+  const body = search ? await searched(run, search, request) : await filtered(run, filter, request);
   const main = html`${runHead(view, "images", request)}
     <div class="tools">
       ${live("filters", filterList(run, search ? undefined : filter))}
@@ -72,15 +70,15 @@ function filterList(run: KnownRun, chosen: PromptFilter | "latest" | undefined):
 async function filtered(
   run: KnownRun,
   filter: PromptFilter | "latest",
-  page: number,
+  { query }: PageRequest,
 ): Promise<Html> {
   const index = run.index;
   if (!index) return gallery(run, []);
-  const skip = (page - 1) * pageSize;
-  const { entries, total } =
+  const list = (skip: number) =>
     filter === "latest" ? index.latest(skip, pageSize) : index.prompts.page(filter, skip, pageSize);
-  const lines = await run.lines(entries);
-  const pages = Math.max(1, Math.ceil(total / pageSize));
+  const pages = Math.max(1, Math.ceil(list(0).total / pageSize));
+  const page = wholeNumber(query.get("page"), 1, pages);
+  const lines = await run.lines(list((page - 1) * pageSize).entries);
   const link = (to: number, text: string) =>
     to < 1 || to > pages || to === page
       ? ""
@@ -97,7 +95,7 @@ async function filtered(
 }
 
 async function searched(run: KnownRun, text: string, { query }: PageRequest): Promise<Html> {
-  const from = Math.max(0, Number(query.get("from")) || 0);
+  const from = wholeNumber(query.get("from"), 0, run.journalBytes);
   const { lines, next } = await searchPrompts(run, text, from, pageSize);
   const share = next === undefined ? 100 : Math.floor((100 * next) / Math.max(1, run.journalBytes));
   const more = new URLSearchParams({ q: text, from: String(next ?? 0) });

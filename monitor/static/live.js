@@ -11,7 +11,8 @@ const shown = new Map();
 let aheadMs = Number(document.body.dataset.now) - Date.now();
 
 function tell(name, text) {
-  if (state.dataset.state === name) return;
+  // A reader of screens says what is set, also where it is the same.
+  if (state.textContent === text) return;
   state.dataset.state = name;
   state.textContent = text;
 }
@@ -97,7 +98,8 @@ function listen() {
   events.addEventListener("error", () => {
     failures += 1;
     tell("away", "reconnecting");
-    if (failures < 3) return;
+    // After an answer that is no stream of events the browser does not try again by itself.
+    if (failures < 3 && events.readyState !== EventSource.CLOSED) return;
     events.close();
     setInterval(poll, pollMs);
   });
@@ -108,6 +110,10 @@ async function poll() {
   if (document.hidden) return;
   try {
     const reply = await fetch(address, { headers: { accept: "application/json" } });
+    if (reply.status === 404) {
+      tell("away", "no longer there");
+      return;
+    }
     if (!reply.ok) throw new Error(`status ${reply.status}`);
     tell("live", "live");
     apply(await reply.json());

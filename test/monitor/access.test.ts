@@ -43,6 +43,13 @@ describe("the monitor's door", () => {
     expect(access.mayLook({ ...nobody, host, cookie: `${cookie}x` })).toBe(false);
   });
 
+  test("takes no form that is larger than forms are", async () => {
+    await using watched = await openWatchedMill(server, { prompts: 1 });
+    const body = "x".repeat(100_000);
+    const response = await fetch(`${watched.monitor.url}/sign-in`, { method: "POST", body });
+    expect(response.status).toBe(413);
+  });
+
   test("says what is missing where it would be open to other machines", async () => {
     await using stage = await openStage();
     const end = await stage.cli("monitor", "--listen", "0.0.0.0:0");

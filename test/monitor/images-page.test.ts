@@ -77,6 +77,15 @@ describe("the gallery of a run", () => {
     await page.getByRole("searchbox").press("Enter");
     await page.getByText("1 found").waitFor();
     expect(await cards.locator(".text").allTextContents()).toEqual(["prompt 31 of a test"]);
+    // Where a link is wrong or old, the nearest page is shown.
+    const images = async (query: string) => {
+      const response = await fetch(`${watched.monitor.url}/runs/${run.id}/images?${query}`);
+      return [response.status, (await response.text()).split("<article").length - 1];
+    };
+    expect(await images("show=all&page=1e9")).toEqual([200, 12]);
+    expect(await images("show=all&page=1.5")).toEqual([200, 48]);
+    expect(await images("q=prompt&from=1.5")).toEqual([200, 48]);
+    expect(await images("q=prompt&from=1e300")).toEqual([200, 0]);
     expect(watched.complaints).toEqual([]);
   });
 
