@@ -23,13 +23,18 @@ const units: Record<string, number> = {
   h: 3_600_000,
 };
 
-/** Parses a time such as `90`, `90s`, `500ms`, `15m` or `1h` into milliseconds; a bare number means seconds. */
+/** 500 hours: a timer of Node's takes a little more for one that is over at once. */
+const maxDurationMs = 500 * 3_600_000;
+
+/** Parses a time such as `90`, `90s`, `500ms`, `15m` or `1h` into whole milliseconds from 1; a bare number means seconds. */
 export function duration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|)$/.exec(text.trim());
-  const value = match ? Number(match[1]) * units[match[2]!]! : 0;
-  if (value <= 0)
+  const value = Math.round(match ? Number(match[1]) * units[match[2]!]! : 0);
+  if (value < 1)
     throw new InvalidArgumentError(`Expected a time such as 90s, 500ms or 15m, got \`${text}\`.`);
-  return Math.round(value);
+  if (value > maxDurationMs)
+    throw new InvalidArgumentError(`Expected at most 500h, got \`${text}\`.`);
+  return value;
 }
 
 /** How many failures are allowed: a number of prompts or a share of them. */

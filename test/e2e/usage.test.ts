@@ -31,6 +31,10 @@ const wrong: readonly { args: string[]; words: RegExp }[] = [
     words: /parameter `quality` of gpt-image-2.*did you mean `low`\?/,
   },
   {
+    args: ["run", "DATASET", ...model, "--timeout", "1000h"],
+    words: /Expected at most 500h, got `1000h`/,
+  },
+  {
     args: ["run", "DATASET", ...model, "--image-hosts", "http://minio:9000"],
     words: /--image-hosts: expected a host such as minio\.internal.* without http:\/\/; got `http/,
   },

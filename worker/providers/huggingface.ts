@@ -17,7 +17,7 @@ import { findTarget, type Target } from "./huggingface-target.ts";
 import type { GenerateOptions, ImageGeneration } from "./image-generation.ts";
 import { AsyncImageGenerationModel, type LoadOptions } from "./image-model.ts";
 import { modelHttpClient } from "./model-http.ts";
-import { dumpOptions, parseOptions } from "./model-options.ts";
+import { dumpOptions, findBaseUrl, parseOptions } from "./model-options.ts";
 import { orAborted } from "./or-aborted.ts";
 import { readRequestId } from "./refusal.ts";
 import type { Secrets } from "./safe-message.ts";
@@ -65,10 +65,10 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
     env: Environment,
     options: InferenceEndpointsOptions,
   ): InferenceEndpointsImageGeneration {
-    const baseUrl =
-      options.endpointName === undefined ? env["HF_BASE_URL"] || undefined : undefined;
-    const apiKey = findKey(env, "HF_TOKEN")?.key;
-    return new InferenceEndpointsImageGeneration({ apiKey, baseUrl, ...options });
+    const { endpointName, apiKey = findKey(env, "HF_TOKEN")?.key } = options;
+    const isNamed = endpointName !== undefined;
+    const { baseUrl = isNamed ? undefined : findBaseUrl(env, "HF_BASE_URL") } = options;
+    return new InferenceEndpointsImageGeneration({ ...options, apiKey, baseUrl });
   }
 
   protected override dumpOptions(): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { describeFault } from "../../shared/describe-fault.ts";
+import type { Environment } from "../../shared/find-key.ts";
 import { didYouMean } from "../../shared/near-match.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { requireObject } from "./check-options.ts";
@@ -44,6 +45,20 @@ export const HeaderFields = z
 
 /** The longest time that a timer of Node's can wait, with room for what is added to it. */
 export const maxTimerMs = 2_000_000_000;
+
+/**
+ * The base URL that a variable holds, if any.
+ * @throws UsageError where it holds several, as the command line takes them
+ */
+export function findBaseUrl(env: Environment, variable: string): string | undefined {
+  const urls = (env[variable] ?? "").split(",").map((url) => url.trim());
+  if (urls.length > 1 && urls.every((url) => HttpUrl.safeParse(url).success)) {
+    throw new UsageError(
+      `${variable} holds ${urls.length} base URLs, and a model asks one server: give \`baseUrl\``,
+    );
+  }
+  return env[variable]?.trim() || undefined;
+}
 
 /** A function that is called, such as `fetch`. */
 export function functionOption<Type>() {

@@ -15,7 +15,7 @@ import { AsyncImageGenerationModel } from "./image-model.ts";
 import { liftBase64 } from "./lift-base64.ts";
 import { missingKey } from "./missing-key.ts";
 import { modelHttpClient } from "./model-http.ts";
-import { dumpOptions, parseOptions } from "./model-options.ts";
+import { dumpOptions, findBaseUrl, parseOptions } from "./model-options.ts";
 import { readOpenaiAnswer, type OpenaiAnswer } from "./openai-answer.ts";
 import { createOpenaiClient } from "./openai-client.ts";
 import { OpenAIOptions } from "./openai-options.ts";
@@ -68,9 +68,11 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
    * @throws UsageError as the constructor does, and where a file that was named cannot be read
    */
   static fromEnvironment(env: Environment, options: OpenAIOptions): OpenAIImageGeneration {
-    const apiKey = findKey(env, "OPENAI_API_KEY")?.key;
-    const baseUrl = env["OPENAI_BASE_URL"] || undefined;
-    return new OpenAIImageGeneration({ apiKey, baseUrl, ...options });
+    const {
+      apiKey = findKey(env, "OPENAI_API_KEY")?.key,
+      baseUrl = findBaseUrl(env, "OPENAI_BASE_URL"),
+    } = options;
+    return new OpenAIImageGeneration({ ...options, apiKey, baseUrl });
   }
 
   protected override dumpOptions(): Record<string, unknown> {

@@ -73,6 +73,31 @@ test("fromEnvironment takes the key and the base URL of the environment that it 
   ]);
 });
 
+test("a variable with several base URLs is refused by a model, unless its options give one", async () => {
+  const several = "http://a.test/v1, http://b.test/v1";
+  const env = { OPENAI_BASE_URL: several, HF_BASE_URL: several };
+  expect(() => OpenAIImageGeneration.fromEnvironment(env, { model: "m" })).toThrow(
+    "OPENAI_BASE_URL holds 2 base URLs, and a model asks one server: give `baseUrl`",
+  );
+  expect(() => InferenceEndpointsImageGeneration.fromEnvironment(env, { modelId: "a/b" })).toThrow(
+    UsageError,
+  );
+  const baseUrl = "http://c.test/v1";
+  const given = OpenAIImageGeneration.fromEnvironment(env, { model: "m", baseUrl });
+  expect(given.dump()).toMatchObject({ baseUrl });
+});
+
+test("an option that is undefined is one that is not given: the environment's counts", async () => {
+  const server = await startProvider((_, response) =>
+    sendJson(response, { data: [{ b64_json: png.toString("base64") }] }),
+  );
+  const env = { OPENAI_API_KEY: "sk-env", OPENAI_BASE_URL: server.url };
+  const options = { model: "m", apiKey: undefined, baseUrl: undefined };
+  await using model = OpenAIImageGeneration.fromEnvironment(env, options);
+  await model.agenerate("a cat");
+  expect(server.received[0]!.headers.authorization).toBe("Bearer sk-env");
+});
+
 test("Hugging Face's key comes from HF_TOKEN, else from the file of hf auth login", async () => {
   const server = await startProvider((_, response) =>
     sendJson(response, { data: [{ b64_json: png.toString("base64") }] }),
