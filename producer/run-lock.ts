@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { hasCode } from "../shared/caught.ts";
@@ -154,7 +154,11 @@ function held(path: string, mine: LockFile): RunLock {
     const taker = current
       ? `process ${current.pid} on ${current.host}`
       : "somebody who removed the lock";
-    throw new RunLostError(`this producer lost its run to ${taker}: it writes nothing more`);
+    throw new RunLostError(
+      existsSync(dirname(path))
+        ? `this producer lost its run to ${taker}: it writes nothing more`
+        : `${dirname(dirname(path))} was moved or removed: its producer writes nothing more. Where the directory is now, \`imagemill resume\` goes on with it`,
+    );
   };
   const touch = async () => {
     await check();

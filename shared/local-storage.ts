@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { access, link, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode, messageOf } from "./caught.ts";
 import { stateFolder } from "./run-file.ts";
@@ -64,13 +64,15 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Images in a local folder. `durable`: an image counts as stored once the disk has it (default: the system). */
+/** Images in a local folder that is there. `durable`: an image counts as stored once the disk has it (default: the system). */
 export function localStorage(directory: string, { durable = false } = {}): ImageStorage {
   const temporary = join(directory, stateFolder, "tmp");
   const made = new Set<string>();
 
   async function ensureFolder(path: string): Promise<void> {
     if (made.has(path)) return;
+    // A run directory that was moved or removed is not made anew: nobody would look for its images there.
+    await access(directory);
     await mkdir(path, { recursive: true });
     made.add(path);
   }

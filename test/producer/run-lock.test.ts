@@ -1,6 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
@@ -196,5 +204,14 @@ describe("a holder", () => {
       interval: 50,
     });
     await expect(lock.check()).resolves.toBeUndefined();
+  });
+
+  test("tells of a directory that was moved away, and does not blame another producer", async () => {
+    const { directory } = stateFolderPaths();
+    await using lock = await acquireRunLock(directory);
+    renameSync(directory, `${directory}-elsewhere`);
+    await expect(lock.check()).rejects.toThrow(`${directory} was moved or removed`);
+    renameSync(`${directory}-elsewhere`, directory);
+    await lock.check();
   });
 });

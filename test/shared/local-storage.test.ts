@@ -1,5 +1,6 @@
 import { AssertionError } from "node:assert/strict";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { isWholeImage } from "../../shared/image-check.ts";
@@ -100,15 +101,28 @@ describe("a folder whose parent is a file", () => {
   });
 });
 
-describe("a folder that is removed while its storage is open", () => {
-  test("is made again", async () => {
+describe("while a storage is open", () => {
+  test("folders of its images that are removed are made again", async () => {
     const folder = temporaryFolder();
     const storage = localStorage(folder);
     await storage.put(file, anImage, isWholeImage);
-    await rm(folder, { recursive: true });
+    await rm(join(folder, "images"), { recursive: true });
     await storage.put(file, anImage, isWholeImage).catch(() => undefined);
     await storage.put(file, anImage, isWholeImage);
     expect(await filesOf(folder)).toEqual([file]);
+  });
+
+  test("its own folder is not made again where it was moved away: images wait until it is back", async () => {
+    const folder = join(temporaryFolder(), "run");
+    await mkdir(folder);
+    const storage = localStorage(folder);
+    await storage.put(file, anImage, isWholeImage);
+    await rename(folder, `${folder}-elsewhere`);
+    for (const _ of [1, 2])
+      await expect(storage.put(file, anImage, isWholeImage)).rejects.toThrow(StorageError);
+    expect(existsSync(folder)).toBe(false);
+    await rename(`${folder}-elsewhere`, folder);
+    expect(await storage.put(file, anImage, isWholeImage)).toEqual(anImage);
   });
 });
 
