@@ -19,7 +19,8 @@ export class KnownRun {
   #journalBytes = 0;
   #grewAt = 0;
   #lookedAt = 0;
-  #trouble: Error | undefined;
+  #fileTrouble: Error | undefined;
+  #journalTrouble: Error | undefined;
   #rows: number | undefined;
   #counted = "";
   #refreshing: Promise<boolean> | undefined;
@@ -47,9 +48,9 @@ export class KnownRun {
     return this.#rows;
   }
 
-  /** Why the journal cannot be read to its end. */
+  /** Why `run.json` cannot be read, or the journal not to its end: what is known is older than the run. */
   get trouble(): Error | undefined {
-    return this.#trouble;
+    return this.#fileTrouble ?? this.#journalTrouble;
   }
 
   /** The index as far as it has come; undefined where nobody has needed it. */
@@ -86,6 +87,7 @@ export class KnownRun {
     const isWanted = Date.now() - this.#lookedAt < forgetMs || this.#file.summary === null;
     if (!isWanted && Date.now() - this.#grewAt > forgetMs) this.#index = undefined;
     else if (size > (this.#index?.bytes ?? 0)) await this.#readOn();
+    else this.#journalTrouble = undefined;
     return true;
   }
 
@@ -104,13 +106,15 @@ export class KnownRun {
       if (mtimeMs === this.#fileMtimeMs) return true;
       const file = await readRunFile(this.directory);
       if (!file) return false;
+      this.#fileTrouble = undefined;
       if (file.id !== this.#file.id) this.#index = undefined;
       this.#file = file;
       this.#fileMtimeMs = mtimeMs;
       return true;
     } catch (error) {
       if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return false;
-      throw error;
+      this.#fileTrouble = asError(error);
+      return true;
     }
   }
 
@@ -118,9 +122,9 @@ export class KnownRun {
     this.#index ??= new RunIndex(Date.parse(this.#file.createdAt));
     try {
       await this.#index.readOn(journalPath(this.directory));
-      this.#trouble = undefined;
+      this.#journalTrouble = undefined;
     } catch (error) {
-      this.#trouble = asError(error);
+      this.#journalTrouble = asError(error);
     }
   }
 

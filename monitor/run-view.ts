@@ -41,6 +41,8 @@ export interface RunView extends RunMeasures {
   reason: string | undefined;
   /** The lane that knows the run, while its producer is there. */
   lane: SeenLane | undefined;
+  /** Why the run directory cannot be read as a whole, where it cannot. */
+  trouble: string | undefined;
   /** Share of the journal that is counted. */
   indexed: number;
 }
@@ -59,6 +61,7 @@ export function viewRun(run: KnownRun, lanes: readonly SeenLane[], now = Date.no
     condition,
     reason: lane?.snapshot.state.runs.get(file.id)?.reason ?? reasonOf(file, condition),
     lane,
+    trouble: run.trouble?.message,
     indexed: run.indexed,
     ...measureRun(run, condition === "running", now),
   };

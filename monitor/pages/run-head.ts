@@ -15,7 +15,7 @@ export type RunTab = (typeof tabs)[number][0];
 
 /** Name, state, actions and tabs of a run: the head of each of its pages. */
 export function runHead(view: RunView, tab: RunTab | undefined, request: PageRequest): Html {
-  const { id, name, file, condition, reason, indexed } = view;
+  const { id, name, file, condition } = view;
   const items = tabs.map(
     ([key, path, text]) =>
       html`<li>
@@ -30,7 +30,7 @@ export function runHead(view: RunView, tab: RunTab | undefined, request: PageReq
       </div>
       ${live("actions", html`<div class="actions">${conditionBadge(condition)}${actions(view, request)}</div>`)}
     </div>
-    ${live("notes", notes(reason, indexed))}
+    ${live("notes", notes(view))}
     <nav class="tabs" aria-label="Of this run">
       <ul>
         ${items}
@@ -48,8 +48,13 @@ function actions({ id, condition }: RunView, request: PageRequest): Html {
   return html`${condition === "paused" ? unpause : pause}${cancel}`;
 }
 
-function notes(reason: string | undefined, indexed: number): Html {
+function notes({ reason, trouble, indexed }: RunView): Html {
   const why = reason === undefined ? "" : html`<p class="note">${reason}</p>`;
+  if (trouble !== undefined)
+    return html`${why}
+      <p class="note bad">
+        This run cannot be read to its end, so figures are not complete: ${trouble}
+      </p>`;
   if (indexed === 1) return html`${why}`;
   const share = Math.floor(indexed * 100);
   return html`${why}

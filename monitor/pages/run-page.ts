@@ -22,6 +22,7 @@ export async function runPage(context: MonitorContext, request: PageRequest): Pr
       ${chart("images", "Images a second")} ${chart("inFlight", "Calls in flight")}
       ${chart("retries", "Retries a minute")} ${chart("throttled", "Throttled a minute")}
     </section>
+    ${live("charts-note", chartsNote(view))}
     <div class="columns">
       <section aria-labelledby="latency">
         <h2 id="latency">Where the time goes</h2>
@@ -63,6 +64,14 @@ function figures(view: RunView): Html {
     ${figure("Rejected rows", count(rejected), rejected > 0 ? "bad" : "")}
     ${figure("Cost", dollars(totals.costUsd))}
   </dl>`;
+}
+
+/** Charts are drawn from the journal, which does not know of calls of prompts that are not settled. */
+function chartsNote({ condition }: RunView): Html {
+  if (!isUnderWay(condition)) return html``;
+  return html`<p class="soft">
+    A call is drawn once its prompt is settled: the end of the charts is not complete yet.
+  </p>`;
 }
 
 function chart(name: string, title: string): Html {

@@ -68,12 +68,13 @@ function table(views: readonly RunView[], now: number): Html {
 }
 
 function row(view: RunView, now: number): Html {
-  const { id, name, file, totals, condition } = view;
+  const { id, name, file, totals, condition, trouble } = view;
   const bad = totals.prompts.partial + totals.prompts.failed;
   return html`<tr>
     <th scope="row">
       <a href="/runs/${id}">${name}</a>
       <span class="soft">${file.model} · ${plural(file.numGenerations, "image")} a prompt</span>
+      ${trouble === undefined ? "" : html`<span class="bad">cannot be read to its end</span>`}
     </th>
     <td data-name="State">${conditionBadge(condition)}</td>
     <td data-name="Progress">${progressBar(view)}</td>

@@ -41,6 +41,8 @@ describe("the page of a run", () => {
     await page.evaluate(`document.body.setAttribute("data-mark", "not reloaded")`);
     const settled = async () => Number((await figuresOf(page))["Prompts settled"]);
     expect(await settled()).toBe(0);
+    const note = page.getByText("the end of the charts is not complete yet");
+    expect(await note.count()).toBe(1);
     await watched.mill.work();
     await until(async () => expect(await settled()).toBeGreaterThan(3));
     const first = await settled();
@@ -65,6 +67,7 @@ describe("the page of a run", () => {
     );
     expect(await page.evaluate(`document.body.getAttribute("data-mark")`)).toBe("not reloaded");
     expect(await page.locator("canvas").count()).toBe(4);
+    expect(await note.count()).toBe(0);
     expect(watched.complaints).toEqual([]);
   });
 });
