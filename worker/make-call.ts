@@ -21,6 +21,9 @@ interface Attempt extends Admission {
   record: (end: AttemptEnd) => void;
 }
 
+/** A connection that breaks so long before a provider is found away broke of that. */
+const justBeforeMs = 10_000;
+
 /**
  * Makes one call: budget → gate → limiter → provider → check → store. Waits through rate limits and a provider that is
  * away without burning an attempt. The end may hold fewer images than asked for without a failure: then the rest is to be
@@ -43,7 +46,7 @@ async function tryCall(
 ): Promise<CallEnd | undefined> {
   const { lane, job } = work;
   const cameAt = Date.now();
-  if (lane.gate.health.away) forgive(work);
+  forgive(work);
   const admission = await admit(work, generations.length);
   lane.calls.add(job.id!);
   const record = beginAttempt(work, generations, cameAt);
@@ -145,10 +148,15 @@ function detailsOf({ status, requestId, retryAfterMs }: ProviderError) {
   };
 }
 
-/** The provider is away: what broke the job's last attempts without an answer was that, and no fault of the prompt's. */
-function forgive({ outcome }: AnyWork): void {
-  for (const attempt of outcome.attempts.toReversed()) {
-    if (attempt.outcome !== "unavailable" || attempt.status !== undefined) return;
-    attempt.burned = false;
+/**
+ * What broke the job's attempts without an answer just before the provider was found away was that, and no fault of the
+ * prompt's.
+ */
+function forgive({ outcome, lane }: AnyWork): void {
+  const { foundAwayAt } = lane.gate.health;
+  for (const attempt of outcome.attempts) {
+    if (attempt.outcome !== "unavailable" || attempt.status !== undefined) continue;
+    const beforeMs = foundAwayAt - attempt.endedAt;
+    if (beforeMs >= 0 && beforeMs <= justBeforeMs) attempt.burned = false;
   }
 }

@@ -14,6 +14,7 @@ export class ProviderHealth {
   #probes = 0;
   #probing = false;
   #nextProbeAt = 0;
+  #foundAwayAt = -Infinity;
 
   constructor(now: () => number = Date.now) {
     this.#now = now;
@@ -21,6 +22,11 @@ export class ProviderHealth {
 
   get away(): boolean {
     return this.#away;
+  }
+
+  /** When it was last found to be away, in milliseconds by the clock; -Infinity: never. */
+  get foundAwayAt(): number {
+    return this.#foundAwayAt;
   }
 
   /** Whether a call is out, or about to go out, that shows whether the provider is back. */
@@ -52,7 +58,9 @@ export class ProviderHealth {
   /** A call of `prompt` found no provider. `sent` is false where no connection came about. True where it is now away. */
   missed(prompt: string, sent: boolean): boolean {
     this.#failing.add(prompt);
-    if (!sent || this.#failing.size >= suspectPrompts) this.#away = true;
+    const isAway = !sent || this.#failing.size >= suspectPrompts;
+    if (isAway && !this.#away) this.#foundAwayAt = this.#now();
+    this.#away ||= isAway;
     if (this.#away && (this.#probing || this.#probes === 0)) {
       this.#probes += 1;
       this.#probing = false;

@@ -32,6 +32,16 @@ describe("ProviderHealth", () => {
     expect(health.missed("a", false)).toBe(true);
   });
 
+  test("it is known when it was found away, not how long it has been", () => {
+    expect(health.foundAwayAt).toBe(-Infinity);
+    health.missed("a", false);
+    const found = now;
+    now += 5_000;
+    health.missed("b", false);
+    health.answered();
+    expect(health.foundAwayAt).toBe(found);
+  });
+
   test("while it is away one call probes, after a wait that grows, and all others wait for it", () => {
     health.missed("a", false);
     const first = health.waitMs;
