@@ -38,7 +38,11 @@ const steerLane =
   (wish: "pause" | "unpause"): ActionHandler =>
   async (context, { form }) => {
     const { lanes } = await seeQueues(context);
-    const lane = lanes.find(({ snapshot }) => snapshot.lane === form.get("lane"));
+    // Runs with a private Redis each may use lanes of one name.
+    const lane = lanes.find(
+      ({ snapshot, source }) =>
+        snapshot.lane === form.get("lane") && source.name === (form.get("source") ?? source.name),
+    );
     if (!lane) throw new NotFound(`There is no lane ${form.get("lane")}`);
     const { redis, prefix } = lane.source;
     if (wish === "pause")

@@ -85,18 +85,19 @@ export class MonitorMetrics {
     ];
     // A lane that is gone must not stay as it was.
     for (const gauge of perLane) gauge.reset();
+    // Lanes of one name in several private Redis are counted together.
     await Promise.all(
       lanes.map(async ({ view, snapshot }) => {
         this.#setLane(snapshot);
         const { lane } = snapshot;
         const { retries, suspects } = await view.retries();
         const soon = Date.now() + 10_000;
-        this.#retries.set({ lane }, retries.filter(({ state }) => state !== "active").length);
-        this.#retriesDue.set(
+        this.#retries.inc({ lane }, retries.filter(({ state }) => state !== "active").length);
+        this.#retriesDue.inc(
           { lane },
           retries.filter(({ dueAt }) => dueAt !== undefined && dueAt <= soon).length,
         );
-        this.#suspects.set({ lane }, suspects.length);
+        this.#suspects.inc({ lane }, suspects.length);
       }),
     );
     return await this.#registry.metrics();
@@ -111,19 +112,19 @@ export class MonitorMetrics {
     oldestWaitingSince,
     produced,
   }: LaneSnapshot): void {
-    for (const [name, value] of Object.entries(jobs)) this.#jobs.set({ lane, state: name }, value);
+    for (const [name, value] of Object.entries(jobs)) this.#jobs.inc({ lane, state: name }, value);
     const oldestMs = oldestWaitingSince === undefined ? 0 : Date.now() - oldestWaitingSince;
     this.#oldest.set({ lane }, Math.max(0, oldestMs) / 1000);
-    this.#stuck.set({ lane }, stuck);
+    this.#stuck.inc({ lane }, stuck);
     this.#paused.set({ lane, kind: state.pause?.kind ?? "none" }, state.pause ? 1 : 0);
     this.#hold.set({ lane }, state.holdMs / 1000);
     const fit = workers.filter((worker) => worker.fit);
-    this.#workers.set({ lane }, fit.length);
-    this.#calls.set(
+    this.#workers.inc({ lane }, fit.length);
+    this.#calls.inc(
       { lane },
       workers.reduce((sum, { calls }) => sum + calls.length, 0),
     );
-    this.#slots.set(
+    this.#slots.inc(
       { lane },
       fit.reduce((sum, { concurrency }) => sum + concurrency, 0),
     );

@@ -13,13 +13,16 @@ const lookForLanesMs = 1_500;
 
 /** A Redis with lanes: the shared one, or the private one of a run. */
 export class QueueSource {
+  /** `shared`, or the run directory whose private Redis it is. */
+  readonly name: string;
   readonly redis: RedisClient;
   readonly #prefix: string;
   readonly #lanes = new Map<string, LaneView>();
   readonly #stopListening: () => void;
   readonly #look = recent(lookForLanesMs, () => this.#findLanes());
 
-  constructor(target: RedisTarget, prefix: string, log: Log) {
+  constructor(name: string, target: RedisTarget, prefix: string, log: Log) {
+    this.name = name;
     this.redis = connectRedis(target, { role: "producer", name: "imagemill-monitor" });
     this.#prefix = prefix;
     this.#stopListening = limitErrors(this.redis, (message) => log.warn({}, `Redis: ${message}`));

@@ -41,7 +41,7 @@ export class QueueSources {
   constructor(options: QueueSourcesOptions) {
     this.#options = options;
     const { shared, prefix, log } = options;
-    this.#shared = shared && new QueueSource(shared, prefix, log);
+    this.#shared = shared && new QueueSource("shared", shared, prefix, log);
   }
 
   /** Whether a shared Redis was given. */
@@ -87,7 +87,8 @@ export class QueueSources {
       runs.map(async ({ directory }) => {
         const target = await privateRedis(directory);
         const known = this.#private.get(directory);
-        if (target && !known) this.#private.set(directory, new QueueSource(target, prefix, log));
+        if (target && !known)
+          this.#private.set(directory, new QueueSource(directory, target, prefix, log));
         if (!target && known) {
           this.#private.delete(directory);
           await known.close();

@@ -3,6 +3,7 @@ import { html, type Html } from "../../shared/html.ts";
 import { lowestLimits } from "../../shared/lane-limits.ts";
 import { type MonitorContext, seeQueues } from "../context.ts";
 import type { LaneSnapshot } from "../lane-view.ts";
+import type { SeenLane } from "../queue-sources.ts";
 import type { Page, PageRequest } from "../page.ts";
 import { count, countdown, milliseconds, words } from "./format.ts";
 import { action, figure, live } from "./layout.ts";
@@ -11,10 +12,9 @@ import { redisTrouble } from "./runs-page.ts";
 /** Lanes with their limits and jobs, and the workers that serve them. */
 export async function lanesPage(context: MonitorContext, request: PageRequest): Promise<Page> {
   const { lanes, trouble } = await seeQueues(context);
-  const snapshots = lanes.map(({ snapshot }) => snapshot);
   const main = html`<h1>Lanes and workers</h1>
     ${live("trouble", redisTrouble(trouble))}
-    ${live("lanes", snapshots.length > 0 ? snapshots.map((one) => card(one, context, request)) : empty())}`;
+    ${live("lanes", lanes.length > 0 ? lanes.map((one) => card(one, context, request)) : empty())}`;
   return { title: "Lanes and workers", section: "lanes", main };
 }
 
@@ -28,14 +28,15 @@ function empty(): Html {
   </div>`;
 }
 
-function card(snapshot: LaneSnapshot, context: MonitorContext, request: PageRequest): Html {
+function card({ snapshot, source }: SeenLane, context: MonitorContext, request: PageRequest): Html {
   const { lane, card: of, workers, stuck, state } = snapshot;
   const { pause } = state;
+  const fields = { lane, source: source.name };
   const button = action(
     request,
     pause
-      ? { path: "/lanes/unpause", text: "Unpause", fields: { lane }, kind: "primary" }
-      : { path: "/lanes/pause", text: "Pause lane", fields: { lane } },
+      ? { path: "/lanes/unpause", text: "Unpause", fields, kind: "primary" }
+      : { path: "/lanes/pause", text: "Pause lane", fields },
   );
   return html`<section class="card lane" aria-label="Lane ${lane}">
     <div class="head">

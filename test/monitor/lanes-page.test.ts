@@ -1,0 +1,57 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { startMonitor } from "../../monitor/monitor.ts";
+import { Cleanup } from "../../shared/cleanup.ts";
+import { laneKeys, lanesKey } from "../../shared/keys.ts";
+import { silentLog } from "../../shared/log.ts";
+import { connectRedis } from "../../shared/redis.ts";
+import { parseRedisTarget } from "../../shared/redis-target.ts";
+import { parseMetrics, valueOf } from "../helpers/parse-metrics.ts";
+import { startTestRedis, uniquePrefix } from "../helpers/redis.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
+import { testRun } from "../helpers/test-run.ts";
+
+test("lanes of one name in two Redis are paused each on its own, and counted together", async () => {
+  await using stack = new Cleanup();
+  const prefix = uniquePrefix();
+  const run = testRun();
+  const lane = "{test-00000000-imagemill-sim-1}";
+  const card = JSON.stringify({ v: 1, profile: run.profile, model: run.model });
+  const open = async () => {
+    const server = stack.use(await startTestRedis());
+    const target = parseRedisTarget(server.url);
+    const redis = connectRedis(target, { role: "producer" });
+    stack.defer(() => redis.disconnect());
+    await redis.hset(lanesKey(prefix), { [lane]: card });
+    await redis.lpush(`${prefix}:queue:${lane}:wait`, "job");
+    return { target, redis };
+  };
+  const [shared, own] = [await open(), await open()];
+  const runs = temporaryFolder();
+  mkdirSync(join(runs, "own", ".imagemill"), { recursive: true });
+  writeFileSync(join(runs, "own", ".imagemill", "run.json"), JSON.stringify(run));
+  const { url } = stack.use(
+    await startMonitor({
+      places: { roots: [runs], directories: [] },
+      address: { host: "127.0.0.1", port: 0 },
+      token: "a token of the test",
+      redis: shared.target,
+      privateRedis: async () => own.target,
+      prefix,
+      cacheDirectory: join(runs, "cache"),
+      log: silentLog,
+    }),
+  );
+  const headers = { authorization: "Bearer a token of the test" };
+  const page = await (await fetch(`${url}/lanes`, { headers })).text();
+  const sources = Array.from(page.matchAll(/name="source" value="([^"]+)"/g), ([, name]) => name!);
+  expect(sources).toEqual(["shared", join(runs, "own")]);
+  const body = new URLSearchParams({ lane, source: sources[1]! });
+  expect((await fetch(`${url}/lanes/pause`, { method: "POST", headers, body })).status).toBe(200);
+  const paused = laneKeys(prefix, lane).pause;
+  expect(await own.redis.hgetall(paused)).toMatchObject({ kind: "person" });
+  expect(await shared.redis.hgetall(paused)).toEqual({});
+  const families = parseMetrics(await (await fetch(`${url}/metrics`)).text());
+  expect(valueOf(families, "imagemill_jobs", { state: "wait" })).toBe(2);
+});
