@@ -1,5 +1,6 @@
 import type { Arena } from "../arena.ts";
 import { faultsOf, type Scenario } from "../scenario.ts";
+import { until } from "../until.ts";
 import { endedWith, enqueuedRun, oneAtATime } from "./enqueued-run.ts";
 
 const small = 100;
@@ -31,7 +32,7 @@ export const twoRuns: Scenario = {
       const worker = arena.work(concurrency);
       const alone = await smallRun(arena, `alone-${concurrency}`);
       const producer = large.enqueue();
-      await arena.settled(concurrency, large.out);
+      await until("the large run to be under way", () => /\d+ in flight/.test(producer.stderr));
       if (concurrency === 50) faults.push(...(await endedWith(large.enqueue(), 2)));
       const beside = await smallRun(arena, `beside-${concurrency}`);
       times.push(`${(beside / alone).toFixed(1)}x at concurrency ${concurrency}`);
