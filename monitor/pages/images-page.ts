@@ -8,6 +8,7 @@ import { viewRun } from "../run-view.ts";
 import { searchPrompts } from "../search-prompts.ts";
 import { count } from "./format.ts";
 import { live } from "./layout.ts";
+import { pager } from "./pager.ts";
 import { promptCard } from "./prompt-card.ts";
 import { runHead } from "./run-head.ts";
 
@@ -79,19 +80,7 @@ async function filtered(
   const pages = Math.max(1, Math.ceil(list(0).total / pageSize));
   const page = wholeNumber(query.get("page"), 1, pages);
   const lines = await run.lines(list((page - 1) * pageSize).entries);
-  const link = (to: number, text: string) =>
-    to < 1 || to > pages || to === page
-      ? ""
-      : html`<a class="button" href="?show=${filter}&page=${to}">${text}</a>`;
-  const pager =
-    pages === 1
-      ? ""
-      : html`<nav class="pager" aria-label="Pages">
-          ${link(1, "First")}${link(page - 1, "Previous")}<span class="soft"
-            >page ${count(page)} of ${count(pages)}</span
-          >${link(page + 1, "Next")}${link(pages, "Last")}
-        </nav>`;
-  return html`${gallery(run, lines)}${pager}`;
+  return html`${gallery(run, lines)}${pager(page, pages, { show: filter })}`;
 }
 
 async function searched(run: KnownRun, text: string, { query }: PageRequest): Promise<Html> {

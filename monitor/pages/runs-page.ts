@@ -1,22 +1,33 @@
 import { html, type Html } from "../../shared/html.ts";
 import { type MonitorContext, seeQueues } from "../context.ts";
-import type { Page, PageRequest } from "../page.ts";
+import { type Page, type PageRequest, wholeNumber } from "../page.ts";
 import { isUnderWay, type RunView, viewRun } from "../run-view.ts";
 import { conditionBadge, progressBar } from "./condition.ts";
 import { ago, count, dollars, plural, rate } from "./format.ts";
 import { figure, live } from "./layout.ts";
+import { pager } from "./pager.ts";
+
+/** A page is sent again with every change. */
+const pageSize = 100;
 
 /** All runs, those under way first. */
-export async function runsPage(context: MonitorContext, { now }: PageRequest): Promise<Page> {
+export async function runsPage(
+  context: MonitorContext,
+  { now, query }: PageRequest,
+): Promise<Page> {
   const { lanes, trouble } = await seeQueues(context);
   const views = context.store.all().map((run) => viewRun(run, lanes, now));
   const sorted = views.toSorted(
     (a, b) => Number(isUnderWay(b.condition)) - Number(isUnderWay(a.condition)),
   );
+  const pages = Math.max(1, Math.ceil(sorted.length / pageSize));
+  const page = wholeNumber(query.get("page"), 1, pages);
+  const shown = sorted.slice((page - 1) * pageSize, page * pageSize);
   const main = html`<h1>Runs</h1>
     ${live("trouble", redisTrouble(trouble))}
     ${live("sums", sorted.length > 0 ? sums(sorted) : html``)}
-    ${live("runs", sorted.length > 0 ? table(sorted, now) : empty())}`;
+    ${live("runs", shown.length > 0 ? table(shown, now) : empty())}
+    ${live("pages", pager(page, pages))}`;
   return { title: "Runs", section: "runs", main };
 }
 
