@@ -3,6 +3,7 @@ import { writeSteering } from "../shared/steering.ts";
 import { type MonitorContext, runOf, seeQueues } from "./context.ts";
 import { NotFound } from "./page.ts";
 import { readFilter, tryNow } from "./retry-filter.ts";
+import { viewRun } from "./run-view.ts";
 
 /** What an action is told. */
 export interface ActionRequest {
@@ -21,9 +22,12 @@ const steer =
   async (context, { parameters }) => {
     const run = await runOf(context, parameters["id"]);
     const { id } = run.file;
+    const { lanes } = await seeQueues(context);
+    // A page that was loaded earlier still has the button: nothing is left to steer.
+    const isOver = viewRun(run, lanes).condition.startsWith("completed");
+    if (isOver && wish !== "running") return `/runs/${id}`;
     const reason = wish === "running" ? undefined : `${wish} on the monitor's page`;
     await writeSteering(run.directory, wish, reason);
-    const { lanes } = await seeQueues(context);
     const lane = lanes.find(({ snapshot }) => snapshot.state.runs.has(id));
     if (lane) {
       const { redis, prefix } = lane.source;

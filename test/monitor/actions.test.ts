@@ -51,6 +51,19 @@ describe("an action", () => {
     expect(watched.complaints).toEqual([]);
   });
 
+  test("leaves a run alone that is complete, also from a page that was loaded before", async () => {
+    await using watched = await openWatchedMill(server, { prompts: 1 });
+    const { mill, monitor } = watched;
+    const run = await mill.open();
+    await mill.work();
+    await run.finished;
+    const headers = { authorization: `Bearer ${monitorToken}` };
+    const path = `${monitor.url}/runs/${run.id}`;
+    await until(async () => expect(await (await fetch(path)).text()).toContain("is-completed"));
+    await fetch(`${path}/cancel`, { method: "POST", headers });
+    expect(await readSteering(mill.out)).toBeUndefined();
+  });
+
   test("pauses a lane, which says why, and lets it go on", async () => {
     await using watched = await openWatchedMill(server, { prompts: 5 });
     await watched.mill.open();
