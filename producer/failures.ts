@@ -10,7 +10,7 @@ export interface FailureGroup {
   message: string;
   status: number | undefined;
   prompts: number;
-  /** Indexes of the first few. */
+  /** Indexes of the first few, in dataset order. */
   examples: number[];
 }
 
@@ -33,7 +33,8 @@ export async function groupFailures(journal: string): Promise<FailureGroup[]> {
     else losses.delete(line.index);
   }
   const groups = new Map<string, FailureGroup>();
-  for (const [index, found] of losses) {
+  // In the journal they stand in the order in which they were settled.
+  for (const [index, found] of [...losses].toSorted(([a], [b]) => a - b)) {
     const byCause = new Map(
       found.map((loss) => [`${loss.kind} ${normalizeMessage(loss.message)}`, loss]),
     );
