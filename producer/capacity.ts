@@ -9,6 +9,8 @@ const maxWindow = 2_000;
 export const maxWindowBytes = 16 * 1024 * 1024;
 /** As many prompts go first; the rest follows when one of them has come back right. */
 export const canaryPrompts = 20;
+/** A result is journaled, and another prompt is in the queue, within about this time. */
+const producerTurnSeconds = 0.1;
 
 /** What a window is derived from. */
 export interface WindowFacts {
@@ -20,6 +22,8 @@ export interface WindowFacts {
   ceiling: number | undefined;
   /** Whether any prompt of the run has succeeded. */
   proven: boolean;
+  /** Prompts of the run that are being settled. */
+  settledPerSecond: number;
   /** Calls that a prompt of the run takes. */
   callsPerPrompt: number;
   /** The same for that run of the lane whose prompts take the most. */
@@ -36,7 +40,8 @@ export function callsPerPrompt(
 /**
  * How many prompts of a run may be in Redis: as many as take twice the calls that the workers can have in flight, shared
  * by the lane's runs. The queue goes round: who has as many calls in it as the others gets as many done. So none has fewer
- * than one prompt of any of them takes.
+ * than one prompt of any of them takes. Prompts that are done while the producer takes its turn come on top, so that short
+ * calls do not wait for it.
  */
 export function windowSize(facts: WindowFacts): number {
   const { heartbeats, runs, ceiling = maxWindow, proven, mostCallsPerPrompt } = facts;
@@ -46,8 +51,9 @@ export function windowSize(facts: WindowFacts): number {
   const calls = Math.max((2 * capacity) / Math.max(1, runs), mostCallsPerPrompt);
   // A run that is alone has the next prompt ready when one is done.
   const least = runs > 1 ? 1 : 2;
-  const wanted =
-    capacity === 0 ? unknownWindow : Math.max(least, Math.ceil(calls / facts.callsPerPrompt));
+  const inHand = Math.max(least, Math.ceil(calls / facts.callsPerPrompt));
+  const inTurn = Math.floor(facts.settledPerSecond * producerTurnSeconds);
+  const wanted = capacity === 0 ? unknownWindow : inHand + inTurn;
   const most = proven ? maxWindow : canaryPrompts;
   return Math.max(1, Math.min(wanted, ceiling, most));
 }

@@ -17,6 +17,7 @@ import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import type { Registration } from "../shared/registration.ts";
 import { producerTtlMs } from "../shared/steer.ts";
+import { textsOf } from "../shared/result-entry.ts";
 import { callsSentFor, removePromptJobs, runJobs } from "../shared/run-jobs.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import type { InFlight } from "./window.ts";
@@ -32,7 +33,7 @@ const InterruptedJob = PromptJob.pick({
   innocentStalls: true,
 });
 
-/** An entry of the result stream: its id and its JSON text. */
+/** A result of the stream: the id of its entry, which may hold others, and its JSON text. */
 export interface StreamEntry {
   id: string;
   text: string;
@@ -194,7 +195,9 @@ export class LaneClient {
             this.#results,
             after,
           );
-    return (reply?.[0]?.[1] ?? []).map(([id, fields]) => ({ id, text: fields[1]! }));
+    return (reply?.[0]?.[1] ?? []).flatMap(([id, fields]) =>
+      textsOf(fields).map((text) => ({ id, text })),
+    );
   }
 
   /** Forgets the stream's entries up to and with `id`. */

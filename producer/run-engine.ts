@@ -13,6 +13,7 @@ import { LaneWatch } from "./lane-watch.ts";
 import { QueueStay } from "./queue-stay.ts";
 import { reconcile } from "./reconciler.ts";
 import { RunLostError } from "./run-lock.ts";
+import { SettlingRate } from "./settling-rate.ts";
 import { FailureWatch, type StopReason } from "./stop.ts";
 import { Window, type InFlight } from "./window.ts";
 
@@ -37,6 +38,7 @@ export class RunEngine {
   readonly #stay: QueueStay;
   readonly #done = new AbortController();
   readonly #stopping = new AbortController();
+  readonly #rate = new SettlingRate();
   #stop: StopReason | undefined;
   #lost: RunLostError | undefined;
   #changed = Promise.withResolvers<void>();
@@ -156,6 +158,7 @@ export class RunEngine {
         runs: this.watch.runs,
         ceiling: this.#parts.windowCeiling,
         proven: this.#failures.proven,
+        settledPerSecond: this.#rate.perSecond,
         callsPerPrompt: callsPerPrompt(this.#parts.run),
         mostCallsPerPrompt: this.watch.mostCallsPerPrompt,
       });
@@ -208,6 +211,7 @@ export class RunEngine {
   #onSettled(lines: readonly JournalLine[]): void {
     this.#parts.onSettled(lines);
     this.#stopIf(this.#failures.see(lines));
+    this.#rate.add(lines.length);
     this.#wake();
   }
 

@@ -26,6 +26,7 @@ import { Pace } from "./pace.ts";
 import { processJob } from "./process-job.ts";
 import { ProviderWatch } from "./provider-watch.ts";
 import { RenewableKey } from "./renewable-key.ts";
+import { ResultWriter } from "./result-writer.ts";
 import { RunContexts } from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
 import { StorageWatch } from "./storage-watch.ts";
@@ -59,6 +60,7 @@ export class LaneService implements LaneContext {
   readonly #keys: LaneKeys;
   readonly #bull: Worker;
   readonly #heart: Heart;
+  readonly #results: ResultWriter;
   readonly #abandon = new AbortController();
   readonly #background = new AbortController();
   #registrations: ReadonlyMap<string, Registration> = new Map();
@@ -78,6 +80,7 @@ export class LaneService implements LaneContext {
     this.key = new RenewableKey(options.profile);
     this.runs = new RunContexts({ ...options, key: this.key });
     this.#heart = new Heart(options.redis, this.#keys, options.worker);
+    this.#results = new ResultWriter(options.redis, this.#keys);
     this.limiter = new Limiter(
       new Pace(options.redis, this.#keys, options.worker),
       options.onError,
@@ -187,8 +190,7 @@ export class LaneService implements LaneContext {
     new BudgetLedger(this.#options.redis, this.#keys.budget(run));
 
   async addResult(result: PromptResult): Promise<void> {
-    const stream = this.#keys.results(result.run);
-    await this.#options.redis.xadd(stream, "*", "result", JSON.stringify(result));
+    await this.#results.add(result);
   }
 
   async #poll(): Promise<void> {

@@ -2,8 +2,8 @@ import type { CallOutcome } from "../shared/job.ts";
 import { addUsage } from "../shared/result.ts";
 
 /** An outcome to add to, starting with a copy of what is known. */
-export function startOutcome(known: Partial<CallOutcome> = {}): CallOutcome {
-  return { images: [], failures: [], attempts: [], ...structuredClone(known) };
+export function startOutcome(known?: Partial<CallOutcome>): CallOutcome {
+  return { images: [], failures: [], attempts: [], ...(known && structuredClone(known)) };
 }
 
 /** Adds what another call came to. */

@@ -128,7 +128,7 @@ async function open(job: Job, token: string, lane: LaneContext): Promise<AnyWork
   context.uses += 1;
   const known = { job, token, run: context, lane };
   if ("generations" in data) return { ...known, data, outcome: startOutcome(data.soFar) };
-  const earlier = data.have ? { images: data.have } : {};
+  const earlier = data.have && { images: data.have };
   return { ...known, data, outcome: startOutcome(data.soFar ?? earlier) };
 }
 

@@ -16,6 +16,7 @@ import { profileIdentity, type Profile } from "../../shared/profile.ts";
 import { connectRedis, type RedisClient } from "../../shared/redis.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
 import type { Registration } from "../../shared/registration.ts";
+import { textsOf } from "../../shared/result-entry.ts";
 import { PromptResult } from "../../shared/result.ts";
 import { stateFolder, type RunFile } from "../../shared/run-file.ts";
 import { startSimulator, type Simulator } from "../../simulator/simulator.ts";
@@ -173,12 +174,13 @@ export async function openTestLane(
       return service;
     },
     results: async (count) => {
+      let texts: string[] = [];
       await until(async () => {
-        const found = await redis.xlen(keys.results(run.id));
-        if (found < count) throw new Error(`Expected ${count} results, got ${found}`);
+        const entries = await redis.xrange(keys.results(run.id), "-", "+");
+        texts = entries.flatMap(([, fields]) => textsOf(fields));
+        if (texts.length < count) throw new Error(`Expected ${count} results, got ${texts.length}`);
       });
-      const entries = await redis.xrange(keys.results(run.id), "-", "+");
-      const results = entries.map(([, fields]) => PromptResult.parse(JSON.parse(fields[1]!)));
+      const results = texts.map((text) => PromptResult.parse(JSON.parse(text)));
       return results.toSorted((a, b) => a.index - b.index);
     },
     heartbeats: () => readHeartbeats(redis, keys),

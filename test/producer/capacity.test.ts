@@ -23,6 +23,7 @@ function size(facts: Partial<WindowFacts>): number {
     runs: 1,
     ceiling: undefined,
     proven: true,
+    settledPerSecond: 0,
     callsPerPrompt: 1,
     mostCallsPerPrompt: 1,
     ...facts,
@@ -57,6 +58,12 @@ describe("windowSize", () => {
     expect(size({ ...beside, callsPerPrompt: 10 })).toBe(1);
     expect(size({ ...beside, callsPerPrompt: 1 })).toBe(10);
     expect(size({ ...beside, callsPerPrompt: 3 })).toBe(4);
+  });
+
+  test("has what is settled in a tenth of a second on top, so that short calls never wait for the producer", () => {
+    expect(size({ heartbeats: [worker(10)], settledPerSecond: 4_000 })).toBe(420);
+    expect(size({ heartbeats: [worker(10)], settledPerSecond: 9 })).toBe(20);
+    expect(size({ settledPerSecond: 4_000 })).toBe(64);
   });
 
   test("is at most 2,000 prompts, or what was asked for", () => {

@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { textsOf } from "../../shared/result-entry.ts";
 import type { RunSummary } from "../../shared/run-file.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { startProducer } from "../helpers/producer-process.ts";
@@ -195,7 +196,10 @@ describe.concurrent("a producer that was killed", () => {
     await producer.kill();
     hold.release();
     const run = (await mill.redis.hkeys(mill.keys.runs))[0]!;
-    await until(async () => expect(await mill.redis.xlen(mill.keys.results(run))).toBe(10));
+    await until(async () => {
+      const entries = await mill.redis.xrange(mill.keys.results(run), "-", "+");
+      expect(entries.flatMap(([, fields]) => textsOf(fields))).toHaveLength(10);
+    });
     const next = await mill.open();
     expect([next.id, next.resumed]).toEqual([run, true]);
     const summary = await next.finished;

@@ -9,6 +9,7 @@ import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
 import { readJournal } from "../../shared/journal-reader.ts";
 import { silentLog } from "../../shared/log.ts";
 import type { JournalLine } from "../../shared/journal-line.ts";
+import { entryOf } from "../../shared/result-entry.ts";
 import { connectRedis, type RedisClient } from "../../shared/redis.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
 import type { PromptResult } from "../../shared/result.ts";
@@ -128,7 +129,7 @@ export async function openProducerStage(
     }),
     report: async (...results) => {
       for (const result of results)
-        await redis.xadd(keys.results(id), "*", "result", JSON.stringify(result));
+        await redis.xadd(keys.results(id), "*", ...entryOf([JSON.stringify(result)]));
     },
     journaled: async () => (await collect(readJournal(path))).map(({ line }) => line),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
+import { connectRedis, type RedisClient } from "../../shared/redis.ts";
+import { parseRedisTarget } from "../../shared/redis-target.ts";
+import { textsOf } from "../../shared/result-entry.ts";
+import { PromptResult } from "../../shared/result.ts";
+import { ResultWriter } from "../../worker/result-writer.ts";
+import { startTestRedis, type TestRedis, uniquePrefix } from "../helpers/redis.ts";
+
+let server: TestRedis;
+let redis: RedisClient;
+beforeAll(async () => {
+  server = await startTestRedis();
+  redis = connectRedis(parseRedisTarget(server.url), { role: "worker" });
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.close();
+});
+
+function newKeys(): LaneKeys {
+  return laneKeys(uniquePrefix(), "{lane}");
+}
+
+function result(index: number, run = "abcdefghijkl"): PromptResult {
+  const nothing = { images: [], failures: [], attempts: [] };
+  return { v: 1, run, round: 0, index, numGenerations: 1, state: "failed", ...nothing };
+}
+
+/** The indexes in each entry of the run's stream. */
+async function entries(keys: LaneKeys, run = "abcdefghijkl"): Promise<number[][]> {
+  const all = await redis.xrange(keys.results(run), "-", "+");
+  return all.map(([, fields]) =>
+    textsOf(fields).map((text) => PromptResult.parse(JSON.parse(text)).index),
+  );
+}
+
+describe("ResultWriter", () => {
+  test("a result is in the stream when it has been added", async () => {
+    const keys = newKeys();
+    const writer = new ResultWriter(redis, keys);
+    await writer.add(result(1));
+    expect(await entries(keys)).toEqual([[1]]);
+    await writer.add(result(2));
+    expect(await entries(keys)).toEqual([[1], [2]]);
+  });
+
+  test("results that come while one is on its way go together, at most a hundred in an entry", async () => {
+    const keys = newKeys();
+    const writer = new ResultWriter(redis, keys);
+    await Promise.all(Array.from({ length: 250 }, (_, index) => writer.add(result(index))));
+    const written = await entries(keys);
+    expect(written.map((together) => together.length)).toEqual([1, 100, 100, 49]);
+    expect(written.flat()).toEqual(Array.from({ length: 250 }, (_, index) => index));
+  });
+
+  test("each run has a stream of its own", async () => {
+    const keys = newKeys();
+    const writer = new ResultWriter(redis, keys);
+    await Promise.all([writer.add(result(1)), writer.add(result(2, "bbbbbbbbbbbb"))]);
+    expect([await entries(keys), await entries(keys, "bbbbbbbbbbbb")]).toEqual([[[1]], [[2]]]);
+  });
+
+  test("whoever added what Redis refuses learns it, and the next ones are written", async () => {
+    const keys = newKeys();
+    const writer = new ResultWriter(redis, keys);
+    await redis.set(keys.results("abcdefghijkl"), "no stream");
+    const refused = await Promise.allSettled([1, 2, 3].map((index) => writer.add(result(index))));
+    expect(refused.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+    await redis.del(keys.results("abcdefghijkl"));
+    await writer.add(result(4));
+    expect(await entries(keys)).toEqual([[4]]);
+  });
+});
