@@ -1,0 +1,35 @@
+/** An object's bytes, and the tag of this very version of it. */
+export interface StoredObject {
+  bytes: Buffer;
+  tag: string;
+}
+
+/** What a listing tells of an object. */
+export interface ListedObject {
+  /** Relative to the store's location. */
+  name: string;
+  bytes: number;
+}
+
+/** Holds only while there is no object of the name, or while it is still that version. */
+export type Condition = "absent" | { tag: string };
+
+/**
+ * Objects at one location of an S3-compatible storage, by names relative to it. Each is written as a whole or not at all.
+ * Every method throws StorageError, which names object and reason, when the storage is in trouble.
+ */
+export interface ObjectStore {
+  /** `s3://bucket/prefix`. */
+  readonly location: string;
+  get(name: string): Promise<StoredObject | undefined>;
+  /** Writes an object and gives its tag; undefined where the condition does not hold. */
+  put(name: string, bytes: Uint8Array, condition?: Condition): Promise<string | undefined>;
+  /** Writes a local file of any size, replacing what is there. */
+  putFile(name: string, path: string): Promise<void>;
+  /** Objects whose name begins with `start`, in the order of their names. */
+  list(start: string): AsyncGenerator<ListedObject>;
+  /** Removes an object, whether or not it is there. */
+  remove(name: string): Promise<void>;
+  /** Ends its connections. */
+  close(): void;
+}
