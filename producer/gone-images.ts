@@ -46,8 +46,8 @@ async function reopen(
   gone: ReadonlyMap<number, ReadonlySet<number>>,
 ): Promise<void> {
   const places = new Map<number, LinePlace>();
-  for await (const batch of readJournalHeads(journal)) {
-    for (const { index, offset, length } of batch) {
+  for await (const { heads } of readJournalHeads(journal)) {
+    for (const { index, offset, length } of heads) {
       const generations = gone.get(index);
       if (generations) places.set(index, { offset, length, gone: generations });
     }

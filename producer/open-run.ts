@@ -101,7 +101,8 @@ async function openLife(
   // A run can be cancelled though its dataset is gone.
   const hasMoved = !isCancelled && (await checkDataset(run, hashes));
   if (isNew) await readFirstRow(run);
-  const journalFile = await open(paths.journal, "r");
+  // A run that begins has none yet.
+  const journalFile = await open(paths.journal, "a+");
   stack.defer(() => journalFile.close());
   if (options.approve && !isComplete(run, settled)) {
     await options.approve(await surveyRows({ run, settled, journal: journalFile, model }));

@@ -1,5 +1,5 @@
-import { open, type FileHandle } from "node:fs/promises";
-import { readJournalHeads, readJournalLineAt } from "../shared/journal-reader.ts";
+import type { FileHandle } from "node:fs/promises";
+import { type JournalEnd, readJournalHeads, readJournalLineAt } from "../shared/journal-reader.ts";
 import type { ImageRecord } from "../shared/result.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { Settled } from "./settled.ts";
@@ -23,22 +23,13 @@ export async function replayJournal(
 ): Promise<Replay> {
   const settled = new Settled(run);
   let end = { validBytes: 0, torn: false };
-  const file = await open(path, "a+");
-  try {
-    for await (const batch of readJournalHeads(path, { onEnd: (found) => (end = found) })) {
-      for (const head of batch) {
-        const place = { offset: head.offset, length: head.length };
-        if (head.state === "succeeded" || head.state === "rejected") {
-          settled.add(head, place);
-          continue;
-        }
-        // Kinds of failure are not in the head: few lines have any.
-        const { failures } = await readJournalLineAt(file, head.offset, head.length);
-        settled.add({ ...head, failures }, place);
-      }
+  const onEnd = (found: JournalEnd) => (end = found);
+  for await (const { heads, lineOf } of readJournalHeads(path, { onEnd })) {
+    for (const head of heads) {
+      // Kinds of failure are not in the head: few lines have any.
+      const mayFail = head.state === "partial" || head.state === "failed";
+      settled.add(mayFail ? lineOf(head) : head, head);
     }
-  } finally {
-    await file.close();
   }
   return { settled, ...end };
 }

@@ -79,7 +79,7 @@ async function* linesFrom(path: string, from: number, to: number) {
 /** How many lines each prompt has in the first bytes of a journal: one byte a prompt, and a line is rarely written again. */
 async function countLines(path: string, bytes: number): Promise<LineCounts> {
   const counts = new LineCounts();
-  for await (const heads of readJournalHeads(path)) {
+  for await (const { heads } of readJournalHeads(path)) {
     for (const { index, offset } of heads) if (offset < bytes) counts.add(index);
   }
   return counts;

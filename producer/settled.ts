@@ -101,7 +101,7 @@ export class Settled {
     if (line.costUsd !== undefined) totals.costUsd = (totals.costUsd ?? 0) + line.costUsd;
     totals.mayCostUsd += line.mayCostUsd ?? 0;
     if (place && this.#asksMore(line)) {
-      this.redo.set(line.index, place);
+      this.redo.set(line.index, { offset: place.offset, length: place.length });
       return;
     }
     this.redo.delete(line.index);

@@ -1,8 +1,10 @@
 import type { FileHandle } from "node:fs/promises";
 import { JOURNAL_VERSION, JournalLine } from "./journal-line.ts";
-import { type JournalHead, parseJournalHead } from "./journal-head.ts";
+import { parseJournalHead, type PlacedJournalHead } from "./journal-head.ts";
 import { NewerVersionError, refuseNewer } from "./newer-version.ts";
-import { lineBatches, type PlacedLine } from "./line-batches.ts";
+import { type LineBlock, lineBlocks } from "./line-blocks.ts";
+
+const LF = 0x0a;
 
 /** Where the last whole line of a journal ends. What follows is torn: a writer cuts the file there before it appends. */
 export interface JournalEnd {
@@ -24,8 +26,12 @@ export interface PlacedJournalLine {
   length: number;
 }
 
-/** The head of a line and the bytes where the line stands. */
-export type PlacedJournalHead = JournalHead & { offset: number; length: number };
+/** The heads of neighbouring lines. */
+export interface HeadBatch {
+  heads: PlacedJournalHead[];
+  /** The whole line of one of them, until the next batch is asked for. */
+  readonly lineOf: (head: PlacedJournalHead) => JournalLine;
+}
 
 /**
  * Reads a journal line by line; one that does not exist has no lines. A last line that is not whole is left out.
@@ -35,32 +41,29 @@ export async function* readJournal(
   path: string,
   options: JournalReadOptions = {},
 ): AsyncGenerator<PlacedJournalLine> {
-  for await (const batch of parsedBatches(path, placedLine, placedLine, options)) yield* batch;
+  for await (const { parsed } of parsedBlocks(path, placedLine, options)) yield* parsed;
 }
 
-function placedLine({ bytes, offset }: PlacedLine): PlacedJournalLine {
-  return { line: parseJournalLine(bytes), offset, length: bytes.length };
+function placedLine(bytes: Buffer, start: number, stop: number, offset: number): PlacedJournalLine {
+  return { line: parseJournalLine(bytes.subarray(start, stop)), offset, length: stop - start };
 }
 
 /**
- * Reads only the numbers that count, in batches: several times faster than {@link readJournal}. The last line is looked
- * at as a whole, the others only at both ends.
+ * Reads only the numbers that count, in batches: many times faster than {@link readJournal}. The last line is looked at
+ * as a whole, the others only at both ends.
  * @throws Error naming file and line where a line is damaged
  */
-export function readJournalHeads(
+export async function* readJournalHeads(
   path: string,
   options: JournalReadOptions = {},
-): AsyncGenerator<PlacedJournalHead[]> {
-  return parsedBatches(path, placedHead, wholePlacedHead, options);
-}
-
-function placedHead({ bytes, offset }: PlacedLine): PlacedJournalHead {
-  return parseJournalHead(bytes, offset);
-}
-
-function wholePlacedHead(line: PlacedLine): PlacedJournalHead {
-  parseJournalLine(line.bytes);
-  return placedHead(line);
+): AsyncGenerator<HeadBatch> {
+  for await (const { parsed, block } of parsedBlocks(path, parseJournalHead, options)) {
+    const lineOf = ({ offset, length }: PlacedJournalHead): JournalLine => {
+      const start = offset - block.offset;
+      return parseJournalLine(block.bytes.subarray(start, start + length));
+    };
+    yield { heads: parsed, lineOf };
+  }
 }
 
 /**
@@ -97,46 +100,58 @@ export function parseJournalLine(bytes: Buffer): JournalLine {
   return line;
 }
 
-/** Parses batches, one behind what was read, so that it is known which line is the last. */
-async function* parsedBatches<Parsed>(
+/** Reads what stands between two places of a block; `offset` is where that is in the file. */
+type ParseLine<Parsed> = (bytes: Buffer, start: number, stop: number, offset: number) => Parsed;
+
+async function* parsedBlocks<Parsed>(
   path: string,
-  parse: (line: PlacedLine) => Parsed,
-  parseLast: (line: PlacedLine) => Parsed,
+  parse: ParseLine<Parsed>,
   options: JournalReadOptions,
-): AsyncGenerator<Parsed[]> {
-  const from = options.from ?? 0;
-  let held: PlacedLine[] = [];
+): AsyncGenerator<{ parsed: Parsed[]; block: LineBlock }> {
   let lines = 0;
-  let bytes = from;
-  const parseAll = (batch: PlacedLine[]): Parsed[] =>
-    batch.map((line) => {
-      lines++;
-      try {
-        return parse(line);
-      } catch (error) {
-        throw damaged(path, lines, error);
-      }
-    });
-  for await (const batch of lineBatches(path, from)) {
-    bytes = batch.end;
-    if (batch.lines.length === 0) continue;
-    yield parseAll(held);
-    held = batch.lines;
-  }
-  const last = held.pop();
-  const rest = parseAll(held);
-  let validBytes = last?.offset ?? from;
-  try {
-    if (last) {
-      rest.push(parseLast(last));
-      validBytes += last.bytes.length + 1;
+  for await (const block of lineBlocks(path, options.from)) {
+    if (block.isLast) {
+      const parsed = parseLast(block, parse);
+      yield { parsed, block };
+      const validBytes = block.offset + (parsed.length > 0 ? block.bytes.length : 0);
+      options.onEnd?.({ validBytes, torn: validBytes < block.end });
+      return;
     }
+    const parsed: Parsed[] = [];
+    try {
+      parseBlock(block, parse, parsed);
+    } catch (error) {
+      throw damaged(path, lines + parsed.length + 1, error);
+    }
+    lines += parsed.length;
+    yield { parsed, block };
+  }
+}
+
+function parseBlock<Parsed>(
+  { bytes, offset }: LineBlock,
+  parse: ParseLine<Parsed>,
+  into: Parsed[],
+): void {
+  let start = 0;
+  while (start < bytes.length) {
+    const stop = bytes.indexOf(LF, start);
+    into.push(parse(bytes, start, stop, offset + start));
+    start = stop + 1;
+  }
+}
+
+/** The last line, or nothing: one that is not whole was being written when its writer died. */
+function parseLast<Parsed>({ bytes, offset }: LineBlock, parse: ParseLine<Parsed>): Parsed[] {
+  if (bytes.length === 0) return [];
+  const stop = bytes.length - 1;
+  try {
+    parseJournalLine(bytes.subarray(0, stop));
+    return [parse(bytes, 0, stop, offset)];
   } catch (error) {
     if (error instanceof NewerVersionError) throw error;
-    // A last line that is not whole was being written when its writer died.
+    return [];
   }
-  yield rest;
-  options.onEnd?.({ validBytes, torn: validBytes < bytes });
 }
 
 function damaged(path: string, line: number, cause: unknown): Error {

@@ -54,7 +54,7 @@ class LinePlaces {
 
   static async scan(path: string, from: number, size: number): Promise<LinePlaces> {
     const places = new LinePlaces(from, size);
-    for await (const heads of readJournalHeads(path)) {
+    for await (const { heads } of readJournalHeads(path)) {
       for (const head of heads) places.#add(head.index, head.offset, head.length);
     }
     return places;

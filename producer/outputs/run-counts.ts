@@ -13,7 +13,7 @@ export interface RunCounts {
 /** Adds up what all lines of a journal cost, those that later ones replaced included. */
 export async function sumCost(journal: string): Promise<number | undefined> {
   let sum: number | undefined;
-  for await (const heads of readJournalHeads(journal)) {
+  for await (const { heads } of readJournalHeads(journal)) {
     for (const { costUsd } of heads) {
       if (costUsd !== undefined) sum = (sum ?? 0) + costUsd;
     }

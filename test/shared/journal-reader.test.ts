@@ -56,8 +56,16 @@ async function readHeads(path: string) {
   let end: JournalEnd | undefined;
   const onEnd = (reached: JournalEnd) => (end = reached);
   const batches = await collect(readJournalHeads(path, { onEnd }));
-  return { heads: batches.flat(), end };
+  return { heads: batches.flatMap((batch) => batch.heads), end };
 }
+
+/** Costs as they are, and numbers that only a parser of numbers reads. */
+const cost = fc.oneof(
+  fc.double({ min: 0, max: 1e9, noNaN: true }),
+  fc.nat().map((cents) => cents / 100),
+  fc.constantFrom(0, 1e-7, 5e-324, 1.5e300, 123456789012345680000),
+);
+const tokenCount = fc.oneof(fc.nat(), fc.double({ min: 0, max: 9, noNaN: true }));
 
 const line = fc
   .record({
@@ -76,9 +84,12 @@ const line = fc
     }),
     ending: fc.record(
       {
-        usage: fc.record({ inputTokens: fc.nat(), outputTokens: fc.nat() }, { requiredKeys: [] }),
-        costUsd: fc.double({ min: 0, max: 1e9, noNaN: true }),
-        mayCostUsd: fc.double({ min: 0, max: 1e9, noNaN: true }),
+        usage: fc.record(
+          { inputTokens: tokenCount, outputTokens: tokenCount, totalTokens: tokenCount },
+          { requiredKeys: [] },
+        ),
+        costUsd: cost,
+        mayCostUsd: cost,
       },
       { requiredKeys: [] },
     ),
@@ -122,6 +133,39 @@ test("heads are the same numbers as those of the whole lines, at the same places
     }),
     { numRuns: 100 },
   );
+});
+
+function placeOf({ offset, length }: { offset: number; length: number }): [number, number] {
+  return [offset, length];
+}
+
+test("lines and heads of a journal of many megabytes are each where they stand, from any line on", async () => {
+  const lengths = Array.from({ length: 4_000 }, (_, i) => (i % 97 === 0 ? 70_000 : (i * 37) % 900));
+  const lines = lengths.map((length, index) =>
+    journalLine(index, { row: { prompt: "x".repeat(length), columns: {} } }),
+  );
+  const path = journalFile(written(lines));
+  const { lines: read, end } = await readAll(path);
+  expect(read.map((placed) => placed.line)).toEqual(lines);
+  const { heads, end: headsEnd } = await readHeads(path);
+  expect([heads.map(placeOf), headsEnd]).toEqual([read.map(placeOf), end]);
+  const from = read[2_500]!.offset;
+  expect(await collect(readJournal(path, { from }))).toEqual(read.slice(2_500));
+});
+
+test("a head gives its whole line", async () => {
+  const lines = [0, 1, 2].map((index) => journalLine(index, { row: { prompt: "é", columns: {} } }));
+  const batches = readJournalHeads(journalFile(written(lines)));
+  const whole: JournalLine[] = [];
+  for await (const { heads, lineOf } of batches) whole.push(...heads.map(lineOf));
+  expect(whole).toEqual(lines);
+});
+
+test("a head is read from a line that only begins as ours do", async () => {
+  const text = JSON.stringify(journalLine(5)).replace(/\}$/, ',"more":["{ no end"]}');
+  const other = JSON.stringify(journalLine(6)).replace(/\}$/, ',"more":{"no":"{ end"}}');
+  const { heads } = await readHeads(journalFile(`${text}\n${other}\n${text}\n`));
+  expect(heads.map(({ index }) => index)).toEqual([5, 6, 5]);
 });
 
 test("a head is read from a line whose fields stand in another order", async () => {

@@ -1,0 +1,91 @@
+const [ZERO, NINE, DOT] = [0x30, 0x39, 0x2e];
+/** Whole numbers of so many digits are exact, and so is what a division by a power of ten that small makes of them. */
+const EXACT_DIGITS = 15;
+const powersOfTen = Array.from({ length: EXACT_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE;
+}
+
+/** Whether a byte can be part of a number: `-1.5e+30`. */
+function isOfNumber(byte: number): boolean {
+  return isDigit(byte) || byte === DOT || byte === 0x2b || byte === 0x2d || (byte | 0x20) === 0x65;
+}
+
+/**
+ * A place in bytes of ASCII JSON that moves over what is expected there and stays where something else stands: several
+ * times faster than a regular expression over a string made of them.
+ */
+export class ByteCursor {
+  readonly #bytes: Uint8Array;
+  at: number;
+
+  constructor(bytes: Uint8Array, at: number) {
+    this.#bytes = bytes;
+    this.at = at;
+  }
+
+  /** Moves behind `text` where it stands here. */
+  skip(text: Uint8Array): boolean {
+    const [bytes, { at }] = [this.#bytes, this];
+    for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false;
+    this.at = at + text.length;
+    return true;
+  }
+
+  /** Moves before `text` where it ends here. */
+  skipBack(text: Uint8Array): boolean {
+    const start = this.at - text.length;
+    this.at = start;
+    const isThere = this.skip(text);
+    this.at = isThere ? start : start + text.length;
+    return isThere;
+  }
+
+  /** Moves behind `key` and the whole number after it, which it gives; -1 where they do not stand here. */
+  numberAfter(key: Uint8Array): number {
+    const start = this.at;
+    if (!this.skip(key)) return -1;
+    const bytes = this.#bytes;
+    let value = 0;
+    let at = this.at;
+    for (let byte = bytes[at]!; isDigit(byte); byte = bytes[++at]!)
+      value = value * 10 + byte - ZERO;
+    const digits = at - this.at;
+    if (digits === 0 || digits > EXACT_DIGITS) {
+      this.at = start;
+      return -1;
+    }
+    this.at = at;
+    return value;
+  }
+
+  /** Moves before `key` where it and a number end here, and gives the number; undefined where they do not. */
+  numberBackTo(key: Uint8Array): number | undefined {
+    const stop = this.at;
+    let start = stop;
+    while (start > 0 && isOfNumber(this.#bytes[start - 1]!)) start--;
+    this.at = start;
+    const value = start < stop && this.skipBack(key) ? this.#number(start, stop) : NaN;
+    if (!Number.isNaN(value)) return value;
+    this.at = stop;
+    return undefined;
+  }
+
+  #number(start: number, stop: number): number {
+    const bytes = this.#bytes;
+    let value = 0;
+    let digits = 0;
+    let fraction = 0;
+    for (let at = start; at < stop; at++) {
+      const byte = bytes[at]!;
+      if (isDigit(byte)) {
+        value = value * 10 + byte - ZERO;
+        digits++;
+      } else if (byte === DOT && fraction === 0) fraction = stop - at - 1;
+      else digits = Infinity;
+    }
+    if (digits <= EXACT_DIGITS) return value / powersOfTen[fraction]!;
+    return Number(String.fromCharCode(...bytes.subarray(start, stop)));
+  }
+}
