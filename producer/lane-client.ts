@@ -130,8 +130,8 @@ export class LaneClient {
     for (const { data, stalledCounter } of await this.#queue.getActive()) {
       const job = InterruptedJob.safeParse(data);
       if (!job.success || job.data.run !== run) continue;
-      const { inCompany, alone } = deathsOf(job.data, stalledCounter);
-      deaths.set(job.data.index, { inCompany: inCompany + 1, alone });
+      // It would stall now, if anybody were there to see it.
+      deaths.set(job.data.index, deathsOf(job.data, stalledCounter + 1));
     }
     return deaths;
   }

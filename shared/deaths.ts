@@ -9,7 +9,10 @@ export const Deaths = z.object({
 });
 export type Deaths = z.infer<typeof Deaths>;
 
-/** What a job keeps of its past: deaths that its queue's own count does not know, and stalls that were no death. */
+/**
+ * What a job keeps of its past: deaths that its queue's own count does not know, and how many of its stalls are among them or
+ * were no death of its own, since its worker lived on or died before the job began.
+ */
 export interface DeathRecord {
   deaths?: Deaths | undefined;
   innocentStalls?: number | undefined;

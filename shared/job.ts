@@ -27,7 +27,7 @@ const base = {
   mayExist: z.literal(true).optional(),
   /** Workers that died with the job in hand and that BullMQ's count of its stalls does not tell of. */
   deaths: Deaths.optional(),
-  /** How many of its stalls are in `deaths` or were none: its worker lived on. */
+  /** How many of its stalls are in `deaths` or tell nothing against it; the next one may be counted ahead. */
   innocentStalls: z.int().min(0).optional(),
   /** What earlier attempts of this job came to. */
   soFar: CallOutcome.optional(),

@@ -20,7 +20,7 @@ import { mayHaveBeenTried, wasInterrupted, type Work } from "./work.ts";
 /**
  * Runs a prompt job: makes what is missing of its images, in one call by itself or in several by sub-jobs, and reports
  * the grouped result before the job completes.
- * @throws WaitingChildrenError when it now waits for its sub-jobs; it is run again when they are done
+ * @throws WaitingChildrenError when it waits for its sub-jobs; it is run again when they are done
  */
 export async function runPromptJob(work: Work<PromptJob>): Promise<void> {
   const { data, outcome } = work;
@@ -34,7 +34,19 @@ export async function runPromptJob(work: Work<PromptJob>): Promise<void> {
     addOutcome(outcome, await makeCall(work, missing));
   }
   addOutcome(outcome, children);
+  await waitForChildren(work);
   await work.lane.addResult(resultOf(work));
+}
+
+/**
+ * A worker that died while it added sub-jobs may leave some in the queue whose images are there already: BullMQ does not
+ * let their prompt job complete before them.
+ * @throws WaitingChildrenError where there are such
+ */
+async function waitForChildren(work: Work<PromptJob>): Promise<void> {
+  const { job, token } = work;
+  if (wasInterrupted(work) && (await job.moveToWaitingChildren(token)))
+    throw new WaitingChildrenError();
 }
 
 /** All generations that a prompt job asks for. */

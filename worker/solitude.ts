@@ -24,15 +24,14 @@ export class Solitude {
     return () => this.#listeners.delete(listener);
   }
 
-  /** A job enters among others. @throws HandBack while one is alone */
-  enter(): void {
+  /** A job enters among others; the function that it gives lets it leave. @throws HandBack while one is alone */
+  enter(): () => void {
     if (this.#taken) throw new HandBack("another job runs alone here", refusedDelayMs);
     this.#others += 1;
-  }
-
-  leave(): void {
-    this.#others -= 1;
-    if (this.#others === 0) this.#emptied.resolve();
+    return () => {
+      this.#others -= 1;
+      if (this.#others === 0) this.#emptied.resolve();
+    };
   }
 
   /**

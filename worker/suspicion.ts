@@ -1,12 +1,16 @@
-import { deathsOf } from "../shared/deaths.ts";
+import { deathsOf, type Deaths } from "../shared/deaths.ts";
 import { Crashed } from "./job-moves.ts";
 import { logFields } from "./log-fields.ts";
 import { wasInterrupted, type AnyWork } from "./work.ts";
 
 /** A job in whose company so many workers died runs alone. */
 const suspectDeaths = 2;
-/** A job that so many workers died of while it ran alone is given up. */
-const fatalDeaths = 2;
+/**
+ * A job that so many workers died of while it ran alone is given up. Where workers are killed all the time, one that runs
+ * for a tenth of their lives is hit twice in a hundred cases, three times in a thousand.
+ */
+const fatalDeaths = 3;
+const noDeaths: Deaths = { inCompany: 0, alone: 0 };
 
 /** How a job was let in. */
 export interface Entry {
@@ -16,37 +20,41 @@ export interface Entry {
 
 /**
  * Lets a job begin: among others, or alone where workers died with it, so that its neighbours are spared. A job that
- * stalled although its worker lives, since Redis was away, is no suspect.
+ * stalled although its worker lives, since Redis was away, is no suspect, and neither is one whose worker died before it
+ * began.
  * @throws HandBack while another job runs alone
  * @throws Crashed where workers died of it while it was alone
  */
 export async function enter(work: AnyWork): Promise<Entry> {
   const { lane, job } = work;
-  if (wasInterrupted(work) && (await lane.livingCallsEnded(job.id!)) && job.stalledCounter > 0) {
-    acquit(work);
-    await job.updateData(work.data);
-  }
-  const { inCompany, alone } = deathsOf(work.data, job.stalledCounter);
-  if (inCompany < suspectDeaths) {
-    lane.solitude.enter();
-    return { alone: false, leave: () => lane.solitude.leave() };
-  }
-  if (alone >= fatalDeaths)
-    throw new Crashed(`${alone} workers died while they worked on nothing but this prompt`);
-  const leave = await lane.solitude.enterAlone();
-  lane.log.warn(
-    { ...logFields(work), inCompany, alone },
-    "workers died with this job: it runs alone",
-  );
+  const stalls = job.stalledCounter;
+  let deaths = deathsOf(work.data, stalls);
+  if (stalls > 0) await keep(work, deaths, stalls + 1);
+  if (wasInterrupted(work) && (await lane.livingCallsEnded(job.id!)) && stalls > 0)
+    deaths = noDeaths;
+  if (deaths.alone >= fatalDeaths)
+    throw new Crashed(`${deaths.alone} workers died while they worked on nothing but this prompt`);
+  const alone = deaths.inCompany >= suspectDeaths;
+  const leave = alone ? await lane.solitude.enterAlone() : lane.solitude.enter();
+  if (alone)
+    lane.log.warn({ ...logFields(work), ...deaths }, "workers died with this job: it runs alone");
   // Written before it begins, so that whoever takes it up after this worker's death knows.
-  const deaths = { inCompany, alone: alone + 1 };
+  const begun = alone ? { ...deaths, alone: deaths.alone + 1 } : deaths;
   try {
-    await job.updateData({ ...work.data, deaths, innocentStalls: job.stalledCounter });
+    if (alone || stalls > 0) await keep(work, begun, stalls);
   } catch (error) {
     leave();
     throw error;
   }
-  return { alone: true, leave };
+  return { alone, leave };
+}
+
+/** Keeps in the job how many workers died of it; `innocentStalls`: up to which stall that is known. */
+async function keep(work: AnyWork, deaths: Deaths, innocentStalls: number): Promise<void> {
+  const { data, job } = work;
+  data.deaths = deaths;
+  data.innocentStalls = innocentStalls;
+  await job.updateData(data);
 }
 
 /** No worker died of the job: what it came to so far tells nothing against it. */

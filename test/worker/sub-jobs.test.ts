@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ProviderError } from "../../shared/failure.ts";
 import { checkImage, isWholeImage } from "../../shared/image-check.ts";
-import { jobId } from "../../shared/job.ts";
+import { type CallJob, jobId, jobNames, jobOptions } from "../../shared/job.ts";
 import { localStorage } from "../../shared/local-storage.ts";
 import { imagePath } from "../../shared/storage.ts";
 import { imageSeed } from "../../worker/seeds.ts";
@@ -197,6 +197,25 @@ describe.concurrent("a prompt that may have been tried before", () => {
     await lane.add(0, { mayExist: true });
     expect(await lane.results(1)).toMatchObject([{ state: "succeeded", attempts: [] }]);
     expect(lane.simulator.ledger.calls).toBe(0);
+  });
+
+  test("whose images are all there waits for a sub-job that a dead worker left, and completes at the first try", async () => {
+    await using lane = await openTestLane(server, { run: { numGenerations: 2 } });
+    const storage = localStorage(lane.directory);
+    for (const n of [0, 1]) await storage.put(`${imagePath(0, n)}.png`, anImage, isWholeImage);
+    await lane.queue.pause();
+    const id = await lane.add(0, { mayExist: true });
+    const { run, round, index, prompt } = (await lane.queue.getJob(id))!.data;
+    const child: CallJob = { v: 1, run, round, index, prompt, generations: [0], mayExist: true };
+    await lane.queue.add(jobNames.call, child, {
+      ...jobOptions(jobId(run, round, index, 0)),
+      parent: { id, queue: `${lane.keys.queuePrefix}:${lane.lane}` },
+    });
+    await lane.serve({ concurrency: 1 });
+    await lane.queue.resume();
+    expect(await lane.results(1)).toMatchObject([{ state: "succeeded", attempts: [] }]);
+    await expectNothingLeft(lane);
+    expect(await lane.results(1)).toHaveLength(1);
   });
 
   test("keeps the images of an earlier round without counting their cost again", async () => {

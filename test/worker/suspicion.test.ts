@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deathsOf } from "../../shared/deaths.ts";
 import type { PromptJob } from "../../shared/job.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { openTestLane, promptOfIndex, type TestLane, until } from "../helpers/test-lane.ts";
@@ -71,16 +72,37 @@ describe.concurrent("a job that workers died with", () => {
     expect(await lane.results(1)).toMatchObject([{ state: "succeeded" }]);
   });
 
-  test("while it ran alone, twice, fails as crashed without another call, and no other prompt with it", async () => {
+  test("before it had begun is no suspect of that death", async () => {
+    await using lane = await openTestLane(server);
+    const first = new AnswerHold();
+    const createModel = watchedModels({
+      answered: (prompt) => (prompt === promptOfIndex(0) ? first.answered() : undefined),
+    });
+    const service = await lane.serve({ createModel });
+    await lane.add(0);
+    await until(() => expect(first.held).toBe(1));
+    await lane.queue.pause();
+    const id = await lane.add(1, twoInCompany);
+    await lane.redis.hset(`${lane.keys.queuePrefix}:${lane.lane}:${id}`, { stc: 1 });
+    await lane.queue.resume();
+    await until(() => expect(service.solitude.taken).toBe(true));
+    // It waits for its neighbour: a worker that dies now died of something else.
+    const nextStall = 2;
+    expect(deathsOf(await dataOf(lane, id), nextStall)).toEqual({ inCompany: 3, alone: 0 });
+    first.release();
+    await lane.results(2);
+  });
+
+  test("while it ran alone, thrice, fails as crashed without another call, and no other prompt with it", async () => {
     await using lane = await openTestLane(server);
     await lane.serve();
-    await lane.add(0, { deaths: { inCompany: 2, alone: 2 } });
+    await lane.add(0, { deaths: { inCompany: 2, alone: 3 } });
     await lane.add(1);
     const [crashed, other] = await lane.results(2);
     expect(crashed).toMatchObject({
       state: "failed",
       failures: [
-        { kind: "crashed", generations: [0], message: expect.stringMatching(/2 workers/) },
+        { kind: "crashed", generations: [0], message: expect.stringMatching(/3 workers/) },
       ],
       attempts: [],
     });
