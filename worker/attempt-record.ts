@@ -29,7 +29,7 @@ export function beginAttempt(
       ...(queuedMs !== undefined && { queuedMs }),
       ...end,
     };
-    logAttempt(work, ended);
+    lane.attemptLog.ended(logFields(work), ended);
     outcome.attempts.push(ended);
     lane.observer.attemptEnded(lane.lane, ended);
   };
@@ -39,17 +39,4 @@ export function beginAttempt(
 function queuedMsOf({ job, hasCalled, outcome }: AnyWork): number | undefined {
   if (hasCalled || outcome.attempts.length > 0 || job.processedOn === undefined) return undefined;
   return Math.max(0, job.processedOn - job.timestamp);
-}
-
-/** One line an attempt: those that made their images only for who looks closely. */
-function logAttempt(work: AnyWork, ended: AttemptRecord): void {
-  const { outcome, status, startedAt, endedAt, message } = ended;
-  const told = {
-    ...logFields(work),
-    outcome,
-    ...(status !== undefined && { status }),
-    ms: endedAt - startedAt,
-  };
-  if (outcome === "ok") work.lane.log.debug(told, "an attempt made its images");
-  else work.lane.log.info(told, `an attempt failed: ${message ?? "no reason is known"}`);
 }

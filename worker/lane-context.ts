@@ -5,6 +5,7 @@ import type { Registration } from "../shared/registration.ts";
 import type { Log } from "../shared/log.ts";
 import type { PromptResult } from "../shared/result.ts";
 import type { AnswerMemory } from "./answer-memory.ts";
+import type { AttemptLog } from "./attempt-log.ts";
 import type { Continuity } from "./continuity.ts";
 import type { Gate } from "./gate.ts";
 import type { LaneExit } from "./lane-exit.ts";
@@ -22,6 +23,7 @@ export interface LaneContext {
   worker: string;
   lane: string;
   log: Log;
+  attemptLog: AttemptLog;
   observer: WorkerObserver;
   gate: Gate;
   limiter: Limiter;

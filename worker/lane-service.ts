@@ -12,6 +12,7 @@ import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import type { PromptResult } from "../shared/result.ts";
 import { repeat } from "../shared/repeat.ts";
 import type { AnswerMemory } from "./answer-memory.ts";
+import { AttemptLog } from "./attempt-log.ts";
 import { Continuity } from "./continuity.ts";
 import { Gate } from "./gate.ts";
 import { Heart } from "./heart.ts";
@@ -43,6 +44,7 @@ export class LaneService implements LaneContext {
   readonly worker: string;
   readonly lane: string;
   readonly log: Log;
+  readonly attemptLog: AttemptLog;
   readonly observer: WorkerObserver;
   readonly gate = new Gate();
   readonly limiter: Limiter;
@@ -74,6 +76,7 @@ export class LaneService implements LaneContext {
     this.lane = options.lane;
     this.observer = options.observer ?? noObserver;
     this.log = options.log;
+    this.attemptLog = new AttemptLog(options.log);
     this.memory = options.memory;
     this.solitude = options.solitude;
     this.#keys = laneKeys(options.prefix, options.lane);
@@ -147,6 +150,7 @@ export class LaneService implements LaneContext {
       await endsWithin(closeLimitMs, closing);
     }
     this.#background.abort();
+    this.attemptLog.close();
     this.continuity.stop();
     this.#stopListening();
     await endsWithin(closeLimitMs, this.#letGo());
