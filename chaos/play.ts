@@ -1,4 +1,5 @@
 import { asError } from "../shared/caught.ts";
+import { endsWithin } from "../shared/within.ts";
 import { Arena, type ArenaOptions } from "./arena.ts";
 import type { Verdict } from "./judge.ts";
 import { faultsOf, type Finding, type Scenario } from "./scenario.ts";
@@ -22,8 +23,14 @@ export interface Report {
   note?: string | undefined;
 }
 
+/** How a scenario is to be played. */
+export interface PlayOptions extends ArenaOptions {
+  /** A scenario that takes longer is ended and has failed. */
+  limitMs: number;
+}
+
 /** Plays one scenario to its end and judges it. Never throws for what the scenario did: that is a fault of it. */
-export async function play(scenario: Scenario, options: ArenaOptions): Promise<Report> {
+export async function play(scenario: Scenario, options: PlayOptions): Promise<Report> {
   const { id, title } = scenario;
   const startedAt = Date.now();
   await using arena = new Arena(options);
@@ -38,7 +45,10 @@ export async function play(scenario: Scenario, options: ArenaOptions): Promise<R
     seconds: (Date.now() - startedAt) / 1000,
   });
   try {
-    const finding = await scenario.play(arena);
+    const playing = scenario.play(arena);
+    if (!(await endsWithin(options.limitMs, playing)))
+      throw new Error(`took longer than ${Math.round(options.limitMs / 1000)} s and was ended`);
+    const finding = await playing;
     await arena.noteRedisMemory();
     const calls = await arena.provider.calls();
     const faults = [...commonFaults(finding, arena.mayBuyTwice), ...finding.faults];

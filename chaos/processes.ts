@@ -28,18 +28,22 @@ function peakRss(pid: number): number | undefined {
 export class Processes implements AsyncDisposable {
   readonly #watched: Watched[] = [];
   readonly #timer = setInterval(() => this.#sample(), sampleMs).unref();
+  #closed = false;
 
   /** Starts a command of the real command line. */
   start(args: readonly string[], place: CliPlace): RunningCli {
-    return this.#watch(startCli(args, place));
+    return this.#watch(() => startCli(args, place));
   }
 
   /** Starts a script of the checkout. */
   startScript(script: string, args: readonly string[], place: CliPlace): RunningCli {
-    return this.#watch(startScript(script, args, place));
+    return this.#watch(() => startScript(script, args, place));
   }
 
-  #watch(cli: RunningCli): RunningCli {
+  /** @throws Error once all were ended: nobody would end this one */
+  #watch(start: () => RunningCli): RunningCli {
+    if (this.#closed) throw new Error("the scenario has ended");
+    const cli = start();
     this.#watched.push({ cli, startedAt: Date.now(), peakRssMb: 0 });
     return cli;
   }
@@ -76,6 +80,7 @@ export class Processes implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#timer);
     for (const { cli } of this.#watched) await cli[Symbol.asyncDispose]();
   }

@@ -18,6 +18,8 @@ export interface Scenario {
   /** As the table in docs/reliability.md names it. */
   id: string;
   title: string;
+  /** It judges throughput, short times or memory: nothing else may be played beside it. */
+  alone?: true;
   play(arena: Arena): Promise<Finding>;
 }
 

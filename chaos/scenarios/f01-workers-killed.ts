@@ -21,6 +21,7 @@ async function killAtRandom(arena: Arena, workers: RunningCli[], ended: AbortSig
 export const workersKilled: Scenario = {
   id: "F1",
   title: "a random worker of four is killed every second",
+  alone: true,
   play: async (arena) => {
     await arena.openProvider({ latencyMs: 200, jitter: 0.5 });
     await arena.openRedis();
@@ -33,13 +34,13 @@ export const workersKilled: Scenario = {
     const workers = Array.from({ length: 4 }, () => arena.work(concurrency));
     await arena.provider.called(10);
     const ended = new AbortController();
-    const killing = killAtRandom(arena, workers, ended.signal);
     // In the short form the last prompts are made in peace: a killed worker's jobs come back after seconds.
-    if (arena.short) await arena.settled(run.prompts / 2);
-    if (arena.short) ended.abort();
-    const faults = await endedWith(producer, 0);
-    ended.abort();
-    await killing;
+    const peace = arena.short ? arena.settled(run.prompts / 2) : producer.ended;
+    const [faults] = await Promise.all([
+      endedWith(producer, 0),
+      killAtRandom(arena, workers, ended.signal),
+      peace.then(() => ended.abort()),
+    ]);
     return { verdict: await run.judge(), out: run.out, faults };
   },
 };

@@ -8,6 +8,7 @@ const limitMs = 5_000;
 export const everythingKilled: Scenario = {
   id: "F3",
   title: "producer, workers and Redis are killed at once and started again",
+  alone: true,
   play: async (arena) => {
     const provider = await arena.openProvider({ latencyMs: 150, jitter: 0.5 });
     const redis = await arena.openRedis();

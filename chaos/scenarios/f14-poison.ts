@@ -39,11 +39,11 @@ export const poisonPrompt: Scenario = {
     const dataset = arena.dataset(all);
     const producer = arena.start("enqueue", dataset, "-m", oneAtATime, "--out", out, "--json");
     const ended = new AbortController();
-    const supervising = supervise(arena, ended.signal);
     // Exit code 3: it has finished, one prompt failed.
-    const faults = await endedWith(producer, 3);
-    ended.abort();
-    const deaths = await supervising;
+    const [faults, deaths] = await Promise.all([
+      endedWith(producer, 3).finally(() => ended.abort()),
+      supervise(arena, ended.signal),
+    ]);
     const line = readJournalOf(out).find(({ index }) => index === poisoned);
     const mayFail = new Set([poisoned]);
     return {

@@ -18,6 +18,7 @@ async function smallRun(arena: Arena, name: string): Promise<number> {
 export const twoRuns: Scenario = {
   id: "F18",
   title: "two producers on one run; a large run beside a small one",
+  alone: true,
   play: async (arena) => {
     const provider = await arena.openProvider({ latencyMs: 300, jitter: 0.2 });
     await arena.openRedis();

@@ -42,6 +42,7 @@ function meanOf(samples: readonly Sample[], tenth: number, key: keyof Sample): n
 export const flat: Scenario = {
   id: "F23",
   title: "many prompts, no latency: memory does not grow with them",
+  alone: true,
   play: async (arena) => {
     await arena.openProvider();
     await arena.openRedis("--auto-aof-rewrite-min-size", "16mb");
