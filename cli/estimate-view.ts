@@ -1,8 +1,9 @@
 import type { RunSurvey } from "../library/survey-run.ts";
 import type { CallPrice } from "../shared/call-price.ts";
 import { isPublicHost, type Profile } from "../shared/profile.ts";
+import { count } from "../shared/quantity.ts";
 import type { Io } from "./io.ts";
-import { count, formatSeconds } from "./progress-view.ts";
+import { formatSeconds } from "./progress-view.ts";
 
 /** How a run would be made: what its time depends on. */
 export interface EstimateBasis {

@@ -14,7 +14,8 @@ import { readRetries } from "../monitor/retries.ts";
 import { measureRun, type RunMeasures } from "../monitor/run-view.ts";
 import { readRunFile } from "../shared/run-file.ts";
 import { endsWithin } from "../shared/within.ts";
-import { bar, count, formatSeconds } from "./progress-view.ts";
+import { count } from "../shared/quantity.ts";
+import { bar, formatSeconds } from "./progress-view.ts";
 import type { FoundRun } from "./find-run.ts";
 
 /** A run as `status` shows it. */

@@ -1,5 +1,6 @@
 import type { Run } from "../library/run.ts";
 import type { RunProgress } from "../producer/run-life.ts";
+import { count } from "../shared/quantity.ts";
 import type { Terminal } from "./terminal.ts";
 
 const barWidth = 20;
@@ -7,11 +8,6 @@ const drawMs = 200;
 const lineMs = 10_000;
 /** Images a second are of the last so many milliseconds. */
 const rateMs = 15_000;
-
-/** A number with separators: `12,345`. */
-export function count(value: number): string {
-  return value.toLocaleString("en-US");
-}
 
 /** `1h 02m`, `3m 20s` or `45s`. */
 export function formatSeconds(seconds: number): string {

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { RunSummary } from "../shared/run-file.ts";
+import { count } from "../shared/quantity.ts";
 import type { Io } from "./io.ts";
 import { formatUsd } from "./estimate-view.ts";
-import { count, formatSeconds } from "./progress-view.ts";
+import { formatSeconds } from "./progress-view.ts";
 
 const titles: Record<RunSummary["state"], string> = {
   completed: "complete: every prompt has all its images",

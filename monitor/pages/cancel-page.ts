@@ -2,7 +2,7 @@ import { html } from "../../shared/html.ts";
 import { type MonitorContext, runOf, seeQueues } from "../context.ts";
 import type { Page, PageRequest } from "../page.ts";
 import { viewRun } from "../run-view.ts";
-import { count } from "./format.ts";
+import { count } from "../../shared/quantity.ts";
 import { action } from "./layout.ts";
 import { runHead } from "./run-head.ts";
 

@@ -1,6 +1,7 @@
 import { html, type Html } from "../../shared/html.ts";
 import type { RunCondition, RunView } from "../run-view.ts";
-import { count, seconds } from "./format.ts";
+import { count } from "../../shared/quantity.ts";
+import { seconds } from "./format.ts";
 
 const titles: Record<RunCondition, string> = {
   running: "running",

@@ -1,10 +1,5 @@
 import { html, type Html } from "../../shared/html.ts";
 
-/** A number with separators: `12,345`. */
-export function count(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
 /** US dollars; small sums with more digits. */
 export function dollars(value: number | undefined): string {
   if (value === undefined) return "not known";
@@ -32,18 +27,6 @@ export function milliseconds(value: number | undefined): string {
   if (value === undefined) return "–";
   if (value < 1_000) return `${Math.round(value)} ms`;
   return value < 60_000 ? `${(value / 1_000).toFixed(1)} s` : seconds(value / 1_000);
-}
-
-/** `1.4 MB`. */
-export function bytes(value: number): string {
-  if (value < 1_000) return `${value} B`;
-  if (value < 1e6) return `${(value / 1e3).toFixed(0)} kB`;
-  return value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(1)} GB`;
-}
-
-/** `1 prompt`, `2 prompts`. */
-export function plural(value: number, one: string, many = `${one}s`): string {
-  return `${count(value)} ${value === 1 ? one : many}`;
 }
 
 /** A name of code as words: `rate_limited` → `rate limited`. */

@@ -6,7 +6,7 @@ import { type Page, type PageRequest, wholeNumber } from "../page.ts";
 import type { PromptFilter } from "../prompt-table.ts";
 import { viewRun } from "../run-view.ts";
 import { searchPrompts } from "../search-prompts.ts";
-import { count } from "./format.ts";
+import { count } from "../../shared/quantity.ts";
 import { live } from "./layout.ts";
 import { pager } from "./pager.ts";
 import { promptCard } from "./prompt-card.ts";

@@ -5,7 +5,8 @@ import { type MonitorContext, seeQueues } from "../context.ts";
 import type { LaneSnapshot } from "../lane-view.ts";
 import type { SeenLane } from "../queue-sources.ts";
 import type { Page, PageRequest } from "../page.ts";
-import { count, countdown, milliseconds, words } from "./format.ts";
+import { count } from "../../shared/quantity.ts";
+import { countdown, milliseconds, words } from "./format.ts";
 import { action, figure, live } from "./layout.ts";
 import { redisTrouble } from "./runs-page.ts";
 

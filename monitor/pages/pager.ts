@@ -1,5 +1,5 @@
 import { html, type Html } from "../../shared/html.ts";
-import { count } from "./format.ts";
+import { count } from "../../shared/quantity.ts";
 
 /** Links to the first, last and neighbouring pages of a list; nothing where one page is all. `query` goes with each. */
 export function pager(page: number, pages: number, query: Record<string, string> = {}): Html {

@@ -4,7 +4,8 @@ import { type MonitorContext, runOf, seeQueues } from "../context.ts";
 import type { Page, PageRequest } from "../page.ts";
 import type { ProblemGroup } from "../problem-groups.ts";
 import { isUnderWay, type RunView, viewRun } from "../run-view.ts";
-import { ago, count, plural, words } from "./format.ts";
+import { count, plural } from "../../shared/quantity.ts";
+import { ago, words } from "./format.ts";
 import { live } from "./layout.ts";
 import { runHead } from "./run-head.ts";
 

@@ -2,8 +2,9 @@ import { html, type Html } from "../../shared/html.ts";
 import { type MonitorContext, seeQueues } from "../context.ts";
 import { type Page, type PageRequest, wholeNumber } from "../page.ts";
 import { isUnderWay, type RunView, viewRun } from "../run-view.ts";
+import { count, plural } from "../../shared/quantity.ts";
 import { conditionBadge, progressBar } from "./condition.ts";
-import { ago, count, dollars, plural, rate } from "./format.ts";
+import { ago, dollars, rate } from "./format.ts";
 import { figure, live } from "./layout.ts";
 import { pager } from "./pager.ts";
 
