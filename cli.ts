@@ -1,6 +1,7 @@
 import { Command, CommanderError, type Option } from "commander";
 import { Declined } from "./cli/approve.ts";
 import { doctorCommand } from "./cli/doctor-command.ts";
+import { exportCommand } from "./cli/export-command.ts";
 import { failuresCommand } from "./cli/failures-command.ts";
 import { exitCodes, type Io } from "./cli/io.ts";
 import { modelsCommand } from "./cli/models-command.ts";
@@ -42,6 +43,7 @@ export function program(io: Io): Command {
     statusCommand,
     failuresCommand,
     retryCommand,
+    exportCommand,
     pauseCommand,
     unpauseCommand,
     cancelCommand,

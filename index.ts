@@ -11,6 +11,14 @@ export type { PromptRow, PromptRows } from "./library/spool-rows.ts";
 export { steerRun, type SteeredRun, type SteerRunOptions } from "./library/steer-run.ts";
 export { surveyRun, type RunSurvey, type SurveyRunOptions } from "./library/survey-run.ts";
 export * from "./models.ts";
+export {
+  type ExportFormat,
+  type ExportOptions,
+  type ExportProgress,
+  exportRun,
+  type ExportSummary,
+} from "./producer/export/export-run.ts";
+export { ExportStopped } from "./producer/export/export-stopped.ts";
 export { RunInUseError } from "./producer/run-lock.ts";
 export type { RunProgress } from "./producer/run-life.ts";
 export type { Log } from "./shared/log.ts";

@@ -1,7 +1,6 @@
-import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { hasCode } from "../shared/caught.ts";
 import { readJournalHeads } from "../shared/journal-reader.ts";
+import { listIfThere } from "../shared/list-if-there.ts";
 import { imagePath } from "../shared/storage.ts";
 import type { LinePlace, Settled } from "./settled.ts";
 
@@ -57,13 +56,4 @@ async function reopen(
 
 function range(first: number, end: number): number[] {
   return Array.from({ length: end - first }, (_, i) => first + i);
-}
-
-async function listIfThere(folder: string): Promise<string[] | undefined> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
 }

@@ -1,11 +1,12 @@
 import { basename } from "node:path";
 import type { RunFile } from "../../shared/run-file.ts";
-import type { ColumnType } from "./column-type.ts";
+import { count } from "../../shared/quantity.ts";
 import { codeSpan, yamlString } from "./markdown.ts";
 import { promptsSent, type RunCounts, shownCost } from "./run-counts.ts";
 
 const meanings: Record<string, string> = {
-  file_name: "image file; `datasets` loads it as the column `image`",
+  image: "the image as it was stored, and the file that it had",
+  file_name: "file of the image",
   prompt: "the prompt as it was sent",
   index: "0-based row of the prompt in the dataset",
   generation: "which image of the prompt, from 0",
@@ -21,35 +22,38 @@ const meanings: Record<string, string> = {
   id: "id of the prompt",
 };
 
-/**
- * The dataset card. Its front matter tells Hugging Face `datasets` which files are the dataset, so that the JSON files
- * beside them are not taken for it.
- */
+/** What a card says of the files beside it. */
+export interface CardForm {
+  /** Globs of the files that are the dataset. */
+  dataFiles: readonly string[];
+  /** Types of the columns as lines of YAML, where the files do not tell them. */
+  features?: readonly string[];
+  /** What of the first row is shown, as Python. */
+  example: string;
+  /** What the files are. */
+  files: string;
+}
+
+const runDirectoryForm: CardForm = {
+  dataFiles: ["metadata.parquet", "images/**"],
+  example: `dataset[0]["image"], dataset[0]["prompt"]`,
+  files:
+    "`datasets` loads `file_name` as the column `image`. Other files: `images.jsonl` (the same rows),\n" +
+    "`results.jsonl` (one line for each prompt, its images grouped), `failures.jsonl`, `rejects.jsonl`, `index.html` (a contact sheet).",
+};
+
+/** The dataset card of a run directory, or of files in another form. */
 export function datasetCard(
   run: RunFile,
   counts: RunCounts,
-  columns: ReadonlyMap<string, ColumnType>,
+  columns: ReadonlyMap<string, string>,
+  form: CardForm = runDirectoryForm,
 ): string {
-  const source = basename(run.source.path);
-  return `---
-pretty_name: ${yamlString(`${source}, images by ${run.model}`)}
-task_categories:
-- text-to-image
-tags:
-- synthetic
-- imagemill
-configs:
-- config_name: default
-  data_files:
-  - split: train
-    path:
-    - metadata.parquet
-    - images/**
----
-
+  const source = codeSpan(basename(run.source.path));
+  return `${frontMatter(run, form)}
 # Images by ${codeSpan(run.model)}
 
-${grouped(counts.images)} images for ${grouped(promptsSent(counts))} prompts of ${codeSpan(source)}, made with imagemill.
+${count(counts.images)} images for ${count(promptsSent(counts))} prompts of ${source}, made with imagemill.
 
 ${countTable(run, counts)}
 
@@ -59,11 +63,10 @@ ${countTable(run, counts)}
 from datasets import load_dataset
 
 dataset = load_dataset("path/to/this/folder", split="train")
-dataset[0]["image"], dataset[0]["prompt"]
+${form.example}
 \`\`\`
 
-One row is one image. Other files: \`images.jsonl\` (the same rows), \`results.jsonl\` (one line for each prompt, its images
-grouped), \`failures.jsonl\`, \`rejects.jsonl\`, \`index.html\` (a contact sheet).
+One row is one image. ${form.files}
 
 ## Columns
 
@@ -77,6 +80,29 @@ ${JSON.stringify(run.parameters, null, 2)}
 `;
 }
 
+/** Tells Hugging Face `datasets` which files are the dataset, so that others beside them are not taken for it. */
+function frontMatter(run: RunFile, { dataFiles, features }: CardForm): string {
+  const lines = [
+    "---",
+    `pretty_name: ${yamlString(`${basename(run.source.path)}, images by ${run.model}`)}`,
+    "task_categories:",
+    "- text-to-image",
+    "tags:",
+    "- synthetic",
+    "- imagemill",
+    "configs:",
+    "- config_name: default",
+    "  data_files:",
+    "  - split: train",
+    "    path:",
+    ...dataFiles.map((glob) => `    - ${glob}`),
+    ...(features ? ["dataset_info:", "  features:", ...features.map((line) => `  ${line}`)] : []),
+    "---",
+    "",
+  ];
+  return lines.join("\n");
+}
+
 function countTable(run: RunFile, counts: RunCounts): string {
   const { succeeded, partial, failed, rejected } = counts.prompts;
   return [
@@ -85,22 +111,18 @@ function countTable(run: RunFile, counts: RunCounts): string {
     `| model | ${codeSpan(run.model)} |`,
     `| run | ${codeSpan(run.id)} |`,
     `| images asked for each prompt | ${run.numGenerations} |`,
-    `| prompts with all images | ${grouped(succeeded)} |`,
-    `| prompts with some images | ${grouped(partial)} |`,
-    `| prompts without an image | ${grouped(failed)} |`,
-    `| rows that could not be read | ${grouped(rejected)} |`,
+    `| prompts with all images | ${count(succeeded)} |`,
+    `| prompts with some images | ${count(partial)} |`,
+    `| prompts without an image | ${count(failed)} |`,
+    `| rows that could not be read | ${count(rejected)} |`,
     `| cost | ${shownCost(counts.costUsd)} |`,
   ].join("\n");
 }
 
-function columnTable(columns: ReadonlyMap<string, ColumnType>): string {
+function columnTable(columns: ReadonlyMap<string, string>): string {
   const rows = [...columns].map(([name, type]) => {
     const meaning = Object.hasOwn(meanings, name) ? meanings[name]! : "from the dataset";
     return `| ${codeSpan(name)} | ${type === "empty" ? "text" : type} | ${meaning} |`;
   });
   return ["| column | type | meaning |", "|---|---|---|", ...rows].join("\n");
-}
-
-function grouped(count: number): string {
-  return count.toLocaleString("en-US");
 }

@@ -16,7 +16,11 @@ export class LineFile {
 
   /** Adds one value as a line of JSON. */
   async writeJson(value: unknown): Promise<void> {
-    const line = `${JSON.stringify(value)}\n`;
+    await this.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Adds a line that ends in its line feed. */
+  async write(line: string): Promise<void> {
     this.#pending.push(line);
     this.#size += line.length;
     if (this.#size >= BUFFER_CHARACTERS) await this.flush();

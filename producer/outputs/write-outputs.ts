@@ -1,4 +1,3 @@
-import { lineBatches } from "../../shared/line-batches.ts";
 import { journalPath, type RunFile } from "../../shared/run-file.ts";
 import { ColumnNames } from "./column-names.ts";
 import { contactSheet, sheetEntries, type SheetEntry, sheetEntry } from "./contact-sheet.ts";
@@ -7,6 +6,7 @@ import { ImageColumns } from "./image-columns.ts";
 import { orderedLines } from "./ordered-lines.ts";
 import { OutputFiles } from "./output-files.ts";
 import { failureRecord, rejectRecord, resultKeys, resultRecord } from "./prompt-records.ts";
+import { readRows } from "./read-rows.ts";
 import { countLine, noCounts, sumCost } from "./run-counts.ts";
 import { writeParquet } from "./write-parquet.ts";
 
@@ -44,10 +44,4 @@ export async function writeOutputs(directory: string, run: RunFile): Promise<voi
   await files.writeText("README.md", datasetCard(run, counts, columns.columns));
   await files.writeText("index.html", contactSheet(run, counts, sheet));
   await files.place();
-}
-
-async function* readRows(path: string): AsyncGenerator<Record<string, unknown>> {
-  for await (const { lines } of lineBatches(path)) {
-    for (const { bytes } of lines) yield JSON.parse(bytes.toString("utf8"));
-  }
 }

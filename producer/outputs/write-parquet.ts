@@ -1,56 +1,101 @@
-import type { SchemaElement } from "hyparquet";
-import { fileWriter, ParquetWriter } from "hyparquet-writer";
+import type { KeyValue, SchemaElement } from "hyparquet";
+import { type ColumnSource, fileWriter, ParquetWriter } from "hyparquet-writer";
 import { type ColumnType, toColumnValue } from "./column-type.ts";
+import type { FileRow } from "./read-rows.ts";
 
-/** A row group is written when it has this many rows or about this much text. */
+/** A row group is written when it has this many rows or about this many bytes. */
 const GROUP_ROWS = 10_000;
-const GROUP_CHARACTERS = 32 * 1024 * 1024;
+const GROUP_BYTES = 32 * 1024 * 1024;
+
+/** `image`: the whole image, in the form of Hugging Face's feature of that name. */
+export type ParquetColumns = ReadonlyMap<string, ColumnType | "image">;
+
+/** A cell of a column of images. */
+export interface ImageCell {
+  bytes: Uint8Array;
+  path: string;
+}
+
+const text = { type: "BYTE_ARRAY", converted_type: "UTF8" } as const;
 
 const parquetTypes: Record<ColumnType, Omit<SchemaElement, "name">> = {
-  empty: { type: "BYTE_ARRAY", converted_type: "UTF8" },
-  text: { type: "BYTE_ARRAY", converted_type: "UTF8" },
-  json: { type: "BYTE_ARRAY", converted_type: "UTF8" },
+  empty: text,
+  text,
+  json: text,
   integer: { type: "INT64" },
   number: { type: "DOUBLE" },
   boolean: { type: "BOOLEAN" },
 };
 
 /**
- * Writes a Parquet file row group by row group; every column allows nulls, and a row without a column has null there.
- * Without rows the file has no row group at all, which readers take for an empty table.
+ * A Parquet file that is written row group by row group; every column allows nulls, and a row without a column has null
+ * there. Without rows the file has no row group at all, which readers take for an empty table.
  */
+export class ParquetFile {
+  readonly #writer: ParquetWriter;
+  readonly #columns: { name: string; type: ColumnType | "image"; data: unknown[] }[];
+  #bytes = 0;
+  #rows = 0;
+
+  constructor(path: string, columns: ParquetColumns, kvMetadata?: KeyValue[]) {
+    const schema: SchemaElement[] = [{ name: "root", num_children: columns.size }];
+    for (const [name, type] of columns) schema.push(...elementsOf(name, type));
+    const writer = fileWriter(path);
+    const metadata = kvMetadata && { kvMetadata };
+    this.#writer = new ParquetWriter({ writer, schema, createdBy: "imagemill", ...metadata });
+    this.#columns = [...columns].map(([name, type]) => ({ name, type, data: [] }));
+  }
+
+  /** Adds a row; `bytes` is about what it takes in memory. */
+  async add(row: Record<string, unknown>, bytes: number): Promise<void> {
+    for (const { name, type, data } of this.#columns) {
+      const value = Object.hasOwn(row, name) ? row[name] : null;
+      data.push(type === "image" ? value : toColumnValue(value, type));
+    }
+    this.#rows++;
+    this.#bytes += bytes;
+    if (this.#rows >= GROUP_ROWS || this.#bytes >= GROUP_BYTES) await this.#flush();
+  }
+
+  /** Writes what is left. */
+  async finish(): Promise<void> {
+    await this.#flush();
+    await this.#writer.finish();
+  }
+
+  async #flush(): Promise<void> {
+    const columnData = this.#columns.map(sourceOf);
+    if (this.#rows > 0) await this.#writer.write({ columnData, rowGroupSize: this.#rows });
+    for (const column of this.#columns) column.data = [];
+    this.#bytes = 0;
+    this.#rows = 0;
+  }
+}
+
+function elementsOf(name: string, type: ColumnType | "image"): SchemaElement[] {
+  const optional = { repetition_type: "OPTIONAL" } as const;
+  if (type !== "image") return [{ name, ...parquetTypes[type], ...optional }];
+  return [
+    { name, num_children: 2, ...optional },
+    { name: "bytes", type: "BYTE_ARRAY", ...optional },
+    { name: "path", ...text, ...optional },
+  ];
+}
+
+/** Images are compressed already, and no two are alike: neither a codec nor a dictionary is tried on them. */
+function sourceOf({ name, type, data }: { name: string; type: string; data: unknown[] }) {
+  const source: ColumnSource = { name, data };
+  if (type !== "image") return source;
+  return { ...source, codec: "UNCOMPRESSED", encoding: "PLAIN", statistics: false } as const;
+}
+
+/** Writes all rows into a Parquet file. */
 export async function writeParquet(
   path: string,
-  columns: ReadonlyMap<string, ColumnType>,
-  rows: AsyncIterable<Record<string, unknown>>,
+  columns: ParquetColumns,
+  rows: AsyncIterable<FileRow>,
 ): Promise<void> {
-  const schema: SchemaElement[] = [{ name: "root", num_children: columns.size }];
-  for (const [name, type] of columns)
-    schema.push({ name, ...parquetTypes[type], repetition_type: "OPTIONAL" });
-  const writer = new ParquetWriter({ writer: fileWriter(path), schema, createdBy: "imagemill" });
-  const group = [...columns].map(([name, type]) => ({
-    name,
-    type,
-    data: [] as ReturnType<typeof toColumnValue>[],
-  }));
-  let characters = 0;
-  let count = 0;
-  const flush = async () => {
-    const columnData = group.map(({ name, data }) => ({ name, data }));
-    if (count > 0) await writer.write({ columnData, rowGroupSize: count });
-    for (const column of group) column.data = [];
-    characters = 0;
-    count = 0;
-  };
-  for await (const row of rows) {
-    for (const { name, type, data } of group) {
-      const value = toColumnValue(Object.hasOwn(row, name) ? row[name] : null, type);
-      if (typeof value === "string") characters += value.length;
-      data.push(value);
-    }
-    count++;
-    if (count >= GROUP_ROWS || characters >= GROUP_CHARACTERS) await flush();
-  }
-  await flush();
-  await writer.finish();
+  const file = new ParquetFile(path, columns);
+  for await (const { row, bytes } of rows) await file.add(row, bytes);
+  await file.finish();
 }

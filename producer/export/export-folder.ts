@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { hasCode } from "../../shared/caught.ts";
+import { listIfThere } from "../../shared/list-if-there.ts";
+import { stateFolder } from "../../shared/run-file.ts";
+import { UsageError } from "../../shared/usage-error.ts";
+import { acquireRunLock, type RunLock } from "../run-lock.ts";
+
+/**
+ * Where an export is made: in `DEST.partial`, which no loader takes for a dataset, until it is whole and moved to `DEST`
+ * in one step. One process at a time writes there. What a process that died has made is gone on with where it belongs
+ * to the same export.
+ */
+export class ExportFolder implements AsyncDisposable {
+  readonly #to: string;
+  readonly #partial: string;
+  readonly #lock: RunLock;
+
+  private constructor(to: string, partial: string, lock: RunLock) {
+    this.#to = to;
+    this.#partial = partial;
+    this.#lock = lock;
+  }
+
+  /** @throws UsageError where the destination cannot be one, or another process exports to it */
+  static async open(to: string, runDirectory: string): Promise<ExportFolder> {
+    await checkDestination(to, runDirectory);
+    // A link to a folder stays one.
+    if (await listIfThere(to)) to = await realpath(to);
+    const partial = `${to}.partial`;
+    const present = await listIfThere(partial);
+    if (present && present.length > 0 && !present.includes(stateFolder)) {
+      throw new UsageError(
+        `${partial} would be used for what is half done, but it holds something else: move it, or give another --to`,
+      );
+    }
+    await mkdir(join(partial, stateFolder), { recursive: true });
+    return new ExportFolder(to, partial, await acquireRunLock(partial));
+  }
+
+  /** What is to be the destination. */
+  get files(): string {
+    return join(this.#partial, "files");
+  }
+
+  /** For what is needed only on the way. */
+  get state(): string {
+    return join(this.#partial, stateFolder);
+  }
+
+  /** Keeps the files that an earlier try at the very same export has made, drops those of another. */
+  async begin(identity: readonly string[]): Promise<void> {
+    const digest = createHash("sha256").update(JSON.stringify(identity)).digest("hex");
+    const path = join(this.state, "export");
+    const earlier = await readFile(path, "utf8").catch((error: unknown) => {
+      if (hasCode(error, "ENOENT")) return undefined;
+      throw error;
+    });
+    if (earlier !== digest) {
+      await rm(this.files, { recursive: true, force: true });
+      await writeFile(path, digest);
+    }
+    await mkdir(this.files, { recursive: true });
+  }
+
+  /** Moves the whole export to its destination. @throws UsageError where something has come to be there */
+  async place(): Promise<void> {
+    try {
+      await rename(this.files, this.#to);
+    } catch (error) {
+      if (!hasCode(error, "ENOTEMPTY") && !hasCode(error, "EEXIST")) throw error;
+      throw notEmpty(this.#to);
+    }
+    await this.#lock[Symbol.asyncDispose]();
+    await rm(this.#partial, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!(await listIfThere(this.#partial))) return;
+    await this.#lock[Symbol.asyncDispose]();
+    if (!(await listIfThere(this.files))) await rm(this.#partial, { recursive: true, force: true });
+  }
+}
+
+async function checkDestination(to: string, runDirectory: string): Promise<void> {
+  if (`${resolve(to)}${sep}`.startsWith(`${resolve(runDirectory)}${sep}`))
+    throw new UsageError(`${to} lies in the run directory: give a folder outside of it by --to`);
+  let names: string[] | undefined;
+  try {
+    names = await listIfThere(to);
+  } catch (error) {
+    if (!hasCode(error, "ENOTDIR")) throw error;
+    throw new UsageError(`${to} is a file: give a folder that is empty or not there yet by --to`);
+  }
+  if (!names) return;
+  if (names.length > 0) throw notEmpty(to);
+  const [own, parent] = await Promise.all([stat(to), stat(dirname(resolve(to)))]);
+  if (own.dev !== parent.dev) {
+    throw new UsageError(
+      `${to} is where a disk is mounted, so that nothing can be moved there as a whole: give a folder in it, such as ${join(to, basename(runDirectory))}`,
+    );
+  }
+}
+
+function notEmpty(to: string): UsageError {
+  return new UsageError(
+    `${to} is not empty: give a folder that is empty or not there yet by --to, or remove it`,
+  );
+}
