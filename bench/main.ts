@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { killRunning } from "./processes.ts";
 import { rows } from "./rows.ts";
 import type { Row } from "./row.ts";
+import { removeFolders } from "./stage.ts";
 import { type RowEnd, tableOf } from "./table.ts";
 
 const help = `npm run bench -- [row…] [--rounds N] [--short] [--json FILE]
@@ -61,6 +62,9 @@ async function main(): Promise<void> {
   }
 }
 
-process.on("exit", killRunning);
+process.on("exit", () => {
+  killRunning();
+  removeFolders();
+});
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
 await main();

@@ -1,17 +1,26 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
-/** A folder that is removed with the row. */
-export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
+const folders: string[] = [];
+
+/**
+ * A folder that is removed with the bench: files that are removed make those that are written in the next seconds slower
+ * (ext4 looks for an inode that was not in use just now), and so one row would be measured by what another one left.
+ */
+export async function temporaryFolder(): Promise<{ path: string }> {
   const path = await mkdtemp(join(tmpdir(), "imagemill-bench-"));
-  return {
-    path,
-    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 20 }),
-  };
+  folders.push(path);
+  return { path };
+}
+
+/** Removes all of them. */
+export function removeFolders(): void {
+  for (const path of folders.splice(0))
+    rmSync(path, { recursive: true, force: true, maxRetries: 20 });
 }
 
 /** Writes a dataset of so many prompts of about 60 letters and gives its path. */

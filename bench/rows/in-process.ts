@@ -21,7 +21,7 @@ async function againstRawQueue(
   storage: "files" | "nowhere",
   rounds: number,
 ): Promise<{ baseline: number[]; imagemill: number[] }> {
-  await using folder = await temporaryFolder();
+  const folder = await temporaryFolder();
   const dataset = await writePrompts(folder.path, prompts);
   const children = images === 1 ? "0" : String(images);
   let out = 0;

@@ -26,7 +26,7 @@ interface Phase {
 
 /** Plays a scene with worker processes of their own, and looks at the provider's ledger. */
 async function play({ workers, model, args, provider, phases }: Scene): Promise<Phase[]> {
-  await using folder = await temporaryFolder();
+  const folder = await temporaryFolder();
   await using redis = await startTestRedis({ tcp: true });
   await using simulator = await startBenchSimulator({
     ...provider,

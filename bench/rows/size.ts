@@ -41,7 +41,7 @@ export const flat: Row = {
   baseline: "10,000 prompts",
   run: async ({ rounds, short }): Promise<Measure[]> => {
     const [few, many] = short ? [1_000, 5_000] : [10_000, 200_000];
-    await using folder = await temporaryFolder();
+    const folder = await temporaryFolder();
     let out = 0;
     const ends = await alternate(
       Math.min(rounds, 3),
@@ -112,7 +112,7 @@ export const resume: Row = {
   what: "opening a run with 1,000,000 settled prompts",
   baseline: "reading its journal once, line by line",
   run: async ({ rounds, short }): Promise<Measure[]> => {
-    await using folder = await temporaryFolder();
+    const folder = await temporaryFolder();
     const prompts = short ? 20_000 : 1_000_000;
     const out = await settledRun(folder.path, prompts);
     const journal = join(out, ".imagemill", "journal.jsonl");

@@ -10,7 +10,7 @@ const warmUpMs = 15_000;
 
 /** Calls a second that so many workers have answered, once they are at their pace. */
 async function steadyRate(workers: number, concurrency: number, seconds: number): Promise<number> {
-  await using folder = await temporaryFolder();
+  const folder = await temporaryFolder();
   await using redis = await startTestRedis({ tcp: true });
   await using simulator = await startBenchSimulator({
     latencyMs: 1_000,

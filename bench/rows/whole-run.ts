@@ -10,7 +10,7 @@ async function againstBareLoop(
   concurrency: number,
   rounds: number,
 ): Promise<{ baseline: ProcessEnd[]; imagemill: ProcessEnd[] }> {
-  await using folder = await temporaryFolder();
+  const folder = await temporaryFolder();
   await using simulator = await startBenchSimulator({ imageBytes });
   const dataset = await writePrompts(folder.path, prompts);
   let out = 0;
@@ -90,7 +90,7 @@ export const firstImage: Row = {
   what: "`imagemill run` of one prompt, embedded Redis, no latency, to its end with all outputs",
   baseline: "start of node alone",
   run: async ({ rounds }): Promise<Measure[]> => {
-    await using folder = await temporaryFolder();
+    const folder = await temporaryFolder();
     await using simulator = await startBenchSimulator({ imageBytes: 2_000 });
     const dataset = await writePrompts(folder.path, 1);
     const env = { OPENAI_BASE_URL: `${simulator.url}/v1` };

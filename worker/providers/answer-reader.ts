@@ -1,10 +1,13 @@
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
 
+/** What is asked of an answer's headers. */
+export type AnswerHeaders = Pick<Headers, "get" | "entries">;
+
 /** A whole answer. */
 export interface HttpAnswer {
   status: number;
-  headers: Headers;
+  headers: AnswerHeaders;
   bytes: Buffer;
 }
 
@@ -39,7 +42,7 @@ const smallChunkBytes = 4096;
 export class AnswerReader {
   readonly #limits: AnswerLimits;
   readonly #status: number;
-  readonly #headers: Headers;
+  readonly #headers: AnswerHeaders;
   readonly #isError: boolean;
   readonly #whole: Buffer | undefined;
   #chunks: Buffer[] = [];
@@ -48,13 +51,14 @@ export class AnswerReader {
   #isInspected: boolean;
 
   /** @throws TooLargeError where the header announces too much */
-  constructor(status: number, headers: Headers, limits: AnswerLimits) {
+  constructor(status: number, headers: AnswerHeaders, limits: AnswerLimits) {
     const announced = Number(headers.get("content-length") ?? 0);
     this.#status = status;
     this.#headers = headers;
     this.#limits = limits;
     this.#isError = status < 200 || status >= 300;
-    this.#isInspected = this.#isError || !limits.inspect || headers.has("content-encoding");
+    this.#isInspected =
+      this.#isError || !limits.inspect || headers.get("content-encoding") !== null;
     if (!this.#isError && announced > limits.maxBytes) throw new TooLargeError(limits.maxBytes);
     const isWorthIt = announced > 65_536 && announced <= maxPreallocatedBytes && !this.#isError;
     this.#whole = isWorthIt ? Buffer.allocUnsafeSlow(announced) : undefined;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
+import type { AnswerHeaders } from "./answer-reader.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import type { Exchange } from "./fetch-adapter.ts";
 import {
@@ -38,7 +39,7 @@ const rules: readonly RefusalRule[] = [
 /** The error that an answer which is not a success stands for. */
 export function classifyHuggingfaceRefusal(
   status: number,
-  headers: Headers,
+  headers: AnswerHeaders,
   text: string,
   secrets: Secrets,
 ): ProviderError {

@@ -8,6 +8,7 @@ import {
   type Refusal,
   type RefusalRule,
 } from "./refusal.ts";
+import type { AnswerHeaders } from "./answer-reader.ts";
 import type { Secrets } from "./safe-message.ts";
 
 const moderation =
@@ -45,7 +46,7 @@ const rules: readonly RefusalRule[] = [
 /** The error that an answer which is not a success stands for. */
 export function classifyOpenaiRefusal(
   status: number,
-  headers: Headers,
+  headers: AnswerHeaders,
   text: string,
   secrets: Secrets,
 ): ProviderError {

@@ -33,7 +33,7 @@ export function asFetch(http: HttpClient, shared?: Exchange): Fetch {
     progress.phase = "connecting";
     delete exchange.answer;
     const { url, authorization } = splitUrl(input instanceof Request ? input.url : String(input));
-    const headers = Object.fromEntries(new Headers(init.headers));
+    const headers = lowerCased(init.headers);
     const answer = await http.send(url, {
       method: init.method ?? "GET",
       headers: { ...(authorization && { authorization }), ...headers, ...exchange.headers },
@@ -46,6 +46,15 @@ export function asFetch(http: HttpClient, shared?: Exchange): Fetch {
     exchange.answer = answer;
     return asResponse(answer, exchange);
   };
+}
+
+/** Names in lower case, so that one that is sent besides another replaces it. */
+export function lowerCased(headers: RequestInit["headers"] = {}): Record<string, string> {
+  const isList = headers instanceof Headers || Array.isArray(headers);
+  const fields = isList ? [...new Headers(headers)] : Object.entries(headers);
+  const lowered: Record<string, string> = {};
+  for (const [name, value] of fields) if (value !== undefined) lowered[name.toLowerCase()] = value;
+  return lowered;
 }
 
 /** User and password of a base URL go into a header, as browsers and curl do it; a key goes before them. */

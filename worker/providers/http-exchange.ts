@@ -1,7 +1,12 @@
 import type { Dispatcher } from "undici";
 import { asError } from "../../shared/caught.ts";
 import type { AnswerShare } from "../answer-memory.ts";
-import { AnswerReader, type AnswerLimits, type HttpAnswer } from "./answer-reader.ts";
+import {
+  type AnswerHeaders,
+  AnswerReader,
+  type AnswerLimits,
+  type HttpAnswer,
+} from "./answer-reader.ts";
 
 /** How far an exchange has come. What never got past `connecting` was never received by the provider. */
 export interface Progress {
@@ -147,7 +152,7 @@ async function readOnce(
 /** A promise of room for a successful answer where there is none now; error pages are small. */
 export function roomFor(
   status: number,
-  headers: Headers,
+  headers: AnswerHeaders,
   { memory, maxBytes }: HttpRequest,
 ): Promise<void> | undefined {
   const announced = Number(headers.get("content-length") ?? 0);
@@ -155,11 +160,11 @@ export function roomFor(
   return memory?.take(announced);
 }
 
-function toHeaders(received: Record<string, string | string[] | undefined>): Headers {
-  const headers = new Headers();
+/** undici gives them by their names in lower case. Making a `Headers` of them would check once more what was received. */
+function toHeaders(received: Record<string, string | string[] | undefined>): AnswerHeaders {
+  const fields = new Map<string, string>();
   for (const [name, value] of Object.entries(received)) {
-    if (value !== undefined)
-      headers.set(name, typeof value === "string" ? value : value.join(", "));
+    if (value !== undefined) fields.set(name, typeof value === "string" ? value : value.join(", "));
   }
-  return headers;
+  return { get: (name) => fields.get(name.toLowerCase()) ?? null, entries: () => fields.entries() };
 }

@@ -4,7 +4,7 @@ import { ProviderError } from "../../shared/failure.ts";
 import { parseJson } from "../../shared/parse-json.ts";
 import { classifyHuggingfaceRefusal } from "./classify-huggingface.ts";
 import type { HttpAnswer } from "./answer-reader.ts";
-import type { Fetch } from "./fetch-adapter.ts";
+import { type Fetch, lowerCased } from "./fetch-adapter.ts";
 import type { HttpClient } from "./http.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 
@@ -101,7 +101,7 @@ export function untilQueued(fetch: Fetch): Fetch {
     const url = new URL(input instanceof Request ? input.url : input);
     const ticket = queues.map((queue) => queue(url, rootOf(url), answer)).find(Boolean);
     if (!ticket) return response;
-    const { "content-type": _, ...headers } = Object.fromEntries(new Headers(init.headers));
+    const { "content-type": _, ...headers } = lowerCased(init.headers);
     throw new Queued(ticket, headers);
   };
 }

@@ -33,6 +33,8 @@ export interface LoadOptions {
 export abstract class AsyncImageGenerationModel<
   Schema extends z.ZodObject = z.ZodObject,
 > implements AsyncDisposable {
+  /** Calls that were checked, by themselves. */
+  readonly #checked = new WeakMap<object, { input: string; call: CallOptions<z.output<Schema>> }>();
   /** Default: the name of the class. */
   readonly modelName: string = this.constructor.name;
   /** Images that one call can make; 1, the default, where the provider ignores or refuses a number. */
@@ -161,13 +163,15 @@ export abstract class AsyncImageGenerationModel<
   }
 
   /**
-   * Checks a call before anything is sent or paid: what comes back is what `agenerate` takes.
+   * Checks a call before anything is sent or paid: what comes back is what `agenerate` takes. It is not checked again.
    * @throws UsageError
    */
   checkCall(
     input: string,
     options: GenerateOptions = {},
   ): { call: CallOptions<z.output<Schema>>; warnings: string[] } {
+    const known = this.#checked.get(options);
+    if (known?.input === input) return { call: known.call, warnings: [] };
     const { numGenerations = 1, signal, memory } = options;
     checkCallOptions(options, this.parameters);
     this.#checkInput(input);
@@ -187,6 +191,7 @@ export abstract class AsyncImageGenerationModel<
       ...(signal && { signal }),
       ...(memory && { memory }),
     };
+    this.#checked.set(call, { input, call });
     return { call, warnings };
   }
 

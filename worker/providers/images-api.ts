@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { defaultMaxImageBytes } from "../../shared/image-check.ts";
 import type { AnswerShare } from "../answer-memory.ts";
-import type { HttpAnswer } from "./answer-reader.ts";
+import type { AnswerHeaders, HttpAnswer } from "./answer-reader.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Fetch } from "./fetch-adapter.ts";
@@ -158,7 +158,7 @@ export class ImagesApi {
     });
   }
 
-  #refusal(status: number, headers: Headers, text: string): ProviderError {
+  #refusal(status: number, headers: AnswerHeaders, text: string): ProviderError {
     const refusal = readRefusal(status, headers, text);
     const rules = [...(this.#options.refusals ?? []), ...usualRefusals];
     const kind = findRule(rules, refusal)?.kind ?? kindOfStatus(status, headers);

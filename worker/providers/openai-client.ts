@@ -1,7 +1,7 @@
 import OpenAI from "openai";
 import type { z } from "zod";
 import { version } from "../../shared/version.ts";
-import { asFetch, type Fetch } from "./fetch-adapter.ts";
+import { asFetch, type Fetch, lowerCased } from "./fetch-adapter.ts";
 import type { HttpClient } from "./http.ts";
 import type { OpenAIOptions } from "./openai-options.ts";
 
@@ -35,10 +35,4 @@ export function createOpenaiClient(
 /** Sends these headers alone: the client's own hold what it finds in the environment (`OPENAI_CUSTOM_HEADERS`). */
 function withHeaders(fetch: Fetch, headers: Record<string, string>): Fetch {
   return (input, init) => fetch(input, { ...init, headers });
-}
-
-function lowerCased(headers: Record<string, string> = {}): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
-  );
 }

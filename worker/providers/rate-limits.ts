@@ -1,4 +1,5 @@
 import type { LaneLimits } from "../../shared/lane-limits.ts";
+import type { AnswerHeaders } from "./answer-reader.ts";
 import { durationMs } from "./retry-after.ts";
 
 /** Windows that are a minute, as far as whole seconds of a reset let that be seen. */
@@ -9,7 +10,7 @@ const minuteMs = { least: 45_000, most: 75_000 };
  * reset says that the limit is one of a minute, filled up evenly: `reset` is the time until what is used has come back. Such
  * headers are not documented by everybody who sends them, and others mean hours or days.
  */
-export function readRateLimits(headers: Headers): LaneLimits | undefined {
+export function readRateLimits(headers: AnswerHeaders): LaneLimits | undefined {
   const imagesPerMinute = limitOf(headers, "images");
   const requestsPerMinute = limitOf(headers, "requests");
   if (imagesPerMinute === undefined && requestsPerMinute === undefined) return undefined;
@@ -19,7 +20,7 @@ export function readRateLimits(headers: Headers): LaneLimits | undefined {
   };
 }
 
-function limitOf(headers: Headers, unit: string): number | undefined {
+function limitOf(headers: AnswerHeaders, unit: string): number | undefined {
   const limit = Number(headers.get(`x-ratelimit-limit-${unit}`) ?? NaN);
   const used = limit - Number(headers.get(`x-ratelimit-remaining-${unit}`) ?? NaN);
   const resetMs = durationMs(headers.get(`x-ratelimit-reset-${unit}`) ?? "");

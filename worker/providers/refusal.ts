@@ -5,13 +5,14 @@ import {
   type ProviderErrorDetails,
 } from "../../shared/failure.ts";
 import { parseJson } from "../../shared/parse-json.ts";
+import type { AnswerHeaders } from "./answer-reader.ts";
 import { readRetryAfter } from "./retry-after.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 
 /** An HTTP answer that refuses a call, taken apart. */
 export interface Refusal {
   status: number;
-  headers: Headers;
+  headers: AnswerHeaders;
   /** The parsed JSON body; undefined where it was none. */
   body: unknown;
   type: string;
@@ -30,7 +31,7 @@ export interface RefusalRule {
 }
 
 /** Takes an answer apart: OpenAI's `{ error: { message, type, code } }`, and what its imitators and others send. */
-export function readRefusal(status: number, headers: Headers, text: string): Refusal {
+export function readRefusal(status: number, headers: AnswerHeaders, text: string): Refusal {
   const body = parseJson(z.unknown(), text);
   const outer = asRecord(body);
   const error = asRecord(outer["error"]);
@@ -81,7 +82,7 @@ export function refusalError(
 }
 
 /** The provider's id of a request, for its support. */
-export function readRequestId(headers: Headers): string | undefined {
+export function readRequestId(headers: AnswerHeaders): string | undefined {
   return (
     headers.get("x-request-id") ??
     headers.get("x-amzn-requestid") ??
@@ -91,7 +92,7 @@ export function readRequestId(headers: Headers): string | undefined {
 }
 
 /** What is left when no rule fits: by the class of the status, and by `x-should-retry` where the provider sends it. */
-export function kindOfStatus(status: number, headers: Headers): FailureKind {
+export function kindOfStatus(status: number, headers: AnswerHeaders): FailureKind {
   const advice = headers.get("x-should-retry");
   const isTransient = status === 408 || status === 409 || status >= 500;
   if (status === 429) return "rate_limited";

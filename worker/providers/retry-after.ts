@@ -1,3 +1,4 @@
+import type { AnswerHeaders } from "./answer-reader.ts";
 /** No provider means more than a day; a larger number is a mistake of theirs. */
 const maxWaitMs = 24 * 60 * 60 * 1000;
 
@@ -9,7 +10,7 @@ const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000
  * own `date`, since the clock here may be wrong; without one from `now`. Undefined where it says nothing.
  */
 export function readRetryAfter(
-  headers: Headers,
+  headers: AnswerHeaders,
   message: string,
   now: number = Date.now(),
 ): number | undefined {
@@ -21,17 +22,17 @@ export function readRetryAfter(
   return waitMs === undefined ? undefined : Math.min(maxWaitMs, Math.max(0, Math.round(waitMs)));
 }
 
-function untilReset(headers: Headers): number | undefined {
-  const usedUp = [...headers.keys()].flatMap((name) => {
+function untilReset(headers: AnswerHeaders): number | undefined {
+  const usedUp = [...headers.entries()].flatMap(([name, remaining]) => {
     const unit = /^x-ratelimit-remaining-(.+)$/.exec(name)?.[1];
-    const isUsedUp = unit !== undefined && Number(headers.get(name)) === 0;
+    const isUsedUp = unit !== undefined && Number(remaining) === 0;
     return isUsedUp ? (durationMs(headers.get(`x-ratelimit-reset-${unit}`) ?? "") ?? []) : [];
   });
   return usedUp.length > 0 ? Math.min(...usedUp) : undefined;
 }
 
 /** When the answer was sent, by the provider's clock. */
-function sentAt(headers: Headers): number | undefined {
+function sentAt(headers: AnswerHeaders): number | undefined {
   const date = Date.parse(headers.get("date") ?? "");
   return Number.isNaN(date) ? undefined : date;
 }

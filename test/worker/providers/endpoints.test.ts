@@ -13,7 +13,7 @@ async function openEndpoint(
   const simulator = await startSimulator({
     apiKey: "hf_key",
     endpoints: { cats: { state, model: "org/cats" } },
-    endpointWakeMs: 60,
+    endpointWakeMs: 500,
   });
   const states: string[] = [];
   const model = new InferenceEndpointsImageGeneration({
