@@ -6,10 +6,10 @@ import { Cleanup } from "../../shared/cleanup.ts";
 import { journalPath, type RunFile } from "../../shared/run-file.ts";
 import type { ColumnType } from "../outputs/column-type.ts";
 import { ImageColumns } from "../outputs/image-columns.ts";
-import { orderedLines } from "../outputs/ordered-lines.ts";
+import { readOrdered } from "../outputs/ordered-lines.ts";
 import { LineFile } from "../outputs/output-files.ts";
 import { readRows } from "../outputs/read-rows.ts";
-import { countLine, noCounts, type RunCounts, sumCost } from "../outputs/run-counts.ts";
+import { countLine, noCounts, type RunCounts } from "../outputs/run-counts.ts";
 import { ImageFiles, imagesGone } from "./image-files.ts";
 import { ShardCut } from "./shard-cut.ts";
 
@@ -61,19 +61,23 @@ export async function spoolImages(
   shardBytes: number,
 ): Promise<SpooledImages> {
   const journal = journalPath(directory);
-  const counts = noCounts(await sumCost(journal));
+  const { costUsd, batches } = await readOrdered(journal);
+  const counts = noCounts(costUsd);
   const columns = new ImageColumns(run);
   const tally = new Tally(directory, shardBytes);
   await using stack = new Cleanup();
   const lines = new LineFile(await open(path, "w"));
   stack.defer(() => lines.close());
-  for await (const line of orderedLines(journal)) {
-    countLine(counts, line);
-    for (const row of columns.rows(line)) {
-      const text = JSON.stringify(row);
-      await tally.add(ImageFile.parse(row), text);
-      await lines.write(`${text}\n`);
+  for await (const batch of batches) {
+    for (const line of batch) {
+      countLine(counts, line);
+      for (const row of columns.rows(line)) {
+        const text = JSON.stringify(row);
+        await tally.add(ImageFile.parse(row), text);
+        lines.add(text);
+      }
     }
+    await lines.flushIfMuch();
   }
   await lines.flush();
   return { path, columns: columns.columns, counts, shardBytes, ...tally.end() };

@@ -4,23 +4,50 @@ import { BlockReader } from "./block-reader.ts";
 
 /** 12 bytes each: 48 MB at most. */
 const SEGMENT_PROMPTS = 4 * 1024 * 1024;
+/** A batch ends with the line that makes it as large, so that a long one does not wait for others in memory. */
+const BATCH_BYTES = 128 * 1024;
+
+/** A journal in dataset order. */
+export interface OrderedJournal {
+  /** What all lines cost, those that later ones replaced included; undefined where no price is known. */
+  costUsd: number | undefined;
+  /** For each index its last line, in batches. */
+  batches: AsyncGenerator<JournalLine[]>;
+}
 
 /**
- * The lines of a journal in dataset order, for each index the last one only. Memory is bounded however long the journal
- * is: it is scanned once for each `segmentPrompts` indexes. A journal that does not exist has no lines.
+ * Reads a journal in dataset order. Memory is bounded however long the journal is: it is scanned once for each
+ * `segmentPrompts` indexes. A journal that does not exist has no lines.
  * @throws Error naming file and place where a line is damaged
  */
-export async function* orderedLines(
+export async function readOrdered(
   path: string,
   segmentPrompts = SEGMENT_PROMPTS,
-): AsyncGenerator<JournalLine> {
-  let segment = await LinePlaces.scan(path, 0, segmentPrompts);
-  if (segment.isEmpty && segment.next === undefined) return;
-  await using reader = await BlockReader.open(path);
-  for (;;) {
+): Promise<OrderedJournal> {
+  const first = await LinePlaces.scan(path, 0, segmentPrompts);
+  return { costUsd: first.costUsd, batches: orderedBatches(path, first, segmentPrompts) };
+}
+
+async function* orderedBatches(
+  path: string,
+  first: LinePlaces,
+  segmentPrompts: number,
+): AsyncGenerator<JournalLine[]> {
+  if (first.isEmpty && first.next === undefined) return;
+  for (let segment = first; ;) {
+    // A new one each time: where the journal has grown since, the last block is longer now.
+    await using reader = await BlockReader.open(path);
+    let batch: JournalLine[] = [];
+    let bytes = 0;
     for (const { offset, length } of segment.places()) {
-      yield parseAt(path, offset, await reader.read(offset, length));
+      const line = reader.held(offset, length) ?? (await reader.read(offset, length));
+      batch.push(parseAt(path, offset, line));
+      bytes += length;
+      if (bytes < BATCH_BYTES) continue;
+      yield batch;
+      [batch, bytes] = [[], 0];
     }
+    yield batch;
     if (segment.next === undefined) return;
     segment = await LinePlaces.scan(path, segment.next, segmentPrompts);
   }
@@ -40,6 +67,8 @@ function parseAt(path: string, offset: number, bytes: Buffer): JournalLine {
 class LinePlaces {
   /** The smallest index after these that the journal has. */
   next: number | undefined;
+  /** Of all lines of the journal. */
+  costUsd: number | undefined;
   readonly #from: number;
   readonly #size: number;
   #count = 0;
@@ -55,7 +84,10 @@ class LinePlaces {
   static async scan(path: string, from: number, size: number): Promise<LinePlaces> {
     const places = new LinePlaces(from, size);
     for await (const { heads } of readJournalHeads(path)) {
-      for (const head of heads) places.#add(head.index, head.offset, head.length);
+      for (const { index, offset, length, costUsd } of heads) {
+        places.#add(index, offset, length);
+        if (costUsd !== undefined) places.costUsd = (places.costUsd ?? 0) + costUsd;
+      }
     }
     return places;
   }

@@ -2,34 +2,32 @@ import { type FileHandle, open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stateFolder } from "../../shared/run-file.ts";
 
-const BUFFER_CHARACTERS = 1024 * 1024;
+/** What is collected before it is written. */
+const BUFFER_CHARACTERS = 128 * 1024;
 
 /** A text file that is written line by line. */
 export class LineFile {
   readonly #file: FileHandle;
-  #pending: string[] = [];
-  #size = 0;
+  #pending = "";
 
   constructor(file: FileHandle) {
     this.#file = file;
   }
 
-  /** Adds one value as a line of JSON. */
-  async writeJson(value: unknown): Promise<void> {
-    await this.write(`${JSON.stringify(value)}\n`);
+  /** Adds a line, without its line feed; it is written with the next {@link flush}. */
+  add(line: string): void {
+    this.#pending += `${line}
+`;
   }
 
-  /** Adds a line that ends in its line feed. */
-  async write(line: string): Promise<void> {
-    this.#pending.push(line);
-    this.#size += line.length;
-    if (this.#size >= BUFFER_CHARACTERS) await this.flush();
+  /** Writes what was added, where it is as much as is worth a write. */
+  async flushIfMuch(): Promise<void> {
+    if (this.#pending.length >= BUFFER_CHARACTERS) await this.flush();
   }
 
   async flush(): Promise<void> {
-    const text = this.#pending.join("");
-    this.#pending = [];
-    this.#size = 0;
+    const text = this.#pending;
+    this.#pending = "";
     if (text !== "") await this.#file.writeFile(text);
   }
 
@@ -64,6 +62,11 @@ export class OutputFiles implements AsyncDisposable {
     return file;
   }
 
+  /** Writes what was added to the outputs, where it is as much as is worth a write. */
+  async flushIfMuch(): Promise<void> {
+    for (const file of this.#open) await file.flushIfMuch();
+  }
+
   /** Writes what is left of the outputs that were opened, and closes them. */
   async closeLines(): Promise<void> {
     for (const file of this.#open) {
@@ -79,14 +82,7 @@ export class OutputFiles implements AsyncDisposable {
 
   /** Makes every output durable and moves it into place. */
   async place(): Promise<void> {
-    for (const name of this.#names) {
-      const file = await open(this.temporaryPath(name), "r+");
-      try {
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-    }
+    await Promise.all(this.#names.map((name) => syncFile(this.temporaryPath(name))));
     for (const name of this.#names.splice(0)) {
       await rename(join(this.#directory, stateFolder, `${name}.new`), join(this.#directory, name));
     }
@@ -95,5 +91,14 @@ export class OutputFiles implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const file of this.#open) await file.close();
     for (const name of this.#names) await rm(this.temporaryPath(name), { force: true });
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }

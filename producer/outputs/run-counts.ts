@@ -1,5 +1,4 @@
 import type { JournalLine } from "../../shared/journal-line.ts";
-import { readJournalHeads } from "../../shared/journal-reader.ts";
 import type { PromptState } from "../../shared/result.ts";
 
 /** What the output files hold, counted while they are written, and what the run's calls cost. */
@@ -8,17 +7,6 @@ export interface RunCounts {
   images: number;
   /** US dollars over all rounds; undefined where no price is known. */
   costUsd: number | undefined;
-}
-
-/** Adds up what all lines of a journal cost, those that later ones replaced included. */
-export async function sumCost(journal: string): Promise<number | undefined> {
-  let sum: number | undefined;
-  for await (const { heads } of readJournalHeads(journal)) {
-    for (const { costUsd } of heads) {
-      if (costUsd !== undefined) sum = (sum ?? 0) + costUsd;
-    }
-  }
-  return sum;
 }
 
 /** Counts of a run of which nothing is settled yet. */

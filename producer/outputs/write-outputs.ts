@@ -1,14 +1,15 @@
+import type { JournalLine } from "../../shared/journal-line.ts";
 import { journalPath, type RunFile } from "../../shared/run-file.ts";
 import { ColumnNames } from "./column-names.ts";
 import { contactSheet, sheetEntries, type SheetEntry, sheetEntry } from "./contact-sheet.ts";
 import { datasetCard } from "./dataset-card.ts";
+import { ImageTable } from "./image-table.ts";
 import { ImageColumns } from "./image-columns.ts";
-import { orderedLines } from "./ordered-lines.ts";
+import { readOrdered } from "./ordered-lines.ts";
 import { OutputFiles } from "./output-files.ts";
 import { failureRecord, rejectRecord, resultKeys, resultRecord } from "./prompt-records.ts";
 import { readRows } from "./read-rows.ts";
-import { countLine, noCounts, sumCost } from "./run-counts.ts";
-import { writeParquet } from "./write-parquet.ts";
+import { countLine, noCounts } from "./run-counts.ts";
 
 /**
  * Writes a run directory's output files from its journal, in dataset order and in bounded memory: `results.jsonl`,
@@ -18,7 +19,8 @@ import { writeParquet } from "./write-parquet.ts";
  */
 export async function writeOutputs(directory: string, run: RunFile): Promise<void> {
   const journal = journalPath(directory);
-  const counts = noCounts(await sumCost(journal));
+  const { costUsd, batches } = await readOrdered(journal);
+  const counts = noCounts(costUsd);
   const columns = new ImageColumns(run);
   const resultNames = new ColumnNames((name) => resultKeys.has(name));
   const sheet: SheetEntry[] = [];
@@ -27,20 +29,26 @@ export async function writeOutputs(directory: string, run: RunFile): Promise<voi
   const images = await files.openLines("images.jsonl");
   const failures = await files.openLines("failures.jsonl");
   const rejects = await files.openLines("rejects.jsonl");
-  for await (const line of orderedLines(journal)) {
+  const table = new ImageTable(files.temporaryPath("metadata.parquet"), () => columns.columns);
+  const add = (line: JournalLine): void => {
     countLine(counts, line);
-    if (line.state === "rejected") {
-      await rejects.writeJson(rejectRecord(line));
-      continue;
+    if (line.state === "rejected") return rejects.add(JSON.stringify(rejectRecord(line)));
+    results.add(JSON.stringify(resultRecord(line, run, resultNames)));
+    for (const row of columns.rows(line)) {
+      const text = JSON.stringify(row);
+      images.add(text);
+      table.add(row, Buffer.byteLength(text));
     }
-    await results.writeJson(resultRecord(line, run, resultNames));
-    for (const row of columns.rows(line)) await images.writeJson(row);
-    if (line.state !== "succeeded") await failures.writeJson(failureRecord(line));
+    if (line.state !== "succeeded") failures.add(JSON.stringify(failureRecord(line)));
     if (sheet.length < sheetEntries) sheet.push(sheetEntry(line));
+  };
+  for await (const batch of batches) {
+    batch.forEach(add);
+    await files.flushIfMuch();
+    await table.flush();
   }
   await files.closeLines();
-  const imageRows = readRows(files.temporaryPath("images.jsonl"));
-  await writeParquet(files.temporaryPath("metadata.parquet"), columns.columns, imageRows);
+  await table.finish(() => readRows(files.temporaryPath("images.jsonl")));
   await files.writeText("README.md", datasetCard(run, counts, columns.columns));
   await files.writeText("index.html", contactSheet(run, counts, sheet));
   await files.place();

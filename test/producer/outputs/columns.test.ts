@@ -135,4 +135,26 @@ describe("columns of images", () => {
     expect(textOf(directory, "index.html").match(/<article/g)).toHaveLength(200);
     expect(textOf(directory, "index.html")).toContain("The first 200 of 12,000 prompts.");
   });
+
+  test("are the same in all row groups, also where the last row of a large run brings another", async () => {
+    const lines = Array.from({ length: 21_000 }, (_, index) =>
+      promptLine(index, [0], {
+        row: { prompt: "p", columns: { number: index, text: "x", late: null } },
+      }),
+    );
+    const columns = { number: 0.5, text: 1, late: "now", more: true };
+    const last = promptLine(21_000, [0], { row: { prompt: "p", columns } });
+    const directory = runDirectory([...lines, last]);
+    await writeOutputs(directory, runFile());
+    expect(await parquetTypes(directory)).toMatchObject({
+      number: "DOUBLE",
+      text: "BYTE_ARRAY",
+      late: "BYTE_ARRAY",
+      more: "BOOLEAN",
+    });
+    const rows = await parquetRows(directory);
+    expect(rows).toHaveLength(21_001);
+    expect(rows[7]).toMatchObject({ number: 7, text: '"x"', late: null, more: null });
+    expect(rows[21_000]).toMatchObject({ number: 0.5, text: "1", late: "now", more: true });
+  });
 });
