@@ -57,6 +57,8 @@ function tellOpening(run: Run, maker: string, terminal: Terminal): void {
       `the run was paused at ${run.steering.at}${why} and waits: \`imagemill unpause ${run.out}\` lets it go on`,
     );
   }
+  if (run.retried === 0)
+    terminal.write("nothing that failed so is to be done again: no new round is begun");
   const how = run.isComplete ? "is complete, no call is made" : run.resumed ? "goes on" : "starts";
   terminal.write(`run ${run.id} ${how}: ${maker}, ${run.out}`);
 }

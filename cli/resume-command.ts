@@ -7,13 +7,14 @@ import { profileIdentity } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
 import { readConfig, type FoundConfig } from "./config.ts";
+import { addChangeOptions, changeRequest, type ChangeOptions } from "./change-options.ts";
 import { findRun } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { isBuiltIn, profileOf, requireServed, requireUsable } from "./profiles.ts";
 import { addDriveOptions, type DriveOptions } from "./run-options.ts";
 
 /** Options of commands that go on with a run. */
-interface ResumeOptions extends DriveOptions {
+interface ResumeOptions extends DriveOptions, ChangeOptions {
   workers?: RunFile["workers"];
 }
 
@@ -58,6 +59,7 @@ function requireKnown({ id, profile: { name } }: RunFile, config: FoundConfig | 
 
 /** Adds the options of commands that go on with a run. */
 function addResumeOptions(command: Command): Command {
+  addChangeOptions(command, { isNew: false });
   return addDriveOptions(command)
     .addOption(
       new Option(
@@ -69,6 +71,7 @@ function addResumeOptions(command: Command): Command {
 }
 
 const help = `
+What is not given stays as it was; -n and --limit may only grow. Rows may have been appended to the dataset.
 A run that was enqueued goes back to the workers elsewhere, from any machine that sees its directory and its dataset and
 reaches REDIS_URL; it needs no key then.`;
 
@@ -111,13 +114,20 @@ async function goOn(
   const { directory, run } = await findRun(text);
   const workHere = (options.workers ?? run.workers) === "here";
   const { profile, isReached } = await profileOfRun(io, run, options, workHere);
-  const card = await cardOf(profile, run.model, { timeoutMs: run.timeoutMs });
+  const { imagesPerMinute, requestsPerMinute, timeout: timeoutMs = run.timeoutMs } = options;
+  const card = await cardOf(profile, run.model, { timeoutMs });
   const asked = {
     out: directory,
     provider: isReached ? profile : undefined,
     retry,
     maxCostUsd: options.maxCost,
     pricePerImageUsd: options.pricePerImage,
+    limits: {
+      ...run.limits,
+      ...(imagesPerMinute !== undefined && { imagesPerMinute }),
+      ...(requestsPerMinute !== undefined && { requestsPerMinute }),
+    },
+    ...changeRequest(options),
   };
   const { drive } = await import("./drive.ts");
   await drive(io, { asked, profile, card, options, workHere });

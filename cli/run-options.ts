@@ -7,6 +7,7 @@ import { modelParameters } from "../shared/parameter-schemas.ts";
 import type { DatasetFormat } from "../shared/run-file.ts";
 import { DatasetFormat as Formats } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import { addChangeOptions, changeRequest, type ChangeOptions } from "./change-options.ts";
 import { splitList } from "./profiles.ts";
 import { allowance, dollars, duration, wholeNumber, type Allowance } from "./numbers.ts";
 
@@ -28,10 +29,9 @@ export interface DriveOptions {
 }
 
 /** Options of `run`. */
-export interface RunOptions extends DriveOptions {
+export interface RunOptions extends DriveOptions, ChangeOptions {
   provider?: string;
   model?: string;
-  numGenerations: number;
   out?: string;
   format?: DatasetFormat;
   promptColumn: string;
@@ -40,13 +40,7 @@ export interface RunOptions extends DriveOptions {
   paramFrom: string[];
   paramsColumn?: string;
   seed?: number;
-  maxPerCall?: number;
-  imagesPerMinute?: number;
-  requestsPerMinute?: number;
-  limit?: number;
-  attempts: number;
   timeout: number;
-  durable?: true;
 }
 
 /** Where further profiles are, for every command that needs some. */
@@ -104,8 +98,8 @@ export function addRunOptions(command: Command): Command {
       "--provider <name>",
       "openai, huggingface or simulator (inferred from the model where it can be)",
     )
-    .option("-m, --model <id>", "the model that makes the images")
-    .option("-n, --num-generations <n>", "images for each prompt", wholeNumber(1, 1_000), 1)
+    .option("-m, --model <id>", "the model that makes the images");
+  addChangeOptions(command, { isNew: true })
     .option("-o, --out <dir>", "run directory (default: runs/<dataset>-<model>)")
     .addOption(
       new Option("--format <format>", "of the dataset; default: by its extension").choices(
@@ -131,20 +125,7 @@ export function addRunOptions(command: Command): Command {
       "--seed <n>",
       "seeds of images are derived from it, where the model takes seeds",
       wholeNumber(0),
-    )
-    .option("--max-per-call <n>", "images that one call may ask for", wholeNumber(1))
-    .option(
-      "--images-per-minute <n>",
-      "the provider's limit; without it, it is found out",
-      wholeNumber(1),
-    )
-    .option("--requests-per-minute <n>", "the same for calls", wholeNumber(1))
-    .option("--limit <n>", "only the first n rows", wholeNumber(0))
-    .option("--attempts <n>", "tries of a call before its images are given up", wholeNumber(1), 8)
-    .addOption(
-      new Option("--timeout <time>", "longest call").argParser(duration).default(180_000, "3m"),
-    )
-    .option("--durable", "an image counts as stored once the disk has it");
+    );
   return addDriveOptions(command);
 }
 
@@ -194,14 +175,9 @@ export function runRequest(
     model: card.id,
     parameters: Object.fromEntries(options.param.map((text) => parameterOf(card, text))),
     seed: options.seed,
-    numGenerations: options.numGenerations,
-    maxGenerationsPerCall: options.maxPerCall,
-    limit: options.limit,
-    attempts: options.attempts,
     maxCostUsd: options.maxCost,
     pricePerImageUsd: options.pricePerImage,
-    timeoutMs: options.timeout,
     limits: { imagesPerMinute, requestsPerMinute },
-    durable: options.durable,
+    ...changeRequest(options),
   };
 }

@@ -17,6 +17,8 @@ export interface Run extends AsyncDisposable {
   readonly isComplete: boolean;
   /** How it was steered while nobody had it open; undefined where it may go on. */
   readonly steering: Steering | undefined;
+  /** How many prompts are done again by the round that `retry` asked for: 0 where none had failed so; else undefined. */
+  readonly retried: number | undefined;
   /** For people: what was repaired in the directory when it was opened. */
   readonly repaired: readonly string[];
   /** For people: parameters that are sent though the model is not known to take them. */
@@ -61,6 +63,7 @@ export function runOf(
     resumed: producer.resumed,
     isComplete: producer.isComplete,
     steering: producer.steering,
+    retried: producer.retried,
     repaired: producer.repaired,
     warnings,
     finished: producer.finished,

@@ -10,7 +10,7 @@ import { UsageError } from "../shared/usage-error.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import { Journal } from "./journal.ts";
 import type { OpenRunOptions } from "./open-run-options.ts";
-import { replayJournal } from "./replay.ts";
+import { replayJournal, type Replay } from "./replay.ts";
 import { RowHashes } from "./row-hashes.ts";
 import {
   checkDataset,
@@ -36,6 +36,8 @@ export interface Run {
   readonly isComplete: boolean;
   /** How the run was steered while no producer had it open; undefined where it may run. */
   readonly steering: Steering | undefined;
+  /** How many prompts that failed are settled again by the round that was asked for; undefined where none was. */
+  readonly retried: number | undefined;
   /** What was repaired when the run directory was opened, for people. */
   readonly repaired: readonly string[];
   /** Resolves when all output files are written; rejects only on a bug or where the directory fails. */
@@ -60,7 +62,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   requirePrice(options.settings);
   const stack = new Cleanup();
   try {
-    const { id, resumed, steering, repaired, life } = await openLife(options, stack);
+    const { id, resumed, steering, retried, repaired, life } = await openLife(options, stack);
     const finished = runAndClose(life, stack.move());
     finished.catch(() => undefined);
     return {
@@ -68,6 +70,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
       resumed,
       isComplete: life.isComplete,
       steering,
+      retried,
       repaired,
       finished,
       progress: () => life.progress(),
@@ -85,7 +88,7 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
 async function openLife(
   options: OpenRunOptions,
   stack: Cleanup,
-): Promise<Pick<Run, "id" | "resumed" | "steering" | "repaired"> & { life: RunLife }> {
+): Promise<Pick<Run, "id" | "resumed" | "steering" | "retried" | "repaired"> & { life: RunLife }> {
   const directory = resolve(options.out);
   await prepareDirectory(directory);
   const lock = stack.use(await lockDirectory(directory));
@@ -94,8 +97,8 @@ async function openLife(
   const model = { card: cardOfRun(run, options.card), passThrough: options.passThrough };
   const steering = await readSteering(directory);
   const isCancelled = steering?.state === "cancelled";
-  if (options.retry && !isCancelled) startRound(run, options.retry.kinds);
-  const { settled, validBytes, torn } = await replayJournal(paths.journal, run);
+  const retry = isCancelled ? undefined : options.retry;
+  const { settled, validBytes, torn, retried } = await replayRound(paths.journal, run, retry);
   const gone = await reopenGone(directory, paths.journal, settled, run.numGenerations);
   const hashes = stack.use(await RowHashes.open(paths.rows));
   // A run can be cancelled though its dataset is gone.
@@ -107,16 +110,32 @@ async function openLife(
   if (options.approve && !isComplete(run, settled)) {
     await options.approve(await surveyRows({ run, settled, journal: journalFile, model }));
   }
-  if (isChanged || hasMoved || options.retry) await writeRunFile(directory, run);
+  if (isChanged || hasMoved || retry) await writeRunFile(directory, run);
   const journal = stack.use(await Journal.open(paths.journal, validBytes, lock));
   const held = { directory, run, model, settled, hashes, journal, lock, journalFile, steering };
   return {
     id: run.id,
     resumed: !isNew,
     steering,
+    retried,
     repaired: repairsOf(torn, gone),
     life: new RunLife({ ...options, ...held }),
   };
+}
+
+/** Replays the journal in the round that is asked for; where that has nothing to do again, in the one before. */
+async function replayRound(
+  journal: string,
+  run: RunFile,
+  retry: OpenRunOptions["retry"],
+): Promise<Replay & { retried: number | undefined }> {
+  const round = retry && startRound(run, retry.kinds);
+  const replay = await replayJournal(journal, run);
+  const retried = round && replay.settled.redo.size;
+  if (retried !== 0) return { ...replay, retried };
+  // What the round before has left, this one would not have done.
+  round?.undo();
+  return { ...(await replayJournal(journal, run)), retried };
 }
 
 /** What opening a damaged run directory mends, for people. */

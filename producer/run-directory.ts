@@ -114,11 +114,13 @@ export async function newRun(settings: RunSettings): Promise<RunFile> {
   };
 }
 
-/** A new round: failures of these kinds (null: of all) are settled again. */
-export function startRound(run: RunFile, kinds: string[] | null): void {
+/** A new round: failures of these kinds (null: of all) are settled again. `undo` leaves the run in the round before. */
+export function startRound(run: RunFile, kinds: string[] | null): { undo(): void } {
+  const { round, retryKinds, outputsAt } = run;
   run.round += 1;
   run.retryKinds = kinds;
   run.outputsAt = null;
+  return { undo: () => void Object.assign(run, { round, retryKinds, outputsAt }) };
 }
 
 /** Compares rows that were read with the dataset as it is, unless the file is untouched. True where that was needed. */

@@ -1,5 +1,6 @@
 import { appendFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { readRunFile } from "../../shared/run-file.ts";
 import { fingerprint, readJournalOf, readResults } from "../helpers/run-files.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
 
@@ -48,6 +49,39 @@ describe.concurrent("a run that is started again", () => {
       expect(after.get(index)!.slice(0, 2)).toStrictEqual(images);
       expect(new Set(after.get(index)!.map(({ seed }) => seed)).size).toBe(4);
     }
+  });
+
+  test("by `resume` may be asked for all that may change, keeps what is not given, and refuses less", async () => {
+    await using stage = await openStage();
+    const dataset = stage.dataset(promptRows(6));
+    const given = [
+      "-m",
+      "dall-e-3",
+      "--limit",
+      "4",
+      "--attempts",
+      "3",
+      "--timeout",
+      "50s",
+    ] as const;
+    await stage.run(dataset, ...given, "--requests-per-minute", "60000");
+    const changes = ["-n", "2", "--limit", "5", "--timeout", "40s", "--images-per-minute", "70000"];
+    const more = await stage.cli("resume", stage.out, ...changes, "--json");
+    expect(more.summary).toMatchObject({ state: "completed", images: 10, calls: 10 });
+    expect(await readRunFile(stage.out)).toMatchObject({
+      numGenerations: 2,
+      limit: 5,
+      attempts: 3,
+      timeoutMs: 40_000,
+      limits: { imagesPerMinute: 70_000, requestsPerMinute: 60_000 },
+    });
+    const less = await stage.cli("resume", stage.out, "-n", "1", "--limit", "3");
+    expect(less.code).toBe(2);
+    expect(less.stderr).toContain("images a prompt were 2, now 1 (may only grow)");
+    expect(less.stderr).toContain("limit was 5, now 3 (may only grow)");
+    const all = await stage.cli("resume", stage.out, "--limit", "all", "--max-cost", "1", "--json");
+    expect(all.summary).toMatchObject({ images: 12, calls: 12, prompts: { total: 6 } });
+    expect(await readRunFile(stage.out)).toMatchObject({ limit: null, maxCostUsd: 1 });
   });
 
   test("with more images a prompt keeps the details of those that it had", async () => {

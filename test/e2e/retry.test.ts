@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { readRunFile } from "../../shared/run-file.ts";
 import { runCli } from "../helpers/cli.ts";
 import { startTestRedis } from "../helpers/redis.ts";
-import { readJournalOf, readRecords, readResults } from "../helpers/run-files.ts";
+import { fingerprint, readJournalOf, readRecords, readResults } from "../helpers/run-files.ts";
 import { openStage, promptRows } from "../helpers/stage.ts";
 
 describe.concurrent("failed prompts", () => {
@@ -68,6 +68,31 @@ describe.concurrent("failed prompts", () => {
     const end = await stage.run(...command, "--allow-failures", "1");
     expect(end.code).toBe(0);
     expect(ledger.calls).toBe(before + 4);
+  });
+
+  test("are none: `retry` says so, begins no round, and changes nothing", async () => {
+    await using stage = await openStage();
+    const rows = [...promptRows(2), { prompt: "moderated" }];
+    const command = [stage.dataset(rows), "-m", "gpt-image-2", "--limit", "2"] as const;
+    expect((await stage.run(...command)).code).toBe(0);
+    const before = fingerprint(stage.out);
+    const nothing = await stage.cli("retry", stage.out, "--json");
+    expect(nothing.code).toBe(0);
+    expect(nothing.stderr).toContain("nothing that failed so is to be done again: no new round");
+    expect(nothing.summary).toMatchObject({ state: "completed", images: 2, calls: 2 });
+    const { ".imagemill/run.json": _, ...unchanged } = before;
+    expect(fingerprint(stage.out)).toMatchObject(unchanged);
+    expect(await readRunFile(stage.out)).toMatchObject({ round: 0, retryKinds: null });
+    // Of another kind than what has failed it is the same.
+    await stage.cli("resume", stage.out, "--limit", "all");
+    const other = await stage.cli("retry", stage.out, "--kind", "timeout", "--json");
+    expect(other.code).toBe(3);
+    expect(other.stderr).toContain("no new round is begun");
+    expect(await readRunFile(stage.out)).toMatchObject({ round: 0 });
+    // It has raised the number of images at the same time, so there is something to do.
+    const more = await stage.cli("retry", stage.out, "-n", "2", "--allow-failures", "1", "--json");
+    expect(more.code).toBe(0);
+    expect(more.summary).toMatchObject({ images: 4, prompts: { succeeded: 2, failed: 1 } });
   });
 
   test("that a retry makes leave a dataset as if nothing had happened", async () => {
