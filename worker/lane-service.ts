@@ -36,6 +36,8 @@ import { StorageWatch } from "./storage-watch.ts";
 const pollMs = 400;
 /** How long this worker waits by itself after a refusal that tells no time, until Redis says how long the lane does. */
 const blindHoldMs = 1_000;
+/** Jobs in hand without a call of theirs in flight, as a share of the calls. */
+const spareJobs = 1 / 16;
 /** How often a worker whose key was refused looks for another one. */
 const keyCheckMs = 2_000;
 
@@ -66,6 +68,7 @@ export class LaneService implements LaneContext {
   readonly #abandon = new AbortController();
   readonly #background = new AbortController();
   #registrations: ReadonlyMap<string, Registration> = new Map();
+  #wantedCalls: number;
   #isClosing = false;
   #loops: Promise<void>[] = [];
   #stopListening = () => {};
@@ -80,12 +83,14 @@ export class LaneService implements LaneContext {
     this.memory = options.memory;
     this.solitude = options.solitude;
     this.#keys = laneKeys(options.prefix, options.lane);
+    this.#wantedCalls = options.concurrency;
     this.key = new RenewableKey(options.profile);
     this.runs = new RunContexts({ ...options, key: this.key });
     this.#heart = new Heart(options.redis, this.#keys, options.worker);
     this.#results = new ResultWriter(options.redis, this.#keys);
     this.limiter = new Limiter(
       new Pace(options.redis, this.#keys, options.worker),
+      options.concurrency,
       options.onError,
     );
     this.gate.onWake = () => this.limiter.wake();
@@ -204,11 +209,12 @@ export class LaneService implements LaneContext {
     this.gate.update(state);
     this.limiter.limits = lowestLimits([this.#options.profile.limits, this.gate.limits]);
     await this.limiter.refresh();
-    const most = this.#options.concurrency;
     // The lane's other runs get the places of jobs that wait for storage; what these keep in memory stays bounded.
-    const waiting = Math.min(this.storage.waitingJobs, most);
+    const waiting = Math.min(this.storage.waitingJobs, this.#options.concurrency);
     const before = this.#bull.concurrency;
-    this.#bull.concurrency = this.limiter.wantedJobs(most) + waiting;
+    this.#wantedCalls = this.limiter.wantedCalls() + waiting;
+    // Some jobs are being stored or settled: others have to be in hand for all calls to be in flight.
+    this.#bull.concurrency = this.#wantedCalls + Math.floor(this.#wantedCalls * spareJobs);
     // BullMQ sees a larger number when a job ends, or after a rest: none may end while all of them wait.
     if (waiting > 0 && this.#bull.concurrency > before) await this.#bull.pause(true);
     // Letting a model go must not keep pauses from being seen.
@@ -229,7 +235,7 @@ export class LaneService implements LaneContext {
     const waiting = this.gate.waitingFor ?? this.limiter.waitingFor;
     await this.#heart.beat({
       fit: this.fit,
-      concurrency: this.#bull.concurrency,
+      concurrency: this.#wantedCalls,
       calls: [...this.calls],
       ...(waiting !== undefined && { waiting }),
     });

@@ -29,6 +29,7 @@ const tellAgainMs = 15_000;
  */
 export class Limiter {
   readonly #pace: Pace;
+  readonly #mostCalls: number;
   readonly #onError: (error: Error) => void;
   readonly #inFlight = new Set<Permit>();
   #waiters: Waiter[] = [];
@@ -42,8 +43,10 @@ export class Limiter {
   #told: LaneLimits = {};
   #toldAt = 0;
 
-  constructor(pace: Pace, onError: (error: Error) => void) {
+  /** @param mostCalls in flight in this worker at once */
+  constructor(pace: Pace, mostCalls: number, onError: (error: Error) => void) {
     this.#pace = pace;
+    this.#mostCalls = mostCalls;
     this.#onError = onError;
   }
 
@@ -66,13 +69,18 @@ export class Limiter {
   }
 
   /**
-   * Jobs that are worth having in hand: while the pace is slower than `most` jobs would be, those in flight and a few more,
-   * so that the rest stays in the queue for whoever is next.
+   * Calls that are worth having jobs for: while the pace is slower than the most would be, those in flight and a few more, so
+   * that the rest stays in the queue for whoever is next.
    */
-  wantedJobs(most: number): number {
+  wantedCalls(): number {
     this.#recentCalls = Math.max(this.#inFlight.size, this.#recentCalls * 0.9);
-    if (!this.#isSlowed) return most;
-    return Math.min(most, Math.ceil(this.#recentCalls * 1.5) + 4);
+    if (!this.#isSlowed) return this.#mostCalls;
+    return Math.min(this.#mostCalls, Math.ceil(this.#recentCalls * 1.5) + 4);
+  }
+
+  /** Calls that may start before this worker has all in flight that it may. */
+  get #free(): number {
+    return Math.max(0, this.#mostCalls - this.#inFlight.size);
   }
 
   get #isSlowed(): boolean {
@@ -106,8 +114,9 @@ export class Limiter {
 
   /** The call came to an end that tells nothing of the pace. Does nothing for one that has ended already. */
   ended(permit: Permit): void {
+    const wasFull = this.#free === 0;
     if (!this.#inFlight.delete(permit)) return;
-    if (this.#last?.why === "window") this.#ask();
+    if (wasFull || this.#last?.why === "window") this.#ask();
   }
 
   /** The provider has no time for so much: the lane waits, and goes on more slowly. Gives the milliseconds of the wait. */
@@ -117,7 +126,7 @@ export class Limiter {
   ): Promise<number> {
     this.#inFlight.delete(permit);
     const { message, retryAfterMs } = refusal;
-    return await this.#pace.refused({
+    const waitMs = await this.#pace.refused({
       ageMs: performance.now() - permit.startedAt,
       images: permit.images,
       kind: /concurren|simultaneous|in parallel/i.test(message) ? "concurrency" : "rate",
@@ -125,6 +134,8 @@ export class Limiter {
       message,
       calls: this.#inFlight.size,
     });
+    if (!this.#timer) this.#ask();
+    return waitMs;
   }
 
   /** The call was not answered in time: the lane has too many in flight. */
@@ -160,7 +171,7 @@ export class Limiter {
   }
 
   #ask(): void {
-    if (this.#asking || this.#waiters.length === 0) return;
+    if (this.#asking || this.#waiters.length === 0 || this.#free === 0) return;
     this.#asking = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -171,7 +182,7 @@ export class Limiter {
   async #askNow(): Promise<void> {
     let waitMs = 0;
     try {
-      const asked = this.#waiters.slice(0, mostAsked);
+      const asked = this.#waiters.slice(0, Math.min(mostAsked, this.#free));
       const grant = await this.#take(asked.map(({ images }) => images));
       this.#last = grant;
       this.#start(asked.slice(0, grant.calls));

@@ -21,9 +21,9 @@ afterAll(async () => {
   await server.close();
 });
 
-function newLimiter(limits: LaneLimits = {}): Limiter {
+function newLimiter(limits: LaneLimits = {}, mostCalls = 100): Limiter {
   const keys = laneKeys(uniquePrefix(), "{lane}");
-  const limiter = new Limiter(new Pace(redis, keys, "w"), () => {});
+  const limiter = new Limiter(new Pace(redis, keys, "w"), mostCalls, () => {});
   limiter.limits = limits;
   return limiter;
 }
@@ -51,16 +51,16 @@ describe("Limiter", () => {
     expect((await scriptCalls()) - before).toBe(1);
   });
 
-  test("keeps calls back for a limit, says so, and wants fewer jobs in hand meanwhile", async () => {
+  test("keeps calls back for a limit, says so, and wants jobs for fewer calls meanwhile", async () => {
     const limiter = newLimiter({ requestsPerMinute: 60 });
-    expect(limiter.wantedJobs(100)).toBe(100);
+    expect(limiter.wantedCalls()).toBe(100);
     const started: Permit[] = [];
     for (let call = 0; call < 20; call++)
       void limiter.enter(1, always).then((permit) => permit && started.push(permit));
     await until(() => expect(started).toHaveLength(2));
     expect(started[1]!.startedAt - started[0]!.startedAt).toBeGreaterThan(500);
     expect(limiter.waitingFor).toBe("rate limit");
-    expect(limiter.wantedJobs(100)).toBeLessThanOrEqual(8);
+    expect(limiter.wantedCalls()).toBeLessThanOrEqual(8);
   });
 
   test("lets nobody in while the window is full, and the next as soon as a call ends", async () => {
@@ -72,6 +72,30 @@ describe("Limiter", () => {
     expect(isIn).toBe(false);
     limiter.ended(permits[0]!);
     await next;
+  });
+
+  test("never has more calls in flight than it may, whatever the window, and fills each place that gets free", async () => {
+    const limiter = newLimiter({}, 3);
+    const started: Permit[] = [];
+    for (let call = 0; call < 6; call++)
+      void limiter.enter(1, always).then((permit) => permit && started.push(permit));
+    await until(() => expect(started).toHaveLength(3));
+    await limiter.refresh();
+    expect(started).toHaveLength(3);
+    limiter.answered(started[0]!);
+    await until(() => expect(started).toHaveLength(4));
+    limiter.ended(started[1]!);
+    limiter.ended(started[2]!);
+    await until(() => expect(started).toHaveLength(6));
+  });
+
+  test("fills the place of a call that was refused once the lane may go on", async () => {
+    const limiter = newLimiter({}, 1);
+    const first = await limiter.enter(1, always);
+    const next = limiter.enter(1, always);
+    await limiter.refused(first!, { message: "slow down", retryAfterMs: 200 });
+    const permit = await next;
+    expect(permit!.startedAt - first!.startedAt).toBeGreaterThanOrEqual(190);
   });
 
   test("sends away at once who must leave, and who something else keeps from starting", async () => {
@@ -97,7 +121,7 @@ describe("Limiter", () => {
     const client = connectRedis(parseRedisTarget(own.url), { role: "worker" });
     client.on("error", () => {});
     const pace = new Pace(client, laneKeys(uniquePrefix(), "{lane}"), "w");
-    const limiter = new Limiter(pace, () => {});
+    const limiter = new Limiter(pace, 100, () => {});
     await limiter.enter(1, always);
     await own.kill();
     let closed = false;
