@@ -13,6 +13,7 @@ import { statusCommand } from "./cli/status-command.ts";
 import { cancelCommand, pauseCommand, unpauseCommand } from "./cli/steer-commands.ts";
 import { workCommand } from "./cli/work-command.ts";
 import { hasCode, messageOf, stackOf } from "./shared/caught.ts";
+import { StorageError } from "./shared/storage.ts";
 import { UsageError } from "./shared/usage-error.ts";
 import { version } from "./shared/version.ts";
 
@@ -106,6 +107,10 @@ function report(io: Io, error: unknown): number {
   if (error instanceof UsageError) {
     io.stderr.write(`imagemill: ${error.message}\n`);
     return exitCodes.usage;
+  }
+  if (error instanceof StorageError) {
+    io.stderr.write(`imagemill: ${error.message} (mend it, then run the same command again)\n`);
+    return exitCodes.stopped;
   }
   const text = stackOf(error);
   io.stderr.write(`imagemill: this should not have happened:\n${text}\n`);

@@ -1,5 +1,6 @@
 import { openRun } from "../library/open-run.ts";
 import { surveyRun, type SurveyRunOptions } from "../library/survey-run.ts";
+import { workFolder } from "../producer/open-place.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
@@ -54,7 +55,7 @@ export async function drive(io: Io, driven: Drive): Promise<void> {
   const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);
   if (shared) await prepareRedis(shared, (text) => warn(terminal, [text]));
   await using stack = new Cleanup();
-  const own = new OwnWorker({ ...basis, proxy, terminal, log }, stack);
+  const own = new OwnWorker({ ...basis, s3: asked.s3, proxy, terminal, log }, stack);
   const run = await openRun({
     ...asked,
     approve: async (survey) => {
@@ -68,7 +69,7 @@ export async function drive(io: Io, driven: Drive): Promise<void> {
     maxFailures: options.maxFailures,
     giveUpAfterMs: options.giveUpAfter,
     log,
-    redis: async () => shared ?? (await embeddedRedis(asked.out, io, stack)),
+    redis: async () => shared ?? (await embeddedRedis(asked, io, stack)),
     isPrivateRedis: shared === undefined,
     onOpened: workHere ? own.start : undefined,
   });
@@ -86,7 +87,12 @@ function warn(terminal: Terminal, texts: readonly string[]): void {
   for (const text of texts) terminal.write(`warning: ${text}`);
 }
 
-async function embeddedRedis(out: string, io: Io, stack: Cleanup): Promise<RedisTarget> {
-  const server = stack.use(await startEmbeddedRedis(statePaths(out).state, io.env));
+async function embeddedRedis(
+  { out, cacheFolder }: SurveyRunOptions,
+  io: Io,
+  stack: Cleanup,
+): Promise<RedisTarget> {
+  const { state } = statePaths(workFolder(out, cacheFolder));
+  const server = stack.use(await startEmbeddedRedis(state, io.env));
   return parseRedisTarget(server.url);
 }

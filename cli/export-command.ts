@@ -2,9 +2,11 @@ import type { Command } from "commander";
 import type { ExportProgress, ExportSummary } from "../producer/export/export-run.ts";
 import { unknownName } from "../shared/near-match.ts";
 import { bytes, count, plural } from "../shared/quantity.ts";
+import { isS3Location } from "../shared/s3-location.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findRun } from "./find-run.ts";
 import { EnvironmentCommand, exitCodes, type Io } from "./io.ts";
+import { placeAccess } from "./place-access.ts";
 import { bar, formatSeconds } from "./progress-view.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -46,7 +48,11 @@ async function exportAs(io: Io, text: string, options: ExportCommandOptions): Pr
   const { ExportStopped } = await import("../producer/export/export-stopped.ts");
   const { data: format } = ExportFormat.safeParse(options.format);
   if (!format) throw new UsageError(unknownName("format", options.format, ExportFormat.options));
-  const { directory } = await findRun(text);
+  if (isS3Location(text))
+    throw new UsageError(
+      `${text} is no folder: export reads folders only; what is there is an image folder already, metadata.parquet included`,
+    );
+  const { directory } = await findRun(text, placeAccess(io.env));
   const terminal = new Terminal(io.stderr);
   try {
     const onProgress = progressShower(terminal);

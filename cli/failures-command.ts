@@ -1,25 +1,38 @@
 import type { Command } from "commander";
 import { groupFailures, type FailureGroup } from "../producer/failures.ts";
+import { openPlaceForReading, type PlaceAccess } from "../producer/open-place.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import { failureActions } from "../shared/failure.ts";
 import { findRun } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
+import { placeAccess } from "./place-access.ts";
 
 /** `imagemill failures RUN`: what went wrong, by cause. */
 export function failuresCommand(io: Io): Command {
   const command = new EnvironmentCommand("failures")
     .description("show what failed in a run and why, grouped by cause")
-    .argument("<run>", "run directory or id")
+    .argument("<run>", "run directory, s3:// location or id")
     .option("--json", "print the groups as JSON")
     .action(async (text: string, { json }: { json?: true }) => {
-      const { directory } = await findRun(text);
-      const groups = await groupFailures(statePaths(directory).journal);
-      io.stdout.write(json ? `${JSON.stringify(groups)}\n` : table(groups, directory));
+      const access = placeAccess(io.env);
+      const { location } = await findRun(text, access);
+      const groups = await failuresAt(location, access);
+      io.stdout.write(json ? `${JSON.stringify(groups)}\n` : table(groups, location));
     });
   return command;
 }
 
-function table(groups: readonly FailureGroup[], directory: string): string {
+async function failuresAt(location: string, access: PlaceAccess): Promise<FailureGroup[]> {
+  const place = await openPlaceForReading(location, access);
+  try {
+    await place.copy();
+    return await groupFailures(statePaths(place.directory).journal);
+  } finally {
+    await place.close();
+  }
+}
+
+function table(groups: readonly FailureGroup[], location: string): string {
   if (groups.length === 0) return "nothing failed\n";
   const lines = groups.flatMap(({ kind, message, status, prompts, examples }) => [
     `${String(prompts).padStart(8)}  ${kind}${status === undefined ? "" : ` (HTTP ${status})`}`,
@@ -27,6 +40,6 @@ function table(groups: readonly FailureGroup[], directory: string): string {
     `          ${examples.length < prompts ? "first " : ""}prompts ${examples.join(", ")}`,
   ]);
   const again = groups.some(({ kind }) => kind !== "rejected" && failureActions[kind] === "retry");
-  const advice = again ? [`try them again: imagemill retry ${directory} --kind KIND`] : [];
+  const advice = again ? [`try them again: imagemill retry ${location} --kind KIND`] : [];
   return `${["prompts   cause", ...lines, ...advice].join("\n")}\n`;
 }

@@ -1,48 +1,63 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { locationOf, workFolder, type PlaceAccess } from "../producer/open-place.ts";
 import { hasCode } from "../shared/caught.ts";
+import { openState } from "../shared/open-store.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
+import { isS3Location } from "../shared/s3-location.ts";
+import type { StateFiles } from "../shared/state-files.ts";
+import { StorageError } from "../shared/storage.ts";
 import { UsageError } from "../shared/usage-error.ts";
 
 /** Where runs go by default, and where an id is looked for. */
 const runsFolder = "runs";
 
-/** A run directory that can be seen from here. */
+/** A run that can be seen from here. */
 export interface FoundRun {
+  /** An absolute path or `s3://bucket/prefix`. */
+  location: string;
+  /** Where its private Redis is, if it has one here: the run directory itself, or that of a working copy. */
   directory: string;
+  state: StateFiles;
   run: RunFile;
 }
 
-/** The run of a directory; undefined where it is none. */
-export async function runIn(directory: string): Promise<FoundRun | undefined> {
-  const run = await readRunFile(directory).catch((error: unknown) => {
+/** The run at a location; undefined where there is none. @throws UsageError where a storage cannot be asked */
+async function runIn(text: string, access: PlaceAccess): Promise<FoundRun | undefined> {
+  const location = locationOf(text);
+  const state = await openState(location, access.s3);
+  const run = await readRunFile(state).catch((error: unknown) => {
     if (hasCode(error, "ENOTDIR")) return undefined;
+    if (error instanceof StorageError) throw new UsageError(error.message, { cause: error });
     throw error;
   });
-  return run && { directory: resolve(directory), run };
+  return run && { location, directory: workFolder(location, access.cacheFolder), state, run };
 }
 
 /** Runs below `runs/`; directories that cannot be read are left out. */
-export async function runsHere(): Promise<FoundRun[]> {
+export async function runsHere(access: PlaceAccess): Promise<FoundRun[]> {
   const names: string[] = await readdir(runsFolder).catch((error: unknown) => {
     if (hasCode(error, "ENOENT")) return [];
     throw error;
   });
   const found = await Promise.all(
-    names.toSorted().map((name) => runIn(join(runsFolder, name)).catch(() => undefined)),
+    names.toSorted().map((name) => runIn(join(runsFolder, name), access).catch(() => undefined)),
   );
   return found.filter((run) => run !== undefined);
 }
 
-/** Looks for a run by its directory or by its id among `runs/`. */
-export async function lookForRun(idOrDirectory: string): Promise<FoundRun | undefined> {
-  const named = await runIn(idOrDirectory);
-  return named ?? (await runsHere()).find(({ run }) => run.id === idOrDirectory);
+/** Looks for a run by its location or by its id among `runs/`. */
+export async function lookForRun(
+  idOrDirectory: string,
+  access: PlaceAccess,
+): Promise<FoundRun | undefined> {
+  const named = await runIn(idOrDirectory, access);
+  return named ?? (await runsHere(access)).find(({ run }) => run.id === idOrDirectory);
 }
 
-/** Finds a run by its directory or by its id among `runs/`. @throws UsageError where there is none */
-export async function findRun(idOrDirectory: string): Promise<FoundRun> {
-  const found = await lookForRun(idOrDirectory);
+/** Finds a run by its location or by its id among `runs/`. @throws UsageError where there is none */
+export async function findRun(idOrDirectory: string, access: PlaceAccess): Promise<FoundRun> {
+  const found = await lookForRun(idOrDirectory, access);
   if (found) return found;
   throw new UsageError(nowhere(idOrDirectory));
 }
@@ -55,5 +70,6 @@ export function notHere(idOrDirectory: string): UsageError {
 }
 
 function nowhere(idOrDirectory: string): string {
+  if (isS3Location(idOrDirectory)) return `there is no run at ${idOrDirectory}`;
   return `${idOrDirectory} is neither a run directory nor the id of a run in ${resolve(runsFolder)}`;
 }

@@ -92,9 +92,9 @@ async function withProgress(registration: Registration): Promise<RunStatus> {
   return { ...registration, progress: measureRun(seen, state === "running") };
 }
 
-/** A run that no Redis knows: what its directory says of it. */
-export async function readStopped({ directory, run }: FoundRun): Promise<LaneStatus> {
-  const steering = await readSteering(directory);
+/** A run that no Redis knows: what its own files say of it. */
+export async function readStopped({ location, state: files, run }: FoundRun): Promise<LaneStatus> {
+  const steering = await readSteering(files);
   const { id, round, host, summary } = run;
   const isOver = summary?.state.startsWith("completed") === true;
   const { reason } = steering ?? summary ?? {};
@@ -104,7 +104,7 @@ export async function readStopped({ directory, run }: FoundRun): Promise<LaneSta
     state: isOver ? summary.state : (steering?.state ?? summary?.state ?? "stopped"),
     ...(reason !== undefined && { reason }),
     host,
-    location: directory,
+    location,
     summary,
   };
   const lane = laneName(run.profile, run.model);

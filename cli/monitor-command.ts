@@ -1,5 +1,3 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { messageOf } from "../shared/caught.ts";
 import { defaultPrefix } from "../shared/keys.ts";
@@ -8,10 +6,12 @@ import type { ListenAddress } from "../shared/probes.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import { readRunFile } from "../shared/run-file.ts";
 import { statePaths } from "../producer/run-directory.ts";
+import { isS3Location } from "../shared/s3-location.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { livingEmbeddedRedis } from "./embedded-redis.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { listenAddress } from "./listen-address.ts";
+import { cacheDirectory } from "./cache-directory.ts";
 import { createLog } from "./logger.ts";
 import { readRedisTarget, readSecretFile } from "./redis-environment.ts";
 import { signalled } from "./signals.ts";
@@ -57,6 +57,10 @@ export function monitorCommand(io: Io): Command {
 }
 
 async function requireRun(directory: string): Promise<void> {
+  if (isS3Location(directory))
+    throw new UsageError(
+      `${directory} is no folder: the monitor shows a run there by its Redis, and serves images from folders only`,
+    );
   if (await readRunFile(directory)) return;
   throw new UsageError(
     `expected a run directory, got ${directory}, which has no .imagemill/run.json`,
@@ -96,16 +100,6 @@ async function start(
       cause: error,
     });
   }
-}
-
-/** The user's folder for what can be made again. */
-function cacheDirectory(env: NodeJS.ProcessEnv): string {
-  const own: Partial<Record<NodeJS.Platform, string>> = {
-    darwin: join(homedir(), "Library", "Caches"),
-    win32: env["LOCALAPPDATA"] ?? join(homedir(), "AppData", "Local"),
-  };
-  const base = env["XDG_CACHE_HOME"] || (own[process.platform] ?? join(homedir(), ".cache"));
-  return join(base, "imagemill");
 }
 
 async function privateRedis(directory: string): Promise<RedisTarget | undefined> {

@@ -2,6 +2,7 @@ import { createWorker } from "../library/create-worker.ts";
 import type { OpenRunOptions } from "../library/open-run.ts";
 import type { Cleanup } from "../shared/cleanup.ts";
 import type { Log } from "../shared/log.ts";
+import type { S3Options } from "../shared/open-store.ts";
 import type { ImageWorker } from "../worker/create-worker.ts";
 import type { ProxySettings } from "../worker/providers/http.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
@@ -11,6 +12,7 @@ import type { Terminal } from "./terminal.ts";
 export interface OwnWorkerOptions {
   profile: WorkerProfile;
   concurrency: number;
+  s3: S3Options | undefined;
   proxy: ProxySettings;
   terminal: Terminal;
   log: Log;
@@ -34,10 +36,18 @@ export class OwnWorker {
 
   /** For `onOpened`. */
   readonly start: NonNullable<OpenRunOptions["onOpened"]> = async ({ redis, isPrivate }) => {
-    const { profile, concurrency, proxy, terminal, log } = this.#options;
+    const { profile, concurrency, s3, proxy, terminal, log } = this.#options;
     const providers = [await withSimulator(profile, this.#stack, terminal)];
     const isOnlyWorker = isPrivate;
-    const worker = await createWorker({ redis, providers, concurrency, isOnlyWorker, proxy, log });
+    const worker = await createWorker({
+      redis,
+      providers,
+      concurrency,
+      isOnlyWorker,
+      s3,
+      proxy,
+      log,
+    });
     this.#worker = worker;
     // The run has waited for its calls: what is still there cannot be stored, or its run has ended.
     this.#stack.defer(async () => {

@@ -10,6 +10,7 @@ import { readConfig, type FoundConfig } from "./config.ts";
 import { addChangeOptions, changeRequest, type ChangeOptions } from "./change-options.ts";
 import { findRun } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
+import { placeAccess } from "./place-access.ts";
 import { isBuiltIn, profileOf, requireServed, requireUsable } from "./profiles.ts";
 import { addDriveOptions, type DriveOptions } from "./run-options.ts";
 
@@ -79,7 +80,7 @@ reaches REDIS_URL; it needs no key then.`;
 export function resumeCommand(io: Io): Command {
   const command = new EnvironmentCommand("resume")
     .description("go on with a run that was stopped, with the settings it has")
-    .argument("<run>", "run directory or id");
+    .argument("<run>", "run directory, s3:// location or id");
   addResumeOptions(command).action(async (text: string, options: ResumeOptions) => {
     await goOn(io, text, options, undefined);
   });
@@ -92,7 +93,7 @@ export function retryCommand(io: Io): Command {
     .description(
       "settle the failed prompts of a run again, as a new round; images that are there stay",
     )
-    .argument("<run>", "run directory or id")
+    .argument("<run>", "run directory, s3:// location or id")
     .option(
       "--kind <kinds>",
       "only failures of these kinds, separated by commas (see `imagemill failures`)",
@@ -111,13 +112,15 @@ async function goOn(
   options: ResumeOptions,
   retry: "all" | FailureKind[] | undefined,
 ): Promise<void> {
-  const { directory, run } = await findRun(text);
+  const access = placeAccess(io.env);
+  const { location, run } = await findRun(text, access);
   const workHere = (options.workers ?? run.workers) === "here";
   const { profile, isReached } = await profileOfRun(io, run, options, workHere);
   const { imagesPerMinute, requestsPerMinute, timeout: timeoutMs = run.timeoutMs } = options;
   const card = await cardOf(profile, run.model, { timeoutMs });
   const asked = {
-    out: directory,
+    ...access,
+    out: location,
     provider: isReached ? profile : undefined,
     retry,
     maxCostUsd: options.maxCost,

@@ -1,13 +1,17 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { keptStdin, spoolStdin } from "./spool-stdin.ts";
 import { cardOf } from "../library/provider.ts";
+import { folderPlace } from "../producer/folder-place.ts";
+import { locationOf, openPlace } from "../producer/open-place.ts";
+import type { RunPlace } from "../producer/run-place.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { readConfig } from "./config.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
+import { placeAccess } from "./place-access.ts";
 import { profileOf, providerAndModel, requireServed, requireUsable } from "./profiles.ts";
 import { addRunOptions, defaultOut, runRequest, type RunOptions } from "./run-options.ts";
 
@@ -70,14 +74,15 @@ async function startRun(
     );
   }
   const isStdin = dataset === "-";
-  const out = resolve(options.out ?? defaultOut(isStdin ? "stdin" : dataset, model));
+  const out = locationOf(options.out ?? defaultOut(isStdin ? "stdin" : dataset, model));
   if (isStdin && options.format === undefined) {
     throw new UsageError("expected --format with - (standard input): jsonl, json, csv, tsv or txt");
   }
   const card = await cardOf(profile, model, { timeoutMs: options.timeout });
   await using stack = new Cleanup();
-  const path = isStdin ? await keepStdin(stack, out, options) : dataset;
-  const asked = { ...runRequest(path, options, card), out, provider: profile };
+  const access = placeAccess(io.env);
+  const path = isStdin ? await keepStdin(stack, await openPlace(out, access), options) : dataset;
+  const asked = { ...runRequest(path, options, card), ...access, out, provider: profile };
   const { drive } = await import("./drive.ts");
   await drive(io, { asked, profile, card, options, workHere });
 }
@@ -85,13 +90,14 @@ async function startRun(
 /** Standard input as a file of the run; for a dry run, which writes nothing there, as one that is removed at once. */
 async function keepStdin(
   stack: Cleanup,
-  out: string,
+  place: RunPlace,
   { dryRun, format }: RunOptions,
 ): Promise<string> {
-  if (!dryRun) return await spoolStdin(process.stdin, out, format!);
-  const kept = await keptStdin(out, format!);
+  stack.defer(() => place.close());
+  if (!dryRun) return await spoolStdin(process.stdin, place, format!);
+  const kept = await keptStdin(place, format!);
   if (kept !== undefined) return kept;
   const folder = await mkdtemp(join(tmpdir(), "imagemill-dry-"));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  return await spoolStdin(process.stdin, folder, format!);
+  return await spoolStdin(process.stdin, folderPlace(folder), format!);
 }

@@ -5,6 +5,7 @@ import { UsageError } from "../shared/usage-error.ts";
 import { lookForRun, notHere, runsHere } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { readLanes, readStopped, statusText, type LaneStatus } from "./lane-status.ts";
+import { placeAccess } from "./place-access.ts";
 import { redisOfRun, withRedis } from "./queue-access.ts";
 import { endAtSignal } from "./signals.ts";
 import { Terminal } from "./terminal.ts";
@@ -19,7 +20,7 @@ among runs/; without REDIS_URL and a run, all runs among runs/ are shown.`;
 export function statusCommand(io: Io): Command {
   const command = new EnvironmentCommand("status")
     .description("show lanes with their jobs, runs and workers")
-    .argument("[run]", "only this run: directory or id")
+    .argument("[run]", "only this run: directory, s3:// location or id")
     .option("--watch", "show it anew every second")
     .option("--json", "print it as JSON")
     .addHelpText("after", help)
@@ -39,13 +40,13 @@ async function readStatus(io: Io, run: string | undefined): Promise<LaneStatus[]
   if (run !== undefined) return await statusOf(io, run);
   if (await redisOfRun(io, undefined))
     return await withRedis(io, undefined, (redis) => readLanes(redis, undefined));
-  const runs = await runsHere();
+  const runs = await runsHere(placeAccess(io.env));
   return (await Promise.all(runs.map(({ directory }) => statusOf(io, directory)))).flat();
 }
 
 /** A run in the Redis where it is under way, else as its directory knows it. */
 async function statusOf(io: Io, text: string): Promise<LaneStatus[]> {
-  const found = await lookForRun(text);
+  const found = await lookForRun(text, placeAccess(io.env));
   const target = await redisOfRun(io, found?.directory);
   if (!found && !target) throw notHere(text);
   const id = found?.run.id ?? text;

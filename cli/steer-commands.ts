@@ -17,7 +17,7 @@ const descriptions: Record<SteerAction, string> = {
 function steerCommand(io: Io, action: SteerAction): Command {
   const command = new EnvironmentCommand(action)
     .description(descriptions[action])
-    .argument("[run]", "run directory or id");
+    .argument("[run]", "run directory, s3:// location or id");
   if (action !== "cancel")
     command.option("--lane <lane>", "all runs of this lane (see `imagemill status`)");
   if (action !== "unpause") command.option("--reason <text>", "shown to whoever looks at the run");

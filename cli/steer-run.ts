@@ -2,15 +2,18 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openRun } from "../library/open-run.ts";
 import { steerOver, type SteeredRun } from "../library/steer-run.ts";
+import { workFolder, type PlaceAccess } from "../producer/open-place.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import { RunInUseError } from "../producer/run-lock.ts";
 import { Cleanup } from "../shared/cleanup.ts";
+import { openState } from "../shared/open-store.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import { writeSteering } from "../shared/steering.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import { lookForRun, notHere } from "./find-run.ts";
 import type { Io } from "./io.ts";
 import { createLog } from "./logger.ts";
+import { placeAccess } from "./place-access.ts";
 import { redisOfRun, withRedis } from "./queue-access.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -29,16 +32,17 @@ export async function steerRun(
   text: string,
   reason: string | undefined,
 ): Promise<void> {
-  const found = await lookForRun(text);
-  const out = found?.directory;
-  const target = await redisOfRun(io, out);
+  const access = placeAccess(io.env);
+  const found = await lookForRun(text, access);
+  const target = await redisOfRun(io, found?.directory);
   // Without a directory it can only be found in a Redis.
   if (!found && !target) throw notHere(text);
-  const wish = { run: found?.run.id ?? text, out, state: steeredStates[action], reason };
+  const state = steeredStates[action];
+  const wish = { run: found?.run.id ?? text, out: found?.location, s3: access.s3, state, reason };
   const steered = target
-    ? await withRedis(io, out, (redis) => steerOver(redis, wish))
+    ? await withRedis(io, found?.directory, (redis) => steerOver(redis, wish))
     : await steerOver(undefined, wish);
-  if (action === "cancel" && !steered.isLed) await endCancelled(io, steered, target);
+  if (action === "cancel" && !steered.isLed) await endCancelled(io, steered, access, target);
   else io.stdout.write(`run ${steered.id} is ${steered.state}${whatNext(steered)}\n`);
 }
 
@@ -57,10 +61,13 @@ function whatNext({ id, out, state, isLed }: SteeredRun): string {
 async function endCancelled(
   io: Io,
   { id, out }: SteeredRun,
+  access: PlaceAccess,
   target: RedisTarget | undefined,
 ): Promise<void> {
-  const hasPrivateRedis = out !== undefined && existsSync(join(statePaths(out).state, "redis"));
-  if (out === undefined || (!target && !hasPrivateRedis)) {
+  const folder =
+    out === undefined ? undefined : statePaths(workFolder(out, access.cacheFolder)).state;
+  const hasPrivateRedis = folder !== undefined && existsSync(join(folder, "redis"));
+  if (folder === undefined || out === undefined || (!target && !hasPrivateRedis)) {
     const where =
       out === undefined ? "its directory cannot be seen from here" : "no Redis of it is known here";
     io.stdout.write(`run ${id} is cancelled: ${where}, its next start writes its output files\n`);
@@ -68,16 +75,17 @@ async function endCancelled(
   }
   await using stack = new Cleanup();
   const embedded = async () =>
-    parseRedisTarget(stack.use(await startEmbeddedRedis(statePaths(out).state, io.env)).url);
+    parseRedisTarget(stack.use(await startEmbeddedRedis(folder, io.env)).url);
   try {
     const ending = await openRun({
+      ...access,
       out,
       log: createLog(new Terminal(io.stderr), io.env["IMAGEMILL_LOG_LEVEL"] ?? "warn"),
       redis: async () => target ?? (await embedded()),
       isPrivateRedis: target === undefined,
     });
     const { state, prompts } = await ending.finished;
-    if (state !== "cancelled") await writeSteering(out, "running");
+    if (state !== "cancelled") await writeSteering(await openState(out, access.s3), "running");
     io.stdout.write(`run ${id} is ${state}: ${prompts.total} prompts are settled, ${out}\n`);
   } catch (error) {
     if (!(error instanceof RunInUseError)) throw error;

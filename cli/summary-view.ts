@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { RunSummary } from "../shared/run-file.ts";
 import { count } from "../shared/quantity.ts";
 import type { Io } from "./io.ts";
@@ -49,7 +48,7 @@ function summaryLines(summary: RunSummary, isSimulated: boolean): string[] {
       ? []
       : [`            at most ${formatUsd(mayCostUsd)} more, where calls that broke are charged`]),
     `  time      ${formatSeconds(summary.seconds)}`,
-    `  look      ${join(out, "index.html")}`,
+    `  look      ${out}/index.html`,
     ...(prompts.partial + prompts.failed > 0 ? [`  failures  imagemill failures ${out}`] : []),
   ];
 }

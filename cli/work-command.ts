@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import type { Log } from "../shared/log.ts";
 import { isPublicHost } from "../shared/profile.ts";
 import type { ListenAddress } from "../shared/probes.ts";
+import type { S3Options } from "../shared/open-store.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
 import { version } from "../shared/version.ts";
 import { UsageError } from "../shared/usage-error.ts";
@@ -16,6 +17,7 @@ import { keepProcesses } from "./keep-processes.ts";
 import { listenAddress } from "./listen-address.ts";
 import { createLog } from "./logger.ts";
 import { duration, wholeNumber } from "./numbers.ts";
+import { placeAccess } from "./place-access.ts";
 import { profileOf, splitList } from "./profiles.ts";
 import { prepareRedis } from "./prepare-redis.ts";
 import { readProxySettings } from "./proxy-environment.ts";
@@ -38,8 +40,8 @@ interface WorkFlags {
 
 const help = `
 A worker serves every lane whose provider it can reach: it needs REDIS_URL, the key or base URL of the provider
-(OPENAI_API_KEY, OPENAI_BASE_URL, HF_TOKEN, HF_BASE_URL; several URLs, separated by commas, share the calls) and the run directory at the producer's path, or below
---storage-root under the same name. Start as many as you like. SIGTERM finishes calls in flight, a second one gives
+(OPENAI_API_KEY, OPENAI_BASE_URL, HF_TOKEN, HF_BASE_URL; several URLs, separated by commas, share the calls) and the run
+directory at the producer's path, or below --storage-root under the same name; for runs at s3:// the AWS_… variables. Start as many as you like. SIGTERM finishes calls in flight, a second one gives
 them up. With --processes each process has a heartbeat, memory and calls of its own (see imagemill status), and one that
 dies is replaced.`;
 
@@ -89,12 +91,13 @@ export function workCommand(io: Io): Command {
       const config = await readConfig(process.cwd(), flags.config);
       const profiles = reachableProfiles(io, flags.imageHosts, config);
       const proxy = readProxySettings(io.env);
+      const { s3 } = placeAccess(io.env);
       const redis = await sharedRedis(io);
       if (cluster.isPrimary) await prepareRedis(redis, (text) => log.warn({}, text));
       io.exitCode =
         flags.processes > 1 && cluster.isPrimary
           ? await workInProcesses({ redis, flags, terminal, log })
-          : await work({ redis, profiles, proxy, flags, terminal, log });
+          : await work({ redis, profiles, proxy, s3, flags, terminal, log });
     });
   return command;
 }
@@ -103,6 +106,7 @@ interface WorkParts {
   redis: RedisTarget;
   profiles: readonly WorkerProfile[];
   proxy: ProxySettings;
+  s3: S3Options | undefined;
   flags: WorkFlags;
   terminal: Terminal;
   log: Log;
@@ -114,14 +118,22 @@ async function workInProcesses({
   flags,
   terminal,
   log,
-}: Omit<WorkParts, "profiles" | "proxy">): Promise<number> {
+}: Omit<WorkParts, "profiles" | "proxy" | "s3">): Promise<number> {
   const { serveProcessesProbes } = await import("./work-probes.ts");
   await using _ = await serveProcessesProbes(flags.listen, redis, log);
   return await keepProcesses(flags.processes, terminal, log);
 }
 
 /** Works in this process until the first signal. Gives the exit code. */
-async function work({ redis, profiles, proxy, flags, terminal, log }: WorkParts): Promise<number> {
+async function work({
+  redis,
+  profiles,
+  proxy,
+  s3,
+  flags,
+  terminal,
+  log,
+}: WorkParts): Promise<number> {
   const { createWorker } = await import("../library/create-worker.ts");
   const { serveWorkerProbes, WorkerMetrics } = await import("./work-probes.ts");
   const metrics = new WorkerMetrics(() => worker.callsInFlight());
@@ -131,6 +143,7 @@ async function work({ redis, profiles, proxy, flags, terminal, log }: WorkParts)
     concurrency: flags.concurrency,
     lanes: flags.lanes?.split(",").map((name) => name.trim()),
     storageRoot: flags.storageRoot,
+    s3,
     proxy,
     log,
     observer: metrics,

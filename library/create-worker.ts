@@ -10,6 +10,7 @@ export interface CreateWorkerOptions extends Pick<
   WorkerOptions,
   | "lanes"
   | "storageRoot"
+  | "s3"
   | "openStorage"
   | "isOnlyWorker"
   | "proxy"
@@ -32,6 +33,7 @@ const Options = z.object({
   concurrency: z.int().min(1).optional(),
   lanes: z.array(z.string()).optional(),
   storageRoot: z.string().optional(),
+  s3: z.record(z.string(), z.unknown()).optional(),
   openStorage: unknown,
   isOnlyWorker: z.boolean().optional(),
   proxy: unknown,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { OpenRunOptions as ProducerOptions } from "../producer/open-run-options.ts";
 import { openRun as openProducer } from "../producer/open-run.ts";
+import { openPlace } from "../producer/open-place.ts";
 import { silentLog } from "../shared/log.ts";
 import { parseOptions } from "../worker/providers/model-options.ts";
 import { redisAsker, type RedisInput } from "./redis-input.ts";
@@ -49,7 +50,8 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   parseOptions("openRun", Options, options);
   const { isPrivateRedis: isPrivate = false, approve, log = silentLog } = options;
   const findRedis = redisAsker(options.redis);
-  const resolved = await resolveRun(options);
+  const place = await openPlace(options.out, options);
+  const resolved = await resolveRun(options, place);
   const { onOpened, window, maxFailures, giveUpAfterMs, graceMs, prefix } = options;
   const producer = await openProducer({
     ...resolved,

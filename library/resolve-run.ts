@@ -1,19 +1,22 @@
-import { resolve } from "node:path";
 import { z } from "zod";
+import type { PlaceAccess } from "../producer/open-place.ts";
+import type { RunPlace } from "../producer/run-place.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
 import { FailureKind } from "../shared/failure.ts";
 import { lowestLimits, type LaneLimits } from "../shared/lane-limits.ts";
 import { cardOfRun, findModel, type ModelCard } from "../shared/model-registry.ts";
 import { profileIdentity, ProviderKind, type ProfileIdentity } from "../shared/profile.ts";
-import { readRunFile } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
 import { cardOf, profileOf, type Provider } from "./provider.ts";
 import { defaultTimeoutMs, requestShape, settingsOf, type RunRequest } from "./run-request.ts";
 
 /** Which run is meant, and what it is asked for. */
-export interface RunTarget extends RunRequest {
-  /** The run directory: a new or empty folder, or one with a run in it, which is resumed. */
+export interface RunTarget extends RunRequest, PlaceAccess {
+  /**
+   * The run directory: a new or empty folder, or one with a run in it, which is resumed. `s3://bucket/prefix` is one in an
+   * S3-compatible storage.
+   */
   out: string;
   /**
    * Who makes the images. A producer sends nothing to it: workers do, with keys of their own. Needed for a new run; on resume
@@ -24,17 +27,26 @@ export interface RunTarget extends RunRequest {
   retry?: "all" | readonly FailureKind[] | undefined;
 }
 
+/** The checks of how places are reached. */
+export const accessShape = {
+  s3: z.record(z.string(), z.unknown()).optional(),
+  cacheFolder: z.string().min(1).optional(),
+};
+
 /** The checks of a {@link RunTarget} that need nothing else. */
 export const targetShape = {
   ...requestShape,
   out: z.string().min(1),
+  ...accessShape,
   provider: z.unknown().optional(),
   retry: z.union([z.literal("all"), z.array(FailureKind)]).optional(),
 };
 
 /** A run that is asked for, with everything that it needs to be known. */
 export interface ResolvedRun {
+  /** An absolute path or `s3://bucket/prefix`. */
   out: string;
+  place: RunPlace;
   settings: RunSettings;
   retry: { kinds: string[] | null } | undefined;
   passThrough: boolean;
@@ -48,10 +60,10 @@ export interface ResolvedRun {
   warnings: readonly string[];
 }
 
-/** Reads what the directory holds and checks what is asked for by it. Writes nothing but rows from code. @throws UsageError */
-export async function resolveRun(target: RunTarget): Promise<ResolvedRun> {
-  const out = resolve(target.out);
-  const present = await readRunFile(out);
+/** Reads what `place` holds and checks what is asked for by it. Writes nothing but rows from code. @throws UsageError */
+export async function resolveRun(target: RunTarget, place: RunPlace): Promise<ResolvedRun> {
+  const out = place.location;
+  const present = await place.readRun();
   const profile = target.provider === undefined ? undefined : profileOf(target.provider);
   const identity = profile ? profileIdentity(profile) : present?.profile;
   const model = target.model ?? present?.model;
@@ -62,11 +74,12 @@ export async function resolveRun(target: RunTarget): Promise<ResolvedRun> {
     ? await cardOf(profile, model, { timeoutMs })
     : findModel(identity.kind, model);
   const passThrough = passesThrough(profile, identity);
-  const about = { out, profile: identity, card, passThrough, present };
+  const about = { place, profile: identity, card, passThrough, present };
   const { settings, warnings } = await settingsOf(target, about);
   const { retry } = target;
   return {
     out,
+    place,
     settings,
     retry: retry && { kinds: retry === "all" ? null : [...retry] },
     passThrough,

@@ -1,6 +1,6 @@
-import { resolve } from "node:path";
 import { z } from "zod";
 import { formatOf } from "../producer/dataset/dataset-format.ts";
+import type { RunPlace } from "../producer/run-place.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
 import { LaneLimits, lowestLimits } from "../shared/lane-limits.ts";
 import { parseParameters } from "../shared/model-parameters.ts";
@@ -92,7 +92,7 @@ export const requestShape = {
 
 /** What settings depend on besides the request. */
 interface RequestContext {
-  out: string;
+  place: RunPlace;
   profile: ProfileIdentity;
   card: ModelCard;
   /** Parameters that the model is not known to take are sent. */
@@ -103,7 +103,7 @@ interface RequestContext {
 /** The settings of a run, new or `present`. Warnings are for people. @throws UsageError */
 export async function settingsOf(
   request: RunRequest,
-  { out, profile, card, passThrough, present }: RequestContext,
+  { place, profile, card, passThrough, present }: RequestContext,
 ): Promise<{ settings: RunSettings; warnings: string[] }> {
   const before = request.isWhole ? undefined : present;
   const { parameters, warnings } = request.parameters
@@ -111,7 +111,7 @@ export async function settingsOf(
     : { parameters: before?.parameters ?? {}, warnings: [] };
   const limits = lowestLimits([request.limits ?? before?.limits]);
   const settings: RunSettings = {
-    source: await sourceOf(request, out, before?.source),
+    source: await sourceOf(request, place, before?.source),
     profile,
     model: card.id,
     parameters,
@@ -141,18 +141,18 @@ function orBefore(asked: number | null | undefined, before: number | null = null
 
 async function sourceOf(
   request: RunRequest,
-  out: string,
+  place: RunPlace,
   before: DatasetSource | undefined,
 ): Promise<DatasetSource> {
   const { source, idColumn = before?.idColumn, paramsColumn = before?.paramsColumn } = request;
   if (source === undefined && !before)
-    throw new UsageError(`${out} holds no run yet: give \`source\`, a dataset's path or rows`);
+    throw new UsageError(
+      `${place.location} holds no run yet: give \`source\`, a dataset's path or rows`,
+    );
   const path =
-    typeof source === "string"
-      ? resolve(source)
-      : source === undefined
-        ? before!.path
-        : await spoolRows(source, out);
+    source === undefined
+      ? before!.path
+      : place.pathOf(typeof source === "string" ? source : await spoolRows(source, place));
   const unchanged = path === before?.path ? before.format : undefined;
   return {
     path,

@@ -1,24 +1,22 @@
-import { join } from "node:path";
-import { statePaths } from "../producer/run-directory.ts";
-import { isSpooled, spool } from "../producer/spool.ts";
+import type { RunPlace } from "../producer/run-place.ts";
 import { messageOf } from "../shared/caught.ts";
 import { UsageError } from "../shared/usage-error.ts";
 
 /** One row from code: the prompt itself, or an object with the prompt and any other columns. */
 export type PromptRow = string | Record<string, unknown>;
 
+const fileName = "rows.jsonl";
+
 /** Rows from code. */
 export type PromptRows = Iterable<PromptRow> | AsyncIterable<PromptRow>;
 
 /**
- * Writes rows from code into the run directory, so that the run can be resumed without them, and gives the file's path. A
+ * Keeps rows from code with their run, so that the run can be resumed without them, and gives the file's path. A
  * run that has all its rows already keeps those: then no row is asked for.
- * @throws UsageError where a row cannot be written as JSON or the directory cannot be used
+ * @throws UsageError where a row cannot be written as JSON or the place cannot be used
  */
-export async function spoolRows(rows: PromptRows, out: string): Promise<string> {
-  const path = join(statePaths(out).state, "rows.jsonl");
-  if (!(await isSpooled(path))) await spool(lines(rows), path, out);
-  return path;
+export async function spoolRows(rows: PromptRows, place: RunPlace): Promise<string> {
+  return (await place.findInput(fileName)) ?? (await place.keepInput(fileName, lines(rows)));
 }
 
 async function* lines(rows: PromptRows): AsyncGenerator<string> {

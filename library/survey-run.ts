@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { openPlaceForReading } from "../producer/open-place.ts";
 import { surveyRun as surveyDataset, type Survey } from "../producer/survey.ts";
 import type { LaneLimits } from "../shared/lane-limits.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
@@ -31,8 +32,13 @@ const Options = z.object({ ...targetShape, source: z.string().optional() });
  */
 export async function surveyRun(options: SurveyRunOptions): Promise<RunSurvey> {
   parseOptions("surveyRun", Options, options);
-  const resolved = await resolveRun(options);
-  return asRunSurvey(await surveyDataset(resolved), resolved);
+  const place = await openPlaceForReading(options.out, options);
+  try {
+    const resolved = await resolveRun(options, place);
+    return asRunSurvey(await surveyDataset(resolved), resolved);
+  } finally {
+    await place.close();
+  }
 }
 
 /** What the producer found, as the library's users have it. */

@@ -1,7 +1,7 @@
 import type { JournalLine } from "../shared/journal-line.ts";
 import { parseJournalLine } from "../shared/journal-reader.ts";
 import { lineBatches } from "../shared/line-batches.ts";
-import { journalPath } from "../shared/run-file.ts";
+import { journalPath } from "../shared/state-files.ts";
 import type { KnownRun } from "./known-run.ts";
 
 /** How long one request may look: the page goes on where it stopped. */

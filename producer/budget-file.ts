@@ -1,9 +1,6 @@
-import { open, readFile, rename } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import type { MicroUsd } from "../shared/budget-ledger.ts";
-import { hasCode } from "../shared/caught.ts";
-import { stateFolder } from "../shared/run-file.ts";
+import { stateFilesOf, type StateAt } from "../shared/state-files.ts";
 
 /** `.imagemill/budget.json`: the most that the run can have spent, whatever became of Redis. */
 export const BudgetFile = z.object({
@@ -14,30 +11,17 @@ export const BudgetFile = z.object({
 });
 export type BudgetFile = z.infer<typeof BudgetFile>;
 
-function pathOf(directory: string): string {
-  return join(directory, stateFolder, "budget.json");
-}
+/** The name of the file among the run's state files. */
+const fileName = "budget.json";
 
-/** The budget file of a run directory; undefined where no life of the run had a budget. */
-export async function readBudgetFile(directory: string): Promise<BudgetFile | undefined> {
-  try {
-    return BudgetFile.parse(JSON.parse(await readFile(pathOf(directory), "utf8")));
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
+/** The budget file of a run; undefined where no life of the run had a budget. */
+export async function readBudgetFile(at: StateAt): Promise<BudgetFile | undefined> {
+  const text = await stateFilesOf(at).read(fileName);
+  return text === undefined ? undefined : BudgetFile.parse(JSON.parse(text));
 }
 
 /** Writes the budget file; once it resolves, the disk has it. */
-export async function writeBudgetFile(
-  directory: string,
-  life: string,
-  allowed: MicroUsd,
-): Promise<void> {
-  const path = pathOf(directory);
+export async function writeBudgetFile(at: StateAt, life: string, allowed: MicroUsd): Promise<void> {
   const content: BudgetFile = { v: 1, life, allowedMicroUsd: allowed };
-  await using file = await open(`${path}.new`, "w");
-  await file.writeFile(`${JSON.stringify(content)}\n`);
-  await file.datasync();
-  await rename(`${path}.new`, path);
+  await stateFilesOf(at).write(fileName, `${JSON.stringify(content)}\n`, { durable: true });
 }

@@ -8,6 +8,7 @@ import {
 import { priceOfCall } from "../shared/call-price.ts";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import { cardOfRun } from "../shared/model-registry.ts";
+import type { StateAt } from "../shared/state-files.ts";
 import { readBudgetFile, writeBudgetFile } from "./budget-file.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { Settled } from "./settled.ts";
@@ -19,7 +20,7 @@ const unknownCapacity = 20;
 const samplePrompt = "x".repeat(1_000);
 
 /** What a budget works on. */
-export interface BudgetParts extends Pick<EngineParts, "run" | "location" | "settled"> {
+export interface BudgetParts extends Pick<EngineParts, "run" | "state" | "settled"> {
   lane: Pick<EngineParts["lane"], "budget">;
   lock: Pick<EngineParts["lock"], "check">;
 }
@@ -30,7 +31,7 @@ export interface BudgetParts extends Pick<EngineParts, "run" | "location" | "set
  * made anew from it, as if all of that had been spent.
  */
 export class Budget {
-  readonly #location: string;
+  readonly #state: StateAt;
   readonly #settled: Settled;
   readonly #lock: BudgetParts["lock"];
   readonly #ledger: BudgetLedger;
@@ -39,8 +40,8 @@ export class Budget {
   #life = "";
   #allowed: MicroUsd = 0;
 
-  constructor({ run, location, lane, settled, lock }: BudgetParts, maxCostUsd: number) {
-    this.#location = location;
+  constructor({ run, state, lane, settled, lock }: BudgetParts, maxCostUsd: number) {
+    this.#state = state;
     this.#settled = settled;
     this.#lock = lock;
     this.#ledger = lane.budget(run.id);
@@ -59,7 +60,7 @@ export class Budget {
 
   /** Makes the ledger ready, before the run is known to workers. */
   async open(): Promise<void> {
-    const file = await readBudgetFile(this.#location);
+    const file = await readBudgetFile(this.#state);
     const state = await this.#ledger.look();
     const isKnown = state !== undefined && state.life === file?.life;
     const known = isKnown ? state.spent : (file?.allowedMicroUsd ?? 0);
@@ -107,7 +108,7 @@ export class Budget {
 
   async #write(allowed: MicroUsd): Promise<void> {
     await this.#lock.check();
-    await writeBudgetFile(this.#location, this.#life, allowed);
+    await writeBudgetFile(this.#state, this.#life, allowed);
     this.#allowed = allowed;
   }
 

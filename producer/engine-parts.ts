@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import type { JournalLine } from "../shared/journal-line.ts";
 import type { Log } from "../shared/log.ts";
 import type { RunFile } from "../shared/run-file.ts";
+import type { StateAt } from "../shared/state-files.ts";
 import type { Journal } from "./journal.ts";
 import type { LaneClient } from "./lane-client.ts";
 import type { TakenModel } from "./prompt-rows.ts";
@@ -13,7 +14,12 @@ import type { StopReason } from "./stop.ts";
 /** What an engine runs on. */
 export interface EngineParts {
   run: RunFile;
+  /** Where workers find the run. */
   location: string;
+  /** Its small files. */
+  state: StateAt;
+  /** Rows whose hashes are kept before the first of them is sent. */
+  rowsAhead: number;
   lane: LaneClient;
   /** No other producer and no other worker uses this Redis. */
   privateRedis: boolean;

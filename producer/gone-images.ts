@@ -1,11 +1,13 @@
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { readJournalHeads } from "../shared/journal-reader.ts";
-import { listIfThere } from "../shared/list-if-there.ts";
 import { imagePath } from "../shared/storage.ts";
+import type { RunPlace } from "./run-place.ts";
 import type { LinePlace, Settled } from "./settled.ts";
 
 /** Prompts whose images are in one folder. */
 const shardSize = 1_000;
+/** Folders that are listed at once: a listing of a storage takes a while. */
+const shardsAtOnce = 16;
 
 /**
  * Reopens prompts that are settled as succeeded though files of their images are gone, so that these alone are made
@@ -13,29 +15,44 @@ const shardSize = 1_000;
  * elsewhere. Gives how many images are gone.
  */
 export async function reopenGone(
-  directory: string,
+  place: Pick<RunPlace, "listImages">,
   journal: string,
   settled: Settled,
   numGenerations: number,
 ): Promise<number> {
-  if (!(await listIfThere(join(directory, "images")))) return 0;
-  const gone = new Map<number, Set<number>>();
-  for (let first = 0; first < settled.size; first += shardSize) {
-    const last = Math.min(first + shardSize, settled.size);
-    const whole = range(first, last).filter((index) => settled.isWhole(index));
-    if (whole.length === 0) continue;
-    const folder = dirname(imagePath(first, 0));
-    const names = (await listIfThere(join(directory, folder))) ?? [];
-    const present = new Set(names.map((name) => name.replace(/\.\w+$/, "")));
-    for (const index of whole) {
-      const missing = range(0, numGenerations).filter(
-        (generation) => !present.has(basename(imagePath(index, generation))),
-      );
-      if (missing.length > 0) gone.set(index, new Set(missing));
-    }
+  if (!(await place.listImages("images"))) return 0;
+  const gone = new Map<number, ReadonlySet<number>>();
+  const shards = range(0, Math.ceil(settled.size / shardSize));
+  while (shards.length > 0) {
+    const look = shards
+      .splice(0, shardsAtOnce)
+      .map((shard) => goneOfShard(place, shard, settled, numGenerations));
+    for (const [index, generations] of (await Promise.all(look)).flat())
+      gone.set(index, generations);
   }
   if (gone.size > 0) await reopen(journal, settled, gone);
   return [...gone.values()].reduce((sum, generations) => sum + generations.size, 0);
+}
+
+/** The generations that are gone of each prompt of a folder. */
+async function goneOfShard(
+  place: Pick<RunPlace, "listImages">,
+  shard: number,
+  settled: Settled,
+  numGenerations: number,
+): Promise<[index: number, generations: ReadonlySet<number>][]> {
+  const first = shard * shardSize;
+  const end = Math.min(first + shardSize, settled.size);
+  const whole = range(first, end).filter((index) => settled.isWhole(index));
+  if (whole.length === 0) return [];
+  const names = (await place.listImages(dirname(imagePath(first, 0)))) ?? [];
+  const present = new Set(names.map((name) => name.replace(/\.\w+$/, "")));
+  return whole.flatMap((index) => {
+    const missing = range(0, numGenerations).filter(
+      (generation) => !present.has(basename(imagePath(index, generation))),
+    );
+    return missing.length > 0 ? [[index, new Set(missing)]] : [];
+  });
 }
 
 /** The journal is read once more: where a line stands is known only of prompts that are to be done again. */

@@ -2,6 +2,7 @@ import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { LanePause } from "../shared/lane-state.ts";
 import type { Registration } from "../shared/registration.ts";
 import { readSteering, writeSteering, type Steering } from "../shared/steering.ts";
+import type { StateAt } from "../shared/state-files.ts";
 import type { LaneClient } from "./lane-client.ts";
 import { Outage } from "./outage.ts";
 import { stopOfPause, type StopReason } from "./stop.ts";
@@ -17,7 +18,7 @@ function isBlocked({ waiting }: Heartbeat): boolean {
 export class LaneWatch {
   readonly #run: string;
   readonly #lane: LaneClient;
-  readonly #location: string;
+  readonly #state: StateAt;
   /** Redis answers nothing. */
   readonly redis: Outage;
   /** Redis answers, but takes no job. */
@@ -33,10 +34,10 @@ export class LaneWatch {
   #steering: Pick<Steering, "state" | "reason"> | undefined;
 
   /** `giveUpAfterMs`: how long Redis or storage may be away before the run stops. */
-  constructor(run: string, lane: LaneClient, location: string, giveUpAfterMs: number) {
+  constructor(run: string, lane: LaneClient, state: StateAt, giveUpAfterMs: number) {
     this.#run = run;
     this.#lane = lane;
-    this.#location = location;
+    this.#state = state;
     this.redis = new Outage("queue: Redis has not answered", "bring it back", giveUpAfterMs);
     this.queue = new Outage("queue: Redis has taken no job", "give it memory", giveUpAfterMs);
     this.disk = new Outage(
@@ -89,7 +90,7 @@ export class LaneWatch {
   async learnSteering(): Promise<boolean> {
     const before = this.#steering?.state;
     const own = (await this.#lane.state()).runs.get(this.#run);
-    this.#steering = await readSteering(this.#location);
+    this.#steering = await readSteering(this.#state);
     if (!this.#steering && own && own.state !== "running") await this.#follow(own);
     return this.#steering?.state !== before;
   }
@@ -99,12 +100,12 @@ export class LaneWatch {
     if (state === "stopping" || state === "stopped") return;
     if (state === (this.#steering?.state ?? "running")) return;
     this.#steering = state === "running" ? undefined : { state, ...(reason && { reason }) };
-    await writeSteering(this.#location, state, reason);
+    await writeSteering(this.#state, state, reason);
   }
 
   /** Pauses the run, or lets it go on, from inside its producer: by its directory, so that it outlasts this life. */
   async steer(state: "running" | "paused", reason: string | undefined): Promise<void> {
-    await writeSteering(this.#location, state, reason);
+    await writeSteering(this.#state, state, reason);
     this.#steering = state === "running" ? undefined : { state, ...(reason && { reason }) };
   }
 

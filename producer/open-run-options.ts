@@ -2,6 +2,7 @@ import type { Log } from "../shared/log.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
 import type { RedisSource } from "../shared/redis.ts";
 import type { RunFile } from "../shared/run-file.ts";
+import type { RunPlace } from "./run-place.ts";
 import type { RunSettings } from "./run-settings.ts";
 import type { Survey } from "./survey.ts";
 
@@ -14,8 +15,10 @@ export interface QueueAccess {
 
 /** What `openRun` takes. */
 export interface OpenRunOptions {
-  /** The run directory. */
+  /** The run directory, or the location that `place` is. */
   out: string;
+  /** Where the run is kept; closed with it. Default: the folder `out`. */
+  place?: RunPlace | undefined;
   settings: RunSettings;
   /** Starts a new round that settles failures again: of these kinds, or of all (`null`). */
   retry?: { kinds: string[] | null } | undefined;

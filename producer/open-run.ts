@@ -1,28 +1,19 @@
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
-import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { cardOfRun } from "../shared/model-registry.ts";
 import type { RunFile, RunSummary } from "../shared/run-file.ts";
 import { readSteering, type Steering } from "../shared/steering.ts";
-import { UsageError } from "../shared/usage-error.ts";
+import { folderPlace } from "./folder-place.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import { Journal } from "./journal.ts";
 import type { OpenRunOptions } from "./open-run-options.ts";
 import { replayJournal, type Replay } from "./replay.ts";
 import { RowHashes } from "./row-hashes.ts";
-import {
-  checkDataset,
-  openRunFile,
-  prepareDirectory,
-  startRound,
-  statePaths,
-  writeRunFile,
-} from "./run-directory.ts";
+import { checkDataset, openRunFile, startRound, statePaths } from "./run-directory.ts";
 import { reopenGone } from "./gone-images.ts";
 import { isComplete, RunLife, type RunProgress } from "./run-life.ts";
-import { acquireRunLock, type RunLock } from "./run-lock.ts";
 import { requirePrice } from "./run-settings.ts";
 import type { StopReason } from "./stop.ts";
 import { surveyRows } from "./survey.ts";
@@ -89,18 +80,21 @@ async function openLife(
   options: OpenRunOptions,
   stack: Cleanup,
 ): Promise<Pick<Run, "id" | "resumed" | "steering" | "retried" | "repaired"> & { life: RunLife }> {
-  const directory = resolve(options.out);
-  await prepareDirectory(directory);
-  const lock = stack.use(await lockDirectory(directory));
-  const { run, isNew, isChanged } = await openRunFile(directory, options.settings);
+  const place = options.place ?? folderPlace(resolve(options.out));
+  stack.defer(() => place.close());
+  await place.prepare();
+  const lock = stack.use(await place.lock());
+  const { directory } = place;
+  const { keepJournal, keepRows } = stack.use(await place.open());
+  const { run, isNew, isChanged } = await openRunFile(place, options.settings);
   const paths = statePaths(directory);
   const model = { card: cardOfRun(run, options.card), passThrough: options.passThrough };
-  const steering = await readSteering(directory);
+  const steering = await readSteering(place.state);
   const isCancelled = steering?.state === "cancelled";
   const retry = isCancelled ? undefined : options.retry;
   const { settled, validBytes, torn, retried } = await replayRound(paths.journal, run, retry);
-  const gone = await reopenGone(directory, paths.journal, settled, run.numGenerations);
-  const hashes = stack.use(await RowHashes.open(paths.rows));
+  const gone = await reopenGone(place, paths.journal, settled, run.numGenerations);
+  const hashes = stack.use(await RowHashes.open(paths.rows, keepRows));
   // A run can be cancelled though its dataset is gone.
   const hasMoved = !isCancelled && (await checkDataset(run, hashes));
   if (isNew) await readFirstRow(run);
@@ -110,9 +104,20 @@ async function openLife(
   if (options.approve && !isComplete(run, settled)) {
     await options.approve(await surveyRows({ run, settled, journal: journalFile, model }));
   }
-  if (isChanged || hasMoved || retry) await writeRunFile(directory, run);
-  const journal = stack.use(await Journal.open(paths.journal, validBytes, lock));
-  const held = { directory, run, model, settled, hashes, journal, lock, journalFile, steering };
+  if (isChanged || hasMoved || retry) await place.writeRun(run);
+  const journal = stack.use(await Journal.open(paths.journal, validBytes, lock, keepJournal));
+  const held = {
+    place,
+    directory,
+    run,
+    model,
+    settled,
+    hashes,
+    journal,
+    lock,
+    journalFile,
+    steering,
+  };
   return {
     id: run.id,
     resumed: !isNew,
@@ -148,18 +153,6 @@ function repairsOf(torn: boolean, gone: number): string[] {
       ? [`${gone} images of settled prompts are gone from the disk: they are made again`]
       : []),
   ];
-}
-
-/** @throws UsageError where the directory cannot be written to, or a living producer holds the run */
-async function lockDirectory(directory: string): Promise<RunLock> {
-  try {
-    return await acquireRunLock(directory);
-  } catch (error) {
-    if (!isDiskTrouble(error)) throw error;
-    throw new UsageError(`cannot write to the run directory: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
 }
 
 /** A dataset that cannot be read at all, or lacks a column, is refused before the run exists. @throws UsageError */

@@ -1,5 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { UsageError } from "../shared/usage-error.ts";
+import type { Keep } from "./run-place.ts";
 
 const hashBytes = 8;
 
@@ -9,21 +10,24 @@ const hashBytes = 8;
  */
 export class RowHashes implements AsyncDisposable {
   readonly #file: FileHandle;
+  readonly #keep: Keep;
   #pending: Buffer[] = [];
   #count: number;
 
-  constructor(file: FileHandle, count: number) {
+  constructor(file: FileHandle, count: number, keep: Keep = async () => {}) {
     this.#file = file;
+    this.#keep = keep;
     this.#count = count;
   }
 
-  static async open(path: string): Promise<RowHashes> {
+  /** `keep`: keeps what is written to the file elsewhere, too. */
+  static async open(path: string, keep?: Keep): Promise<RowHashes> {
     const file = await open(path, "a+");
     const { size } = await file.stat();
     const count = Math.floor(size / hashBytes);
     // A torn last record is written anew. A file that is whole is not touched, not even in its time.
     if (size !== count * hashBytes) await file.truncate(count * hashBytes);
-    return new RowHashes(file, count);
+    return new RowHashes(file, count, keep);
   }
 
   /** Only for {@link verify}: the file is not touched, and may be another producer's. */
@@ -49,8 +53,10 @@ export class RowHashes implements AsyncDisposable {
   async flush(): Promise<void> {
     if (this.#pending.length === 0) return;
     const written = (this.#count - this.#pending.length) * hashBytes;
+    const bytes = Buffer.concat(this.#pending);
     try {
-      await this.#file.appendFile(Buffer.concat(this.#pending));
+      await this.#file.appendFile(bytes);
+      await this.#keep(bytes);
       this.#pending = [];
     } catch (error) {
       // What was written in part is written anew the next time.

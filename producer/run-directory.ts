@@ -1,21 +1,15 @@
 import { randomInt } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../shared/caught.ts";
-import {
-  journalPath,
-  newRunId,
-  readRunFile,
-  runFilePath,
-  RUN_FILE_VERSION,
-  stateFolder,
-  type RunFile,
-} from "../shared/run-file.ts";
+import { newRunId, RUN_FILE_VERSION, type RunFile } from "../shared/run-file.ts";
+import { journalPath, stateFolder } from "../shared/state-files.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import type { RowHashes } from "./row-hashes.ts";
+import type { RunPlace } from "./run-place.ts";
 import { resumedRun, type RunSettings } from "./run-settings.ts";
 
 /** Paths of the state that a run keeps. */
@@ -68,24 +62,17 @@ export async function prepareDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Writes `run.json` as a whole. */
-export async function writeRunFile(directory: string, run: RunFile): Promise<void> {
-  const path = runFilePath(directory);
-  await writeFile(`${path}.new`, `${JSON.stringify(run, null, 2)}\n`);
-  await rename(`${path}.new`, path);
-}
-
 /**
- * The run of a directory under these settings: a new one, or the one that is there.
+ * The run of a place under these settings: a new one, or the one that is there.
  * @throws UsageError where settings differ that may not change
  */
 export async function openRunFile(
-  directory: string,
+  place: Pick<RunPlace, "location" | "readRun">,
   settings: RunSettings,
 ): Promise<{ run: RunFile; isNew: boolean; isChanged: boolean }> {
-  const present = await readRunFile(directory);
+  const present = await place.readRun();
   if (present) {
-    const run = resumedRun(present, settings, directory);
+    const run = resumedRun(present, settings, place.location);
     const isChanged = !isDeepStrictEqual(run, present);
     if (isChanged) run.revision += 1;
     return { run, isNew: false, isChanged };

@@ -5,9 +5,11 @@ import { repeat } from "../shared/repeat.ts";
 import { Budget } from "./budget.ts";
 import { callsPerPrompt, maxWindowBytes, windowSize } from "./capacity.ts";
 import { Collector } from "./collector.ts";
+import type { DatasetRow } from "./dataset/build-row.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import { Feeder } from "./feeder.ts";
 import type { EngineEnd, EngineParts } from "./engine-parts.ts";
+import { hashedAhead } from "./hashed-ahead.ts";
 import { Insistence } from "./insist.ts";
 import { LaneWatch } from "./lane-watch.ts";
 import { QueueStay } from "./queue-stay.ts";
@@ -45,10 +47,10 @@ export class RunEngine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    const { run, lane, settled, location } = parts;
+    const { run, lane, settled, state } = parts;
     this.#budget = Budget.of(parts);
     this.#failures = new FailureWatch(parts.maxFailures, settled.totals.prompts.succeeded > 0);
-    this.watch = new LaneWatch(run.id, lane, location, parts.giveUpAfterMs);
+    this.watch = new LaneWatch(run.id, lane, state, parts.giveUpAfterMs);
     this.#insistence = new Insistence({
       lane,
       window: this.window,
@@ -132,7 +134,7 @@ export class RunEngine {
   async #feed(): Promise<{ rows: number; ended: boolean } | undefined> {
     const feeder = new Feeder({
       ...this.#parts,
-      rows: readDataset(this.#parts.run.source),
+      rows: this.#rows(),
       window: this.window,
       deaths: this.#stay.deaths,
       room: () => this.#room(),
@@ -148,6 +150,14 @@ export class RunEngine {
       if (this.#stop) return undefined;
       throw error;
     }
+  }
+
+  #rows(): AsyncIterable<DatasetRow> {
+    const { run, hashes, rowsAhead } = this.#parts;
+    const rows = readDataset(run.source);
+    if (rowsAhead === 0) return rows;
+    const writing = (write: () => Promise<void>) => this.#insistence.onDisk(write);
+    return hashedAhead(rows, { rowsAhead, limit: run.limit, hashes, writing });
   }
 
   async #room(): Promise<number> {

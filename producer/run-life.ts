@@ -19,9 +19,10 @@ import { writeOutputs } from "./outputs/write-outputs.ts";
 import type { TakenModel } from "./prompt-rows.ts";
 import type { RowHashes } from "./row-hashes.ts";
 import { settledLines } from "./settled-lines.ts";
-import { removeTemporary, statePaths, writeRunFile } from "./run-directory.ts";
+import { removeTemporary, statePaths } from "./run-directory.ts";
 import { RunEngine } from "./run-engine.ts";
 import type { RunLock } from "./run-lock.ts";
+import type { RunPlace } from "./run-place.ts";
 import type { Settled } from "./settled.ts";
 import type { StopReason } from "./stop.ts";
 import { summarize } from "./summarize.ts";
@@ -56,14 +57,15 @@ export function isComplete(run: RunFile, { count, redo }: Settled): boolean {
 }
 
 /** Why a run ends at once that was cancelled in an earlier life or between two. */
-function cancelledBefore({ reason, at, host }: Steering, directory: string): StopReason {
+function cancelledBefore({ reason, at, host }: Steering, location: string): StopReason {
   const why = reason === undefined ? "" : ` (${reason})`;
-  const undo = `\`imagemill unpause ${directory}\` takes that back`;
+  const undo = `\`imagemill unpause ${location}\` takes that back`;
   return { state: "cancelled", text: `cancelled at ${at} from ${host}${why}: ${undo}` };
 }
 
 /** What an opened run directory gives. */
 export interface LifeParts extends OpenRunOptions {
+  place: RunPlace;
   directory: string;
   run: RunFile;
   model: TakenModel;
@@ -91,8 +93,8 @@ export class RunLife {
 
   constructor(parts: LifeParts) {
     this.#parts = parts;
-    const { run, settled, steering, directory } = parts;
-    if (steering?.state === "cancelled") this.#stop = cancelledBefore(steering, directory);
+    const { run, settled, steering, place } = parts;
+    if (steering?.state === "cancelled") this.#stop = cancelledBefore(steering, place.location);
     this.isComplete = isComplete(run, settled);
   }
 
@@ -116,7 +118,7 @@ export class RunLife {
     const steering = this.#engine?.watch.steering;
     if (steering?.state !== "paused") return undefined;
     const why = steering.reason === undefined ? "" : ` (${steering.reason})`;
-    return `the run is paused${why}: \`imagemill unpause ${this.#parts.directory}\` lets it go on`;
+    return `the run is paused${why}: \`imagemill unpause ${this.#parts.place.location}\` lets it go on`;
   }
 
   stop(reason: StopReason): void {
@@ -126,12 +128,12 @@ export class RunLife {
 
   /** Pauses or cancels the run or lets it go on, also for lives to come. @throws UsageError where it has ended */
   async steer(state: "running" | "paused" | "cancelled", reason?: string): Promise<void> {
-    const { directory, run } = this.#parts;
+    const { place, run } = this.#parts;
     if (this.#hasEnded) throw new UsageError(`run ${run.id} has ended: it cannot be steered`);
     if (state === "paused" && this.#stop?.state === "cancelled")
       throw new UsageError(`run ${run.id} is cancelled: there is nothing to pause`);
     if (state !== "cancelled" && this.#engine) return await this.#engine.steer(state, reason);
-    await writeSteering(directory, state, reason);
+    await writeSteering(place.state, state, reason);
     if (state === "cancelled") this.stop({ state, text: reason ?? "cancelled" });
   }
 
@@ -167,7 +169,7 @@ export class RunLife {
   }
 
   async #run(): Promise<RunSummary> {
-    const { run, directory, journal, lock } = this.#parts;
+    const { run, place, directory, journal, lock } = this.#parts;
     const end: EngineEnd = this.isComplete
       ? { stop: undefined, rows: run.dataset.rows ?? undefined, ended: true }
       : await this.#work();
@@ -180,8 +182,11 @@ export class RunLife {
     run.outputsAt = journal.bytes;
     try {
       await lock.check();
-      if (!isCurrent) await writeOutputs(directory, run);
-      await writeRunFile(directory, run);
+      if (!isCurrent) {
+        await writeOutputs(directory, run);
+        await place.publish();
+      }
+      await place.writeRun(run);
       return summary;
     } catch (error) {
       if (!isDiskTrouble(error)) throw error;
@@ -191,7 +196,14 @@ export class RunLife {
   }
 
   async #work(): Promise<EngineEnd> {
-    const { run, directory, prefix = defaultPrefix, log = silentLog, ...parts } = this.#parts;
+    const {
+      run,
+      place,
+      directory,
+      prefix = defaultPrefix,
+      log = silentLog,
+      ...parts
+    } = this.#parts;
     const queue = await this.#parts.queue(run);
     if (queue.isPrivate) await removeTemporary(directory);
     await using stack = new Cleanup();
@@ -213,7 +225,9 @@ export class RunLife {
     this.#engine = new RunEngine({
       ...parts,
       run,
-      location: directory,
+      location: place.location,
+      state: place.state,
+      rowsAhead: place.rowsAhead,
       lane,
       privateRedis: queue.isPrivate,
       windowCeiling: parts.window,

@@ -1,32 +1,12 @@
-import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { existsSync, readFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { z } from "zod";
 import { hasCode } from "../shared/caught.ts";
-import { hostIdentity } from "../shared/host-identity.ts";
 import { repeat } from "../shared/repeat.ts";
-import { stateFolder } from "../shared/run-file.ts";
+import { stateFolder } from "../shared/state-files.ts";
 import { UsageError } from "../shared/usage-error.ts";
-
-const LockFile = z.object({
-  host: z.string(),
-  /** Names the table of processes that `pid` is in. */
-  machine: z.string(),
-  pid: z.int(),
-  /** The process' start time as the system counts it, to tell it from a later process of the same id. */
-  started: z.string().nullable(),
-  epoch: z.int(),
-  token: z.string(),
-});
-type LockFile = z.infer<typeof LockFile>;
-
-/** A living holder elsewhere touches its lock this often. */
-const touchMs = 3_000;
-/** A holder on another machine is dead after this long without a touch. */
-const foreignTimeoutMs = 15_000;
+import { foreignTimeoutMs, livesHere, LockHolder, thisProcess, touchMs } from "./lock-holder.ts";
 
 /** Another producer that lives holds the run. */
 export class RunInUseError extends UsageError {}
@@ -49,14 +29,7 @@ export async function acquireRunLock(directory: string): Promise<RunLock> {
   const path = join(directory, stateFolder, "run.lock");
   for (;;) {
     const holder = await readLock(path);
-    const mine: LockFile = {
-      host: hostname(),
-      machine: hostIdentity(),
-      pid: process.pid,
-      started: startTime(process.pid),
-      epoch: (holder?.epoch ?? 0) + 1,
-      token: randomUUID(),
-    };
+    const mine = thisProcess((holder?.epoch ?? 0) + 1);
     if (!holder) {
       if (await createWhole(path, mine)) return held(path, mine);
       continue;
@@ -70,9 +43,9 @@ export async function acquireRunLock(directory: string): Promise<RunLock> {
   }
 }
 
-async function readLock(path: string): Promise<LockFile | undefined> {
+async function readLock(path: string): Promise<LockHolder | undefined> {
   try {
-    return LockFile.parse(JSON.parse(await readFile(path, "utf8")));
+    return LockHolder.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (error) {
     if (hasCode(error, "ENOENT")) return undefined;
     throw new Error(`${path} is not a lock file of imagemill: remove it if no producer runs`, {
@@ -82,7 +55,7 @@ async function readLock(path: string): Promise<LockFile | undefined> {
 }
 
 /** Creates the file with its content in one step; false where it exists. */
-async function createWhole(path: string, lock: LockFile): Promise<boolean> {
+async function createWhole(path: string, lock: LockHolder): Promise<boolean> {
   const temporary = `${path}.${lock.token}`;
   await writeFile(temporary, JSON.stringify(lock));
   try {
@@ -97,7 +70,7 @@ async function createWhole(path: string, lock: LockFile): Promise<boolean> {
 }
 
 /** Of several that find the same dead holder, the one that creates the claim of the next epoch replaces it. */
-async function replaceDead(path: string, dead: LockFile, mine: LockFile): Promise<boolean> {
+async function replaceDead(path: string, dead: LockHolder, mine: LockHolder): Promise<boolean> {
   const claim = `${path}.${mine.epoch}`;
   if (!(await createWhole(claim, mine))) {
     const other = await readLock(claim);
@@ -112,15 +85,9 @@ async function replaceDead(path: string, dead: LockFile, mine: LockFile): Promis
   return true;
 }
 
-async function isAlive(path: string, holder: LockFile): Promise<boolean> {
-  if (holder.machine === hostIdentity()) {
-    try {
-      process.kill(holder.pid, 0);
-    } catch (error) {
-      if (hasCode(error, "ESRCH")) return false;
-    }
-    return holder.started === null || startTime(holder.pid) === holder.started;
-  }
+async function isAlive(path: string, holder: LockHolder): Promise<boolean> {
+  const isLiving = livesHere(holder);
+  if (isLiving !== undefined) return isLiving;
   // The other machine's clock may differ from ours: watch whether the time of the file moves, not how old it is.
   const before = await touchedAt(path);
   const end = Date.now() + foreignTimeoutMs;
@@ -135,18 +102,7 @@ async function touchedAt(path: string): Promise<number | undefined> {
   return (await stat(path).catch(() => undefined))?.mtimeMs;
 }
 
-/** Start time of a process in clock ticks since boot; null where the system does not tell. */
-function startTime(pid: number): string | null {
-  try {
-    const line = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name of the program, in parentheses, may hold spaces: fields are counted behind it.
-    return line.slice(line.lastIndexOf(")") + 2).split(" ")[19] ?? null;
-  } catch {
-    return null;
-  }
-}
-
-function held(path: string, mine: LockFile): RunLock {
+function held(path: string, mine: LockHolder): RunLock {
   const released = new AbortController();
   const check = async () => {
     const current = await readLock(path);

@@ -1,10 +1,11 @@
 import type { RunFile, RunState, RunSummary } from "../shared/run-file.ts";
 import type { EngineEnd } from "./engine-parts.ts";
+import type { RunPlace } from "./run-place.ts";
 import type { Settled } from "./settled.ts";
 
 /** What a run came to, from the sums of its journal. Seconds add up over its lives. */
 export function summarize(
-  { run, settled, directory }: { run: RunFile; settled: Settled; directory: string },
+  { run, settled, place }: { run: RunFile; settled: Settled; place: Pick<RunPlace, "location"> },
   { stop }: EngineEnd,
   elapsedMs: number,
 ): RunSummary {
@@ -16,7 +17,7 @@ export function summarize(
   return {
     run: run.id,
     state: stop ? stopped : finished,
-    out: directory,
+    out: place.location,
     prompts: { total: settled.count, ...prompts },
     images,
     calls: settled.totals.calls + run.unsettledCalls,

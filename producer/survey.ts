@@ -1,14 +1,14 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { priceOfCall, type CallPrice } from "../shared/call-price.ts";
-import { hasCode } from "../shared/caught.ts";
 import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
-import { readRunFile, type RunFile } from "../shared/run-file.ts";
+import type { RunFile } from "../shared/run-file.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import { reopenGone } from "./gone-images.ts";
 import { refusal, type ReadableRow, type TakenModel } from "./prompt-rows.ts";
 import { earlierImages, replayJournal } from "./replay.ts";
 import { checkDataset, newRun, startRound, statePaths } from "./run-directory.ts";
 import { requirePrice, resumedRun, type RunSettings } from "./run-settings.ts";
+import type { RunPlace } from "./run-place.ts";
 import { RowHashes } from "./row-hashes.ts";
 import { Settled } from "./settled.ts";
 
@@ -17,8 +17,8 @@ const shownRejections = 5;
 
 /** What is asked about a run before it is made. */
 export interface SurveyOptions {
-  /** The run directory, whether it is there or not. */
-  out: string;
+  /** Where the run is or is to be, for reading. */
+  place: RunPlace;
   settings: RunSettings;
   retry?: { kinds: string[] | null } | undefined;
   passThrough: boolean;
@@ -124,33 +124,25 @@ function add(a: CallPrice, b: CallPrice): CallPrice {
 
 /** The run as it would be made, and what is settled of it; `journal` only where there is one. */
 async function openForReading({
-  out,
+  place,
   settings,
   retry,
 }: SurveyOptions): Promise<{ run: RunFile; settled: Settled; journal: FileHandle | undefined }> {
-  const present = await readRunFile(out);
+  const hasJournal = await place.copy();
+  const present = await place.readRun();
   if (!present) {
     const run = await newRun(settings);
     return { run, settled: new Settled(run), journal: undefined };
   }
-  const run = resumedRun(present, settings, out);
+  const run = resumedRun(present, settings, place.location);
   if (retry) startRound(run, retry.kinds);
-  const paths = statePaths(out);
-  const journal = await openIfThere(paths.journal);
+  const paths = statePaths(place.directory);
   // A run that was killed before it had begun.
-  if (!journal) return { run, settled: new Settled(run), journal };
+  if (!hasJournal) return { run, settled: new Settled(run), journal: undefined };
+  const journal = await open(paths.journal, "r");
   await using hashes = await RowHashes.openForReading(paths.rows);
   await checkDataset(run, hashes);
   const { settled } = await replayJournal(paths.journal, run);
-  await reopenGone(out, paths.journal, settled, run.numGenerations);
+  await reopenGone(place, paths.journal, settled, run.numGenerations);
   return { run, settled, journal };
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, "r");
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
 }

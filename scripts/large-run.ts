@@ -2,16 +2,11 @@
 // node scripts/large-run.ts DIRECTORY PROMPTS
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { folderPlace } from "../producer/folder-place.ts";
 import { lineOfResult } from "../producer/journal-lines.ts";
 import { Journal } from "../producer/journal.ts";
-import {
-  openRunFile,
-  prepareDirectory,
-  statePaths,
-  writeRunFile,
-} from "../producer/run-directory.ts";
+import { openRunFile, statePaths } from "../producer/run-directory.ts";
 import { replayJournal } from "../producer/replay.ts";
-import { acquireRunLock } from "../producer/run-lock.ts";
 import { summarize } from "../producer/summarize.ts";
 import type { FailureKind } from "../shared/failure.ts";
 import type { AttemptRecord, PromptResult } from "../shared/result.ts";
@@ -83,12 +78,13 @@ function resultOf(run: string, index: number, startMs: number): PromptResult {
 }
 
 const out = resolve(directory);
-await prepareDirectory(out);
+const place = folderPlace(out);
+await place.prepare();
 const dataset = `${out}.jsonl`;
 const promptOf = (index: number) =>
   `prompt ${index}: a lighthouse on a cliff at dusk, oil on canvas, long shadows, a flock of gulls over the bay`;
 await writeFile(dataset, `${JSON.stringify({ prompt: promptOf(0) })}\n`);
-const { run } = await openRunFile(out, {
+const { run } = await openRunFile(place, {
   source: { path: dataset, format: "jsonl", promptColumn: "prompt", paramFrom: {} },
   profile: { name: "simulator", kind: "openai", hash: "00000000" },
   model: "imagemill-sim-1",
@@ -104,7 +100,7 @@ const { run } = await openRunFile(out, {
 });
 const startMs = Date.now() - prompts * 12;
 run.createdAt = new Date(startMs).toISOString();
-await using lock = await acquireRunLock(out);
+await using lock = await place.lock();
 await using journal = await Journal.open(statePaths(out).journal, 0, lock);
 for (let from = 0; from < prompts; from += 2_000) {
   const lines = Array.from({ length: Math.min(2_000, prompts - from) }, (_, i) => {
@@ -118,6 +114,6 @@ for (let from = 0; from < prompts; from += 2_000) {
 run.dataset.rows = prompts;
 const { settled } = await replayJournal(statePaths(out).journal, run);
 const end = { stop: undefined, rows: prompts, ended: true };
-run.summary = summarize({ directory: out, run, settled }, end, prompts * 12);
-await writeRunFile(out, run);
+run.summary = summarize({ place, run, settled }, end, prompts * 12);
+await place.writeRun(run);
 process.stdout.write(`${out}: ${prompts} prompts, ${journal.bytes} bytes of journal\n`);

@@ -1,3 +1,5 @@
+import { StorageError } from "./storage.ts";
+
 /** What was thrown, as an Error: JavaScript lets anything be thrown. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -21,7 +23,7 @@ export function hasCode(thrown: unknown, code: string): boolean {
 
 const diskCodes = ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "ENOTDIR"];
 
-/** Whether the system's error says that a disk is full, broken or not to be written to. */
+/** Whether an error says that a disk, or another storage, is full, broken, away or not to be written to. */
 export function isDiskTrouble(thrown: unknown): boolean {
-  return diskCodes.some((code) => hasCode(thrown, code));
+  return thrown instanceof StorageError || diskCodes.some((code) => hasCode(thrown, code));
 }

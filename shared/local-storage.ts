@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { access, link, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode, messageOf } from "./caught.ts";
-import { stateFolder } from "./run-file.ts";
+import { stateFolder } from "./state-files.ts";
 import { StorageError, type ImageStorage } from "./storage.ts";
 
 /** Says which file and why, and turns the error of the system into a {@link StorageError}. */

@@ -22,6 +22,8 @@ export interface ObjectStore {
   /** `s3://bucket/prefix`. */
   readonly location: string;
   get(name: string): Promise<StoredObject | undefined>;
+  /** Writes an object of any size to a local file. */
+  getFile(name: string, path: string): Promise<void>;
   /** Writes an object and gives its tag; undefined where the condition does not hold. */
   put(name: string, bytes: Uint8Array, condition?: Condition): Promise<string | undefined>;
   /** Writes a local file of any size, replacing what is there. */

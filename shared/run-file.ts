@@ -1,19 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { hasCode, messageOf } from "./caught.ts";
+import { messageOf } from "./caught.ts";
 import { LaneLimits } from "./lane-limits.ts";
 import { refuseNewer } from "./newer-version.ts";
 import { ProfileIdentity } from "./profile.ts";
 import { Usage } from "./result.ts";
+import { stateFilesOf, stateFolder, type StateAt } from "./state-files.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Version of `run.json`. */
 export const RUN_FILE_VERSION = 1;
-
-/** The folder of a run directory that holds its state, and the files in it. */
-export const stateFolder = ".imagemill";
 
 /** How a run ended. */
 export const RunState = z.enum(["completed", "completed_with_failures", "stopped", "cancelled"]);
@@ -112,30 +109,24 @@ export function newRunId(): string {
   return Array.from(randomBytes(12), (byte) => alphabet[byte & 31]).join("");
 }
 
+/** The name of the file among the run's state files. */
+const fileName = "run.json";
+
 /** Where a run directory's `run.json` is. */
 export function runFilePath(directory: string): string {
-  return join(directory, stateFolder, "run.json");
-}
-
-/** Where a run directory's journal is. */
-export function journalPath(directory: string): string {
-  return join(directory, stateFolder, "journal.jsonl");
+  return join(directory, stateFolder, fileName);
 }
 
 /**
- * Reads `run.json` of a run directory; undefined where there is none.
+ * Reads `run.json` of a run; undefined where there is none.
  * @throws NewerVersionError where a newer version wrote it
  * @throws UsageError naming the file where it is damaged
  */
-export async function readRunFile(directory: string): Promise<RunFile | undefined> {
-  const path = runFilePath(directory);
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
+export async function readRunFile(at: StateAt): Promise<RunFile | undefined> {
+  const files = stateFilesOf(at);
+  const text = await files.read(fileName);
+  if (text === undefined) return undefined;
+  const path = `${files.location}/${stateFolder}/${fileName}`;
   try {
     const value: unknown = JSON.parse(text);
     refuseNewer(path, value, RUN_FILE_VERSION);
@@ -147,4 +138,9 @@ export async function readRunFile(directory: string): Promise<RunFile | undefine
       { cause: error },
     );
   }
+}
+
+/** Writes `run.json` as a whole. */
+export async function writeRunFile(at: StateAt, run: RunFile): Promise<void> {
+  await stateFilesOf(at).write(fileName, `${JSON.stringify(run, null, 2)}\n`);
 }

@@ -49,7 +49,7 @@ function reasonOf(error: Error, bucket: string): string {
   if (refusedCredentials.includes(name))
     return `the credentials were refused (${name}: ${message})`;
   if (status === 403)
-    return `access was denied (${name}): reading, writing, listing and deleting must be allowed (s3:GetObject, s3:PutObject, s3:DeleteObject, s3:ListBucket)`;
+    return `access was denied (${name}): allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket`;
   if (status === 501) return `the storage cannot do this (${name}: ${message})`;
   if (status !== undefined) return `HTTP ${status} ${name}: ${message}`;
   const code = "code" in error ? String(error.code) : name;

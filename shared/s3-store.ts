@@ -1,5 +1,8 @@
+import { createWriteStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { extname } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   AbortMultipartUploadCommand,
@@ -80,6 +83,14 @@ class S3Store implements ObjectStore {
         if (isAbsent(error)) return undefined;
         throw error;
       }
+    });
+  }
+
+  async getFile(name: string, path: string): Promise<void> {
+    await this.#asking(name, async () => {
+      const { Body: body } = await this.#client.send(new GetObjectCommand(this.#object(name)));
+      if (!(body instanceof Readable)) throw new Error("expected a stream of bytes");
+      await pipeline(body, createWriteStream(path));
     });
   }
 

@@ -1,10 +1,7 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { z } from "zod";
-import { hasCode } from "./caught.ts";
 import { refuseNewer } from "./newer-version.ts";
-import { stateFolder } from "./run-file.ts";
+import { stateFilesOf, stateFolder, type StateAt } from "./state-files.ts";
 
 /** Version of `steering.json`. */
 export const STEERING_VERSION = 1;
@@ -22,36 +19,37 @@ export const Steering = z.object({
 });
 export type Steering = z.infer<typeof Steering>;
 
-function steeringPath(directory: string): string {
-  return join(directory, stateFolder, "steering.json");
-}
+/** The name of the file among the run's state files. */
+const fileName = "steering.json";
 
 /**
- * How the run of a directory is steered; undefined where it may run.
+ * How a run is steered; undefined where it may run.
  * @throws NewerVersionError where a newer version wrote it
  */
-export async function readSteering(directory: string): Promise<Steering | undefined> {
-  const path = steeringPath(directory);
+export async function readSteering(at: StateAt): Promise<Steering | undefined> {
+  const files = stateFilesOf(at);
+  const path = `${files.location}/${stateFolder}/${fileName}`;
+  const text = await files.read(fileName);
+  if (text === undefined) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(await readFile(path, "utf8"));
+    value = JSON.parse(text);
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
     throw new Error(`${path} cannot be read: remove it to let the run go on`, { cause: error });
   }
   refuseNewer(path, value, STEERING_VERSION);
   return Steering.parse(value);
 }
 
-/** Pauses, cancels or (`running`) frees the run of a directory, whether or not a producer has it open. */
+/** Pauses, cancels or (`running`) frees a run, whether or not a producer has it open. */
 export async function writeSteering(
-  directory: string,
+  at: StateAt,
   state: Steering["state"] | "running",
   reason?: string,
 ): Promise<void> {
-  const path = steeringPath(directory);
+  const files = stateFilesOf(at);
   if (state === "running") {
-    await rm(path, { force: true });
+    await files.remove(fileName);
     return;
   }
   const steering: Steering = {
@@ -61,6 +59,5 @@ export async function writeSteering(
     at: new Date().toISOString(),
     host: hostname(),
   };
-  await writeFile(`${path}.new`, `${JSON.stringify(steering)}\n`);
-  await rename(`${path}.new`, path);
+  await files.write(fileName, `${JSON.stringify(steering)}\n`);
 }

@@ -1,5 +1,6 @@
 import type { Telemetry } from "bullmq";
 import type { Log } from "../shared/log.ts";
+import type { S3Options } from "../shared/open-store.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import type { AnswerMemory } from "./answer-memory.ts";
 import type { WorkerObserver } from "./observer.ts";
@@ -23,6 +24,7 @@ export interface LaneServiceOptions {
   memory: AnswerMemory;
   storageRoot?: string | undefined;
   openStorage?: OpenStorage | undefined;
+  s3?: S3Options | undefined;
   /** Nothing can be in flight in another worker. */
   isOnlyWorker?: boolean | undefined;
   log: Log;

@@ -5,10 +5,15 @@ import type { Log } from "../shared/log.ts";
 import { localStorage } from "../shared/local-storage.ts";
 import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
 import { NewerVersionError } from "../shared/newer-version.ts";
+import { objectState } from "../shared/object-state.ts";
+import type { ObjectStore } from "../shared/object-store.ts";
+import { openStore, type S3Options } from "../shared/open-store.ts";
 import { ownCard } from "../shared/own-card.ts";
 import type { Profile } from "../shared/profile.ts";
 import type { Registration } from "../shared/registration.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
+import { isS3Location } from "../shared/s3-location.ts";
+import { s3Storage } from "../shared/s3-storage.ts";
 import type { ImageStorage } from "../shared/storage.ts";
 import { HostPool } from "./host-pool.ts";
 import { NotHere, type HandBack } from "./job-moves.ts";
@@ -20,6 +25,8 @@ import type { RenewableKey } from "./renewable-key.ts";
 export interface RunContext {
   file: RunFile;
   storage: ImageStorage;
+  /** Its connections end with the context. */
+  store: ObjectStore | undefined;
   /** Calls go to these. */
   hosts: ProviderHosts;
   /** The model at one of the hosts: says what can be asked for. */
@@ -61,11 +68,20 @@ export interface RunContextOptions {
   profile: WorkerProfile;
   key: RenewableKey;
   createModel: ModelFactory;
-  /** Default: the run directory itself. */
+  /** Default: the run's location itself. */
   openStorage?: OpenStorage | undefined;
   /** Folder where run directories are found under their own names, if not at the producer's path. */
   storageRoot?: string | undefined;
+  /** For runs at `s3://` locations: options of the SDK's client. */
+  s3?: S3Options | undefined;
   log: Log;
+}
+
+/** A run that can be seen from here; `store`: where it is kept, if not in a folder. */
+interface FoundRun {
+  location: string;
+  file: RunFile;
+  store: ObjectStore | undefined;
 }
 
 /**
@@ -110,6 +126,7 @@ export class RunContexts {
       const context = await opening.catch(() => undefined);
       if (context && context.uses > 0) continue;
       this.#open.delete(key);
+      context?.store?.close();
       await context?.hosts.unload();
     }
   }
@@ -119,8 +136,8 @@ export class RunContexts {
   }
 
   async #load(registration: Registration): Promise<RunContext> {
-    const { profile, createModel, openStorage = localStorage } = this.#options;
-    const { location, file } = await this.#find(registration);
+    const { profile, createModel } = this.#options;
+    const { location, file, store } = await this.#find(registration);
     const hosts = new ProviderHosts({ ...this.#options, pool: this.#pool }, (host) =>
       createModel(host, file.model, { timeoutMs: file.timeoutMs }),
     );
@@ -128,7 +145,8 @@ export class RunContexts {
     this.#longestTimeoutMs = Math.max(this.#longestTimeoutMs, file.timeoutMs);
     return {
       file,
-      storage: openStorage(location, { durable: file.durable }),
+      storage: this.#openStorage(location, file, store),
+      store,
       hosts,
       model,
       card: profile.createModel
@@ -139,8 +157,15 @@ export class RunContexts {
     };
   }
 
-  /** Where the run directory is on this host. */
-  async #find(registration: Registration): Promise<{ location: string; file: RunFile }> {
+  #openStorage(location: string, { durable }: RunFile, store: ObjectStore | undefined) {
+    const { openStorage } = this.#options;
+    if (openStorage) return openStorage(location, { durable });
+    return store ? s3Storage(store) : localStorage(location, { durable });
+  }
+
+  /** The run at its location, where that can be seen from here. */
+  async #find(registration: Registration): Promise<FoundRun> {
+    if (isS3Location(registration.location)) return await this.#findInStore(registration);
     const { storageRoot } = this.#options;
     const { run, location, host } = registration;
     const mounted = storageRoot === undefined ? [] : [join(storageRoot, basename(location))];
@@ -152,13 +177,31 @@ export class RunContexts {
         found = `cannot be read (${messageOf(error)})`;
         return undefined;
       });
-      if (file?.id === run) return { location: candidate, file };
+      if (file?.id === run) return { location: candidate, file, store: undefined };
       if (file) found = `holds run ${file.id}`;
     }
     const message =
       `run ${run} is at ${location} on ${host}, but on ${hostname()} ${candidates.join(" or ")} ${found}: ` +
       "mount the run directory there, or start the worker with --storage-root";
     throw this.#handBack(run, message);
+  }
+
+  async #findInStore({ run, location, host }: Registration): Promise<FoundRun> {
+    let store: ObjectStore | undefined;
+    let found: string;
+    try {
+      store = await openStore(location, this.#options.s3);
+      const file = await readRunFile(objectState(store));
+      if (file?.id === run) return { location, file, store };
+      found = file ? `it holds run ${file.id}` : "there is no run";
+    } catch (error) {
+      found = messageOf(error);
+    }
+    store?.close();
+    throw this.#handBack(
+      run,
+      `run ${run} of ${host} is at ${location}, but on ${hostname()} ${found}`,
+    );
   }
 
   /** Says why the run's jobs are not done here, once. */

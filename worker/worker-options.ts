@@ -1,5 +1,6 @@
 import type { Telemetry } from "bullmq";
 import type { Log } from "../shared/log.ts";
+import type { S3Options } from "../shared/open-store.ts";
 import type { RedisSource } from "../shared/redis.ts";
 import type { WorkerObserver } from "./observer.ts";
 import type { ProxySettings } from "./providers/http.ts";
@@ -18,6 +19,11 @@ export interface WorkerOptions {
   /** Folder where run directories are found under their own names, if not at the producer's path. */
   storageRoot?: string | undefined;
   /**
+   * For runs at `s3://` locations: options of the SDK's client, `{}` to find credentials and region in its standard places.
+   * Default: such runs are left to other workers.
+   */
+  s3?: S3Options | undefined;
+  /**
    * Bytes of answers in memory at most, by all lanes. Answers that are larger come one at a time; for what there is no room,
    * the provider is not read from. Default 128 MB.
    */
@@ -28,7 +34,7 @@ export interface WorkerOptions {
   proxy?: ProxySettings | undefined;
   /** Default `imagemill`. */
   prefix?: string | undefined;
-  /** Where images go. Default: the run directory itself. */
+  /** Where images go. Default: the run's location itself. */
   openStorage?: OpenStorage | undefined;
   /** Makes models; default: the profile's own, or the built-in providers'. */
   createModel?: ModelFactory | undefined;

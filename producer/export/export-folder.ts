@@ -3,7 +3,7 @@ import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { hasCode } from "../../shared/caught.ts";
 import { listIfThere } from "../../shared/list-if-there.ts";
-import { stateFolder } from "../../shared/run-file.ts";
+import { stateFolder } from "../../shared/state-files.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { acquireRunLock, type RunLock } from "../run-lock.ts";
 

@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { stateFolder } from "../../shared/run-file.ts";
+import { stateFolder } from "../../shared/state-files.ts";
 
 /** What is collected before it is written. */
 const BUFFER_CHARACTERS = 128 * 1024;

@@ -1,5 +1,6 @@
 import type { JournalLine } from "../../shared/journal-line.ts";
-import { journalPath, type RunFile } from "../../shared/run-file.ts";
+import type { RunFile } from "../../shared/run-file.ts";
+import { journalPath } from "../../shared/state-files.ts";
 import { ColumnNames } from "./column-names.ts";
 import { contactSheet, sheetEntries, type SheetEntry, sheetEntry } from "./contact-sheet.ts";
 import { datasetCard } from "./dataset-card.ts";

@@ -26,6 +26,7 @@ export interface S3Server extends AsyncDisposable {
 /** The one bucket of {@link startS3Server}. */
 export const bucketName = "pictures";
 const accessKeyId = "AKIATEST";
+const secretAccessKey = "hidden-secret-of-the-bucket";
 
 async function readRequest(request: IncomingMessage): Promise<S3Request> {
   const url = new URL(request.url ?? "/", "http://localhost");
@@ -75,7 +76,7 @@ export async function startS3Server(port = 0): Promise<S3Server> {
     env: {
       AWS_ENDPOINT_URL_S3: url,
       AWS_ACCESS_KEY_ID: accessKeyId,
-      AWS_SECRET_ACCESS_KEY: "secret",
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
       AWS_REGION: "us-east-1",
       AWS_EC2_METADATA_DISABLED: "true",
     },
@@ -98,7 +99,7 @@ export function s3Options(server: S3Server) {
     endpoint: server.url,
     region: "us-east-1",
     forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey: "secret" },
+    credentials: { accessKeyId, secretAccessKey },
     // The SDK tries again by itself: tests that wait for its last try would take long.
     maxAttempts: 2,
   };

@@ -55,7 +55,7 @@ async function stage(maxCostUsd: number) {
     settled.totals.costUsd = journaledUsd;
     const lane = { budget: () => ledger };
     const lock = { check: async () => {} };
-    const budget = new Budget({ run, location: folder, lane, settled, lock }, max);
+    const budget = new Budget({ run, state: folder, lane, settled, lock }, max);
     await budget.open();
     return budget;
   };
@@ -145,7 +145,7 @@ describe("a budget", () => {
       },
     };
     const run = testRun({ maxCostUsd: 10 });
-    const parts = { run, location: folder, lane: { budget: () => ledger }, lock };
+    const parts = { run, state: folder, lane: { budget: () => ledger }, lock };
     const lost = new Budget({ ...parts, settled: new Settled(run) }, 10);
     const before = await ledger.look();
     await expect(lost.open()).rejects.toThrow(RunLostError);

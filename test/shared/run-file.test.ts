@@ -1,8 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { newRunId, readRunFile, runFilePath } from "../../shared/run-file.ts";
-import { writeRunFile } from "../../producer/run-directory.ts";
+import { writeRunFile, newRunId, readRunFile, runFilePath } from "../../shared/run-file.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 import { testRun } from "../helpers/test-run.ts";
 

@@ -1,40 +1,26 @@
-import { onTestFinished, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isWholeImage } from "../../shared/image-check.ts";
-import type { ObjectStore } from "../../shared/object-store.ts";
 import { openS3Store } from "../../shared/s3-store.ts";
 import { s3Storage } from "../../shared/s3-storage.ts";
 import { StorageError } from "../../shared/storage.ts";
 import { sampleImages } from "../../testing/sample-images.ts";
 import { storageConformance, type StorageStage } from "../../testing/storage-conformance.ts";
-import { bucketName, s3Options, startS3Server, type S3Server } from "../helpers/s3-server.ts";
 import { S3Refusal } from "../helpers/s3-objects.ts";
+import { openTestServer, openTestStore, testLocation } from "../helpers/s3-stores.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
-const location = `s3://${bucketName}/runs/first`;
 const prefix = "runs/first/";
 const file = "images/00000/00000007-0.png";
 const anImage = sampleImages(2)[1]!;
 
-async function openServer(): Promise<S3Server> {
-  const server = await startS3Server();
-  onTestFinished(() => server[Symbol.asyncDispose]());
-  return server;
-}
-
-function openStore(server: S3Server, at = location, options = {}): ObjectStore {
-  const store = openS3Store(at, { ...s3Options(server), ...options });
-  onTestFinished(() => store.close());
-  return store;
-}
-
 function openBucket(refusal: S3Refusal): () => Promise<StorageStage> {
   return async () => {
-    const server = await openServer();
+    const server = await openTestServer();
     return {
-      storage: s3Storage(openStore(server)),
-      other: s3Storage(openStore(server)),
+      storage: s3Storage(openTestStore(server)),
+      other: s3Storage(openTestStore(server)),
       list: async () => [...server.bucket.keys()].map((key) => key.slice(prefix.length)),
       plant: async (name, bytes) => void server.bucket.set(prefix + name, Buffer.from(bytes)),
       whileBroken: async (work) => {
@@ -57,20 +43,20 @@ describe.each([
 
 describe("a bucket", () => {
   test("keeps the image whose answer was lost, and gives it back as the one that stands", async () => {
-    const server = await openServer();
+    const server = await openTestServer();
     let lost = 1;
     server.trouble = ({ method }) => (method === "PUT" && lost-- > 0 ? "answer lost" : undefined);
-    const standing = await s3Storage(openStore(server)).put(file, anImage, isWholeImage);
+    const standing = await s3Storage(openTestStore(server)).put(file, anImage, isWholeImage);
     expect(standing && anImage.equals(standing)).toBe(true);
     expect([...server.bucket.keys()]).toEqual([prefix + file]);
   });
 
   test("takes a file that is too large for one request in parts, and leaves nothing where one is refused", async () => {
-    const server = await openServer();
+    const server = await openTestServer();
     const path = join(temporaryFolder(), "results.jsonl");
     const bytes = Buffer.alloc(40 * 1024 * 1024, "a line of many\n");
     writeFileSync(path, bytes);
-    const store = openStore(server);
+    const store = openTestStore(server);
     await store.putFile("results.jsonl", path);
     expect(server.bucket.get(`${prefix}results.jsonl`)?.equals(bytes)).toBe(true);
     expect(server.requests.filter((request) => request.startsWith("PUT"))).toHaveLength(3);
@@ -83,12 +69,12 @@ describe("a bucket", () => {
   });
 
   test("lists more objects than one answer holds, in order", async () => {
-    const server = await openServer();
+    const server = await openTestServer();
     const names = Array.from({ length: 2_500 }, (_, i) => `images/${String(i).padStart(5, "0")}`);
     for (const name of names) server.bucket.set(prefix + name, Buffer.from("x"));
     server.bucket.set("runs/second/images/1", Buffer.from("x"));
     const listed: string[] = [];
-    for await (const { name, bytes } of openStore(server).list("images/")) {
+    for await (const { name, bytes } of openTestStore(server).list("images/")) {
       expect(bytes).toBe(1);
       listed.push(name);
     }
@@ -96,7 +82,7 @@ describe("a bucket", () => {
   });
 
   test("takes of several conditional puts over the same version one", async () => {
-    const store = openStore(await openServer());
+    const store = openTestStore(await openTestServer());
     const tag = await store.put("a", Buffer.from("0"), "absent");
     expect(tag).toBeDefined();
     expect(await store.put("a", Buffer.from("1"), "absent")).toBeUndefined();
@@ -119,13 +105,18 @@ describe("what is wrong with a bucket is told with what to do:", () => {
     ],
     [
       "its key is unknown",
-      location,
+      testLocation,
       { credentials: key },
       "credentials were refused (InvalidAccessKeyId",
     ],
-    ["no server answers", location, { endpoint: "http://127.0.0.1:1" }, "no answer (ECONNREFUSED"],
+    [
+      "no server answers",
+      testLocation,
+      { endpoint: "http://127.0.0.1:1" },
+      "no answer (ECONNREFUSED",
+    ],
   ])("%s", async (_, at, options, message) => {
-    const store = openStore(await openServer(), at, options);
+    const store = openTestStore(await openTestServer(), at, options);
     for (const ask of [() => store.get("a"), () => store.put("a", anImage)]) {
       await expect(ask()).rejects.toThrow(StorageError);
       await expect(ask()).rejects.toThrow(`${at}/a: `);
@@ -135,9 +126,9 @@ describe("what is wrong with a bucket is told with what to do:", () => {
   });
 
   test("access is denied", async () => {
-    const server = await openServer();
+    const server = await openTestServer();
     server.trouble = () => new S3Refusal(403, "AccessDenied");
-    await expect(openStore(server).get("a")).rejects.toThrow("s3:ListBucket");
+    await expect(openTestStore(server).get("a")).rejects.toThrow("s3:ListBucket");
   });
 
   test.each(["s3://", "s3://Large/x", "s3://pictures/a//b", "s3://pictures/../b", "s3://ab/x"])(

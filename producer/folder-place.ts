@@ -1,0 +1,73 @@
+import { createWriteStream } from "node:fs";
+import { access, rename } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { hasCode, isDiskTrouble, messageOf } from "../shared/caught.ts";
+import { listIfThere } from "../shared/list-if-there.ts";
+import { readRunFile, writeRunFile } from "../shared/run-file.ts";
+import { stateFilesOf } from "../shared/state-files.ts";
+import { UsageError } from "../shared/usage-error.ts";
+import { prepareDirectory, statePaths } from "./run-directory.ts";
+import { acquireRunLock, type RunLock } from "./run-lock.ts";
+import type { RunPlace } from "./run-place.ts";
+
+/** A run in a folder, by its absolute path: its producer works in it directly. */
+export function folderPlace(directory: string): RunPlace {
+  const inputPath = (name: string) => join(statePaths(directory).state, name);
+  return {
+    location: directory,
+    directory,
+    state: stateFilesOf(directory),
+    rowsAhead: 0,
+    prepare: () => prepareDirectory(directory),
+    lock: () => lockDirectory(directory),
+    open: async () => ({
+      keepJournal: undefined,
+      keepRows: undefined,
+      [Symbol.asyncDispose]: async () => undefined,
+    }),
+    copy: () => isThere(statePaths(directory).journal),
+    readRun: () => readRunFile(directory),
+    writeRun: (run) => writeRunFile(directory, run),
+    findInput: async (name) => ((await isThere(inputPath(name))) ? inputPath(name) : undefined),
+    keepInput: async (name, input) => {
+      await prepareDirectory(directory);
+      await writeWhole(inputPath(name), input);
+      return inputPath(name);
+    },
+    pathOf: (dataset) => resolve(dataset),
+    listImages: (folder) => listIfThere(join(directory, folder)),
+    publish: async () => undefined,
+    close: async () => undefined,
+  };
+}
+
+/** Writes a file that is there as a whole or not at all. */
+async function writeWhole(path: string, input: AsyncIterable<string | Buffer>): Promise<void> {
+  // Two processes may do this for the same run before one of them gets its lock.
+  const part = `${path}.${process.pid}.part`;
+  await pipeline(input, createWriteStream(part));
+  await rename(part, path);
+}
+
+/** @throws UsageError where the directory cannot be written to, or a living producer holds the run */
+async function lockDirectory(directory: string): Promise<RunLock> {
+  try {
+    return await acquireRunLock(directory);
+  } catch (error) {
+    if (!isDiskTrouble(error)) throw error;
+    throw new UsageError(`cannot write to the run directory: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}

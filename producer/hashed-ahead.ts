@@ -1,0 +1,41 @@
+import type { DatasetRow } from "./dataset/build-row.ts";
+import type { RowHashes } from "./row-hashes.ts";
+
+/** Rows are read ahead until their prompts have so many characters. */
+const mostCharacters = 4 * 1024 * 1024;
+
+/** How rows are read ahead. */
+export interface AheadOptions {
+  rowsAhead: number;
+  /** Rows beyond it are not the run's, and are not noted. */
+  limit: number | null;
+  hashes: RowHashes;
+  /** Writes until it works; rejects when the run stops. */
+  writing: (write: () => Promise<void>) => Promise<void>;
+}
+
+/**
+ * The rows of a dataset, each once its hash and those of many after it are kept: where keeping is dear, it is not done for
+ * each few rows that are sent.
+ */
+export async function* hashedAhead(
+  rows: AsyncIterable<DatasetRow>,
+  { rowsAhead, limit, hashes, writing }: AheadOptions,
+): AsyncGenerator<DatasetRow> {
+  let ahead: DatasetRow[] = [];
+  let characters = 0;
+  async function* kept(): AsyncGenerator<DatasetRow> {
+    await writing(() => hashes.flush());
+    yield* ahead;
+    ahead = [];
+    characters = 0;
+  }
+  for await (const row of rows) {
+    ahead.push(row);
+    if (limit !== null && row.index >= limit) break;
+    hashes.add(row.index, row.hash);
+    characters += row.ok ? row.prompt.length : 0;
+    if (ahead.length >= rowsAhead || characters >= mostCharacters) yield* kept();
+  }
+  yield* kept();
+}

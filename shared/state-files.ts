@@ -1,0 +1,72 @@
+import { open, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { hasCode } from "./caught.ts";
+
+/** The folder of a run that holds its state. */
+export const stateFolder = ".imagemill";
+
+/** The small files of a run's state, each read and written as a whole, wherever the run is kept. */
+export interface StateFiles {
+  /** The run's location: a path or `s3://bucket/prefix`. */
+  readonly location: string;
+  read(name: string): Promise<string | undefined>;
+  /** `durable`: once it resolves, a disk has it, too. */
+  write(name: string, text: string, options?: { durable: boolean }): Promise<void>;
+  remove(name: string): Promise<void>;
+  /** Length of the journal. */
+  journalBytes(): Promise<number>;
+}
+
+/** Where state files are: a path stands for the run directory there. */
+export type StateAt = string | StateFiles;
+
+/** The state files of a place. */
+export function stateFilesOf(at: StateAt): StateFiles {
+  return typeof at === "string" ? new FolderState(at) : at;
+}
+
+/** Where a run directory's journal is. */
+export function journalPath(directory: string): string {
+  return join(directory, stateFolder, "journal.jsonl");
+}
+
+class FolderState implements StateFiles {
+  readonly location: string;
+
+  constructor(directory: string) {
+    this.location = directory;
+  }
+
+  async read(name: string): Promise<string | undefined> {
+    try {
+      return await readFile(this.#path(name), "utf8");
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) return undefined;
+      throw error;
+    }
+  }
+
+  async write(name: string, text: string, { durable } = { durable: false }): Promise<void> {
+    const path = this.#path(name);
+    const file = await open(`${path}.new`, "w");
+    try {
+      await file.writeFile(text);
+      if (durable) await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${path}.new`, path);
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(this.#path(name), { force: true });
+  }
+
+  async journalBytes(): Promise<number> {
+    return (await stat(journalPath(this.location))).size;
+  }
+
+  #path(name: string): string {
+    return join(this.location, stateFolder, name);
+  }
+}

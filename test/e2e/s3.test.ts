@@ -1,0 +1,231 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { Redis } from "ioredis";
+import { describe, expect, test, vi } from "vitest";
+import type { SimulatorOptions } from "../../simulator/settings.ts";
+import { startTestRedis } from "../helpers/redis.ts";
+import { filesBelow } from "../helpers/run-files.ts";
+import { bucketName, startS3Server, type S3Server } from "../helpers/s3-server.ts";
+import { S3Refusal } from "../helpers/s3-objects.ts";
+import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
+
+const prefix = "runs/first/";
+const location = `s3://${bucketName}/runs/first`;
+const patience = { timeout: 60_000, interval: 20 };
+
+interface S3Stage extends AsyncDisposable {
+  stage: Stage;
+  server: S3Server;
+}
+
+async function openS3Stage(options: SimulatorOptions = {}): Promise<S3Stage> {
+  const stack = new AsyncDisposableStack();
+  const server = stack.use(await startS3Server());
+  const stage = stack.use(await openStage(options));
+  Object.assign(stage.env, server.env, { AWS_MAX_ATTEMPTS: "2" });
+  return { stage, server, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** How many results the bucket holds. */
+function settledIn({ bucket }: S3Server): number {
+  const parts = [...bucket].filter(([key]) => key.startsWith(`${prefix}.imagemill/journal/`));
+  return parts.reduce((sum, [, bytes]) => sum + bytes.toString().split("\n").length - 1, 0);
+}
+
+/** What lies at the location, as a folder of the stage: what people get who copy it. */
+function download({ stage, server: { bucket } }: S3Stage): string {
+  const folder = join(stage.folder, "download");
+  for (const [key, bytes] of bucket) {
+    const path = join(folder, key.slice(prefix.length));
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes);
+  }
+  return folder;
+}
+
+/** As if the machine had been replaced: nothing is left but the dataset. */
+function emptyCache({ folder }: Stage): void {
+  const cache = join(folder, "home", ".cache");
+  expect(existsSync(cache)).toBe(true);
+  rmSync(cache, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+}
+
+function outputsOf(folder: string): Record<string, string> {
+  const names = ["results.jsonl", "failures.jsonl", "rejects.jsonl"];
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name), "utf8")]));
+}
+
+/** A dataset of so many prompts, two images each. */
+const asked = (stage: Stage, prompts: number) => [
+  stage.dataset(promptRows(prompts)),
+  "-m",
+  "dall-e-3",
+  "-n",
+  "2",
+  "--json",
+];
+const run = (stage: Stage, what: readonly string[]) =>
+  stage.startCli("run", ...what, "-c", "6", "--out", location);
+
+describe.concurrent("a run in a bucket", () => {
+  test("that is killed with -9 and goes on without its local copy comes to the same files as an undisturbed one in a folder", async () => {
+    await using opened = await openS3Stage({ latencyMs: 100 });
+    const { stage, server } = opened;
+    const what = asked(stage, 60);
+    for (const lines of [10, 25]) {
+      const life = run(stage, what);
+      await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThanOrEqual(lines), patience);
+      life.kill("SIGKILL");
+      await life.ended;
+      emptyCache(stage);
+    }
+    const end = await run(stage, what).ended;
+    expect(end.code).toBe(0);
+    expect(end.summary).toMatchObject({ state: "completed", out: location, images: 120 });
+    expect(stage.simulator.ledger.calls).toBeLessThanOrEqual(120 + 2 * 6);
+    await using other = await openStage();
+    expect((await other.cli("run", ...asked(other, 60), "--out", other.out)).code).toBe(0);
+    const folder = download(opened);
+    expect(outputsOf(folder)).toEqual(outputsOf(other.out));
+    expect(filesBelow(join(folder, "images"))).toEqual(filesBelow(join(other.out, "images")));
+    expect(existsSync(join(folder, "metadata.parquet"))).toBe(true);
+    const again = await run(stage, what).ended;
+    expect(again.stderr).toContain("is complete, no call is made");
+  });
+
+  test("is made by workers elsewhere that share no disk with its producer, and is steered and looked at by its location", async () => {
+    await using redis = await startTestRedis({ tcp: true });
+    await using opened = await openS3Stage({ latencyMs: 80 });
+    const { stage, server } = opened;
+    stage.env["REDIS_URL"] = redis.url;
+    const producer = stage.startCli("enqueue", ...asked(stage, 80), "--out", location);
+    const doomed = stage.startCli("work", "-c", "4");
+    await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThan(3), patience);
+    doomed.kill("SIGKILL");
+    expect((await stage.cli("pause", location, "--reason", "lunch")).code).toBe(0);
+    const status = await stage.cli("status", location, "--json");
+    expect(status.json).toMatchObject([{ runs: [{ location, state: "paused", reason: "lunch" }] }]);
+    stage.startCli("work", "-c", "4");
+    expect((await stage.cli("unpause", location)).code).toBe(0);
+    const end = await producer.ended;
+    expect(end.summary).toMatchObject({ state: "completed", images: 160 });
+    expect(stage.simulator.ledger.calls).toBeLessThanOrEqual(160 + 4);
+    expect(existsSync(join(stage.folder, "images"))).toBe(false);
+    const client = new Redis(redis.url);
+    const left = await client.keys("*lane*");
+    client.disconnect();
+    expect(left.filter((key) => key.includes(end.summary.run))).toEqual([]);
+    expect((await stage.cli("cancel", location)).stderr).toContain("is finished");
+  });
+
+  test("waits while the storage asks to slow down, buys nothing twice, and goes on by itself", async () => {
+    await using opened = await openS3Stage({ latencyMs: 50 });
+    const { stage, server } = opened;
+    const life = run(stage, asked(stage, 80));
+    await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThan(10), patience);
+    server.trouble = () => new S3Refusal(503, "SlowDown", "Please reduce your request rate.");
+    await vi.waitFor(() => expect(life.stderr).toContain("storage is in trouble"), patience);
+    const before = settledIn(server);
+    await vi.waitFor(() => expect(stage.simulator.ledger.inFlight).toBe(0), patience);
+    expect(settledIn(server)).toBe(before);
+    expect(life.stderr).toContain("HTTP 503 SlowDown: Please reduce your request rate.");
+    server.trouble = () => undefined;
+    const end = await life.ended;
+    expect(end.code).toBe(0);
+    expect(end.summary).toMatchObject({ images: 160, calls: 160, retries: 0 });
+    expect(stage.simulator.ledger.calls).toBe(160);
+  });
+
+  test("stops with what to do where the storage stays away, and the same command goes on", async () => {
+    await using opened = await openS3Stage({ latencyMs: 50 });
+    const { stage, server } = opened;
+    const args = [
+      ...asked(stage, 60),
+      "-c",
+      "4",
+      "--out",
+      location,
+      "--give-up-after",
+      "2s",
+      "--timeout",
+      "3s",
+    ];
+    const life = stage.startCli("run", ...args);
+    await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThan(5), patience);
+    server.trouble = () => new S3Refusal(403, "AccessDenied");
+    const stopped = await life.ended;
+    expect(stopped.code).toBe(4);
+    expect(stopped.summary.reason).toContain("access was denied");
+    server.trouble = () => undefined;
+    const end = await stage.cli("run", ...args);
+    expect(end.code).toBe(0);
+    expect(end.summary).toMatchObject({ state: "completed", images: 120 });
+    expect(stage.simulator.ledger.calls).toBeLessThanOrEqual(120 + 4);
+  });
+
+  test("has one producer at a time", async () => {
+    await using opened = await openS3Stage({ latencyMs: 200 });
+    const { stage, server } = opened;
+    const first = run(stage, asked(stage, 20));
+    await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThan(0), patience);
+    const second = await run(stage, asked(stage, 20)).ended;
+    expect(second.code).toBe(2);
+    expect(second.stderr).toContain(`${location} is in use by process ${first.pid}`);
+    expect((await first.ended).summary).toMatchObject({ state: "completed", calls: 40 });
+  });
+
+  test("is retried, estimated and looked into where its local copy is gone; no credential is in what it leaves", async () => {
+    await using opened = await openS3Stage({
+      promptFaults: [{ match: "prompt 3", fault: "error500" }],
+    });
+    const { stage, server } = opened;
+    const first = await stage.cli("run", ...asked(stage, 10), "--attempts", "1", "--out", location);
+    expect(first.code).toBe(3);
+    emptyCache(stage);
+    expect((await stage.cli("failures", location)).stdout).toContain("unavailable (HTTP 500)");
+    expect((await stage.cli("status", location)).stdout).toContain("10 prompts settled");
+    stage.simulator.settings.promptFaults = [];
+    const dry = await stage.cli("retry", location, "--dry-run", "--json");
+    expect(dry.json).toMatchObject({ prompts: 1, images: 2 });
+    const end = await stage.cli("retry", location, "--json");
+    expect(end.summary).toMatchObject({ state: "completed", images: 20 });
+    const written = [...server.bucket.values()].map((bytes) => bytes.toString("latin1")).join("");
+    for (const secret of [stage.env["AWS_SECRET_ACCESS_KEY"]!, stage.env["AWS_ACCESS_KEY_ID"]!])
+      expect(written).not.toContain(secret);
+  });
+});
+
+describe.concurrent("a run is refused before anything is begun", () => {
+  test.each([
+    ["the bucket is not there", "s3://no-such-bucket/x", "there is no bucket no-such-bucket"],
+    ["something else is there", `s3://${bucketName}/photos`, "is not empty and holds no run"],
+    ["the location is malformed", "s3://Pictures/x", "expected a location like s3://bucket/folder"],
+  ])("where %s", async (_, out, message) => {
+    await using opened = await openS3Stage();
+    const { stage, server } = opened;
+    server.bucket.set("photos/cat.jpg", Buffer.from("x"));
+    const end = await stage.cli("run", ...asked(stage, 3), "--out", out);
+    expect(end.code).toBe(2);
+    expect(end.stderr).toContain(message);
+    expect([...server.bucket.keys()]).toEqual(["photos/cat.jpg"]);
+    expect(stage.simulator.ledger.calls).toBe(0);
+  });
+
+  test("where there are no credentials", async () => {
+    await using opened = await openS3Stage();
+    const { stage } = opened;
+    delete stage.env["AWS_ACCESS_KEY_ID"];
+    const end = await stage.cli("run", ...asked(stage, 3), "--out", location);
+    expect(end.code).toBe(2);
+    expect(end.stderr).toContain("no credentials were found: set AWS_ACCESS_KEY_ID");
+  });
+
+  test("where the storage ignores conditions", async () => {
+    await using opened = await openS3Stage();
+    const { stage, server } = opened;
+    server.knowsConditions = false;
+    const end = await stage.cli("run", ...asked(stage, 3), "--out", location);
+    expect(end.code).toBe(2);
+    expect(end.stderr).toContain("ignores If-None-Match");
+  });
+});
