@@ -3,8 +3,11 @@ import { mkdtemp, rmdir, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { messageOf } from "../shared/caught.ts";
 import type { Check } from "./check.ts";
+import { placeAccess } from "./place-access.ts";
 import { readConfig } from "./config.ts";
+import { checkBucket } from "./doctor-bucket.ts";
 import { checkRedis } from "./doctor-redis.ts";
+import { isS3Location } from "../shared/s3-location.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findKey, type Environment, type FoundKey } from "../shared/find-key.ts";
 
@@ -21,7 +24,10 @@ const littleSpaceBytes = 1_000_000_000;
 
 /** Looks at everything that a run needs on this machine; reads nothing but `env`, and leaves nothing behind. */
 export async function runDoctor(env: Environment, options: DoctorOptions = {}): Promise<Check[]> {
-  const [redis, output] = await Promise.all([checkRedis(env), checkOutput(options.out ?? "runs")]);
+  const [redis, output] = await Promise.all([
+    checkRedis(env),
+    checkOutput(env, options.out ?? "runs"),
+  ]);
   return [
     checkNode(process.versions.node),
     ...redis,
@@ -90,10 +96,9 @@ function checkKeyText(name: string, { source, key }: FoundKey): Check {
   };
 }
 
-async function checkOutput(out: string): Promise<Check> {
+async function checkOutput(env: Environment, out: string): Promise<Check> {
   const name = "output";
-  if (out.includes("://"))
-    return { name, ok: "warning", detail: `${out} is not on this machine: not checked` };
+  if (isS3Location(out)) return await checkBucket(out, placeAccess(env));
   let folder = resolve(out);
   while (!existsSync(folder)) folder = dirname(folder);
   try {

@@ -9,7 +9,7 @@ const marks = (check: Check) => (check.ok === "warning" ? "warn" : check.ok ? "o
 export function doctorCommand(io: Io): Command {
   const command = new EnvironmentCommand("doctor")
     .description("check Node, Redis and its settings, keys and the output folder; say what to do")
-    .option("-o, --out <dir>", "folder that runs are to be written to", ".")
+    .option("-o, --out <dir>", "folder or s3:// location that runs are to be written to", ".")
     .addOption(configOption())
     .option("--json", "print the checks as JSON")
     .action(async ({ out, json, config }: { out: string; json?: true; config?: string }) => {

@@ -28,7 +28,7 @@ Exit codes: 0 all images made, 3 finished but some failed, 4 stopped (resumable)
 
 const enqueueHelp = `
 Needs REDIS_URL; workers on any machine make the images: imagemill work. The run directory must be the same folder for
-them, at the same path or below their --storage-root. Everything else is as with \`imagemill run\`.`;
+them, at the same path or below their --storage-root, or be at s3://bucket/prefix. Everything else is as with \`imagemill run\`.`;
 
 /** `imagemill run DATASET`: everything on this machine. */
 export function runCommand(io: Io): Command {

@@ -100,7 +100,10 @@ export function addRunOptions(command: Command): Command {
     )
     .option("-m, --model <id>", "the model that makes the images");
   addChangeOptions(command, { isNew: true })
-    .option("-o, --out <dir>", "run directory (default: runs/<dataset>-<model>)")
+    .option(
+      "-o, --out <dir>",
+      "run directory, or s3://bucket/prefix (default: runs/<dataset>-<model>)",
+    )
     .addOption(
       new Option("--format <format>", "of the dataset; default: by its extension").choices(
         Formats.options,

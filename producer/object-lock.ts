@@ -5,6 +5,7 @@ import { parseJson } from "../shared/parse-json.ts";
 import { repeat } from "../shared/repeat.ts";
 import { stateFolder } from "../shared/state-files.ts";
 import { StorageError } from "../shared/storage.ts";
+import { ignoredCondition } from "../shared/store-conditions.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { foreignTimeoutMs, livesHere, LockHolder, thisProcess, touchMs } from "./lock-holder.ts";
 import { RunInUseError, RunLostError, type RunLock } from "./run-lock.ts";
@@ -81,13 +82,11 @@ async function isAlive(store: ObjectStore, holder: LockHolder, tag: string): Pro
 
 /** A store that takes every put would let producers and workers overwrite each other. @throws UsageError */
 async function requireConditions(store: ObjectStore, mine: LockObject): Promise<void> {
-  const conditions = { "If-None-Match": "absent", "If-Match": { tag: '"0"' } } as const;
-  for (const [name, condition] of Object.entries(conditions)) {
-    if ((await store.put(lockName, bytesOf(mine), condition)) === undefined) continue;
-    throw new UsageError(
-      `the storage of ${store.location} ignores ${name}: images and results could overwrite each other, so no run can be kept there`,
-    );
-  }
+  const name = await ignoredCondition(store, lockName, bytesOf(mine));
+  if (name === undefined) return;
+  throw new UsageError(
+    `the storage of ${store.location} ignores ${name}: images and results could overwrite each other, so no run can be kept there`,
+  );
 }
 
 class HeldLock implements ObjectLock {

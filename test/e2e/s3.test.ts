@@ -67,11 +67,11 @@ const asked = (stage: Stage, prompts: number) => [
 const run = (stage: Stage, what: readonly string[]) =>
   stage.startCli("run", ...what, "-c", "6", "--out", location);
 
-describe.concurrent("a run in a bucket", () => {
+describe("a run in a bucket", () => {
   test("that is killed with -9 and goes on without its local copy comes to the same files as an undisturbed one in a folder", async () => {
     await using opened = await openS3Stage({ latencyMs: 100 });
     const { stage, server } = opened;
-    const what = asked(stage, 60);
+    const what = asked(stage, 40);
     for (const lines of [10, 25]) {
       const life = run(stage, what);
       await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThanOrEqual(lines), patience);
@@ -81,10 +81,10 @@ describe.concurrent("a run in a bucket", () => {
     }
     const end = await run(stage, what).ended;
     expect(end.code).toBe(0);
-    expect(end.summary).toMatchObject({ state: "completed", out: location, images: 120 });
-    expect(stage.simulator.ledger.calls).toBeLessThanOrEqual(120 + 2 * 6);
+    expect(end.summary).toMatchObject({ state: "completed", out: location, images: 80 });
+    expect(stage.simulator.ledger.calls).toBeLessThanOrEqual(80 + 2 * 6);
     await using other = await openStage();
-    expect((await other.cli("run", ...asked(other, 60), "--out", other.out)).code).toBe(0);
+    expect((await other.cli("run", ...asked(other, 40), "--out", other.out)).code).toBe(0);
     const folder = download(opened);
     expect(outputsOf(folder)).toEqual(outputsOf(other.out));
     expect(filesBelow(join(folder, "images"))).toEqual(filesBelow(join(other.out, "images")));
@@ -98,7 +98,7 @@ describe.concurrent("a run in a bucket", () => {
     await using opened = await openS3Stage({ latencyMs: 80 });
     const { stage, server } = opened;
     stage.env["REDIS_URL"] = redis.url;
-    const producer = stage.startCli("enqueue", ...asked(stage, 80), "--out", location);
+    const producer = stage.startCli("enqueue", ...asked(stage, 40), "--out", location);
     const doomed = stage.startCli("work", "-c", "4");
     await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThan(3), patience);
     doomed.kill("SIGKILL");
@@ -108,8 +108,8 @@ describe.concurrent("a run in a bucket", () => {
     stage.startCli("work", "-c", "4");
     expect((await stage.cli("unpause", location)).code).toBe(0);
     const end = await producer.ended;
-    expect(end.summary).toMatchObject({ state: "completed", images: 160 });
-    expect(stage.simulator.ledger.calls).toBeLessThanOrEqual(160 + 4);
+    expect(end.summary).toMatchObject({ state: "completed", images: 80 });
+    expect(stage.simulator.ledger.calls).toBeLessThanOrEqual(80 + 4);
     expect(existsSync(join(stage.folder, "images"))).toBe(false);
     const client = new Redis(redis.url);
     const left = await client.keys("*lane*");
@@ -121,7 +121,7 @@ describe.concurrent("a run in a bucket", () => {
   test("waits while the storage asks to slow down, buys nothing twice, and goes on by itself", async () => {
     await using opened = await openS3Stage({ latencyMs: 50 });
     const { stage, server } = opened;
-    const life = run(stage, asked(stage, 80));
+    const life = run(stage, asked(stage, 40));
     await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThan(10), patience);
     server.trouble = () => new S3Refusal(503, "SlowDown", "Please reduce your request rate.");
     await vi.waitFor(() => expect(life.stderr).toContain("storage is in trouble"), patience);
@@ -132,15 +132,15 @@ describe.concurrent("a run in a bucket", () => {
     server.trouble = () => undefined;
     const end = await life.ended;
     expect(end.code).toBe(0);
-    expect(end.summary).toMatchObject({ images: 160, calls: 160, retries: 0 });
-    expect(stage.simulator.ledger.calls).toBe(160);
+    expect(end.summary).toMatchObject({ images: 80, calls: 80, retries: 0 });
+    expect(stage.simulator.ledger.calls).toBe(80);
   });
 
   test("stops with what to do where the storage stays away, and the same command goes on", async () => {
     await using opened = await openS3Stage({ latencyMs: 50 });
     const { stage, server } = opened;
     const args = [
-      ...asked(stage, 60),
+      ...asked(stage, 40),
       "-c",
       "4",
       "--out",
@@ -159,8 +159,8 @@ describe.concurrent("a run in a bucket", () => {
     server.trouble = () => undefined;
     const end = await stage.cli("run", ...args);
     expect(end.code).toBe(0);
-    expect(end.summary).toMatchObject({ state: "completed", images: 120 });
-    expect(stage.simulator.ledger.calls).toBeLessThanOrEqual(120 + 4);
+    expect(end.summary).toMatchObject({ state: "completed", images: 80 });
+    expect(stage.simulator.ledger.calls).toBeLessThanOrEqual(80 + 4);
   });
 
   test("has one producer at a time", async () => {
@@ -195,7 +195,7 @@ describe.concurrent("a run in a bucket", () => {
   });
 });
 
-describe.concurrent("a run is refused before anything is begun", () => {
+describe("a run is refused before anything is begun", () => {
   test.each([
     ["the bucket is not there", "s3://no-such-bucket/x", "there is no bucket no-such-bucket"],
     ["something else is there", `s3://${bucketName}/photos`, "is not empty and holds no run"],
@@ -220,12 +220,16 @@ describe.concurrent("a run is refused before anything is begun", () => {
     expect(end.stderr).toContain("no credentials were found: set AWS_ACCESS_KEY_ID");
   });
 
-  test("where the storage ignores conditions", async () => {
+  test("where the storage ignores conditions; doctor finds that, too, and what is well", async () => {
     await using opened = await openS3Stage();
     const { stage, server } = opened;
+    const doctor = () => stage.cli("doctor", "--out", location);
+    expect((await doctor()).stdout).toContain(`${location}: can be written, read, listed`);
     server.knowsConditions = false;
     const end = await stage.cli("run", ...asked(stage, 3), "--out", location);
     expect(end.code).toBe(2);
     expect(end.stderr).toContain("ignores If-None-Match");
+    expect((await doctor()).stdout).toContain("the storage ignores If-None-Match");
+    expect([...server.bucket.keys()]).toEqual([`${prefix}.imagemill/run.lock`]);
   });
 });
