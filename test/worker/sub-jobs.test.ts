@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -69,6 +70,25 @@ describe.concurrent("a prompt whose images take several calls", () => {
     await expectNothingLeft(lane);
     expect(await lane.redis.xlen(lane.keys.results(lane.run.id))).toBe(1);
   });
+
+  test.for([2_000, 200_000])(
+    "has the hashes of the stored bytes, here of %i each, in its result",
+    async (imageBytes) => {
+      await using lane = await openTestLane(server, {
+        run: { numGenerations: 2 },
+        simulator: { imageBytes },
+      });
+      await lane.serve({});
+      await lane.add(0);
+      const [result] = await lane.results(1);
+      expect(result!.images).toHaveLength(2);
+      for (const { file, sha256 } of result!.images) {
+        const stored = await readFile(join(lane.directory, file));
+        expect(stored.length).toBeGreaterThan(imageBytes * 0.9);
+        expect(sha256).toBe(hash("sha256", stored, "hex"));
+      }
+    },
+  );
 
   test("keeps what could be made when one generation fails for good", async () => {
     await using lane = await openTestLane(server, { run: { numGenerations: 4 } });
