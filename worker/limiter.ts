@@ -126,16 +126,19 @@ export class Limiter {
   ): Promise<number> {
     this.#inFlight.delete(permit);
     const { message, retryAfterMs } = refusal;
-    const waitMs = await this.#pace.refused({
-      ageMs: performance.now() - permit.startedAt,
-      images: permit.images,
-      kind: /concurren|simultaneous|in parallel/i.test(message) ? "concurrency" : "rate",
-      retryAfterMs,
-      message,
-      calls: this.#inFlight.size,
-    });
-    if (!this.#timer) this.#ask();
-    return waitMs;
+    try {
+      return await this.#pace.refused({
+        ageMs: performance.now() - permit.startedAt,
+        images: permit.images,
+        kind: /concurren|simultaneous|in parallel/i.test(message) ? "concurrency" : "rate",
+        retryAfterMs,
+        message,
+        calls: this.#inFlight.size,
+      });
+    } finally {
+      // Its place is free for others, whether or not the lane could be told.
+      if (!this.#timer) this.#ask();
+    }
   }
 
   /** The call was not answered in time: the lane has too many in flight. */
