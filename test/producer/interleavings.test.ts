@@ -118,8 +118,7 @@ class Play {
   async end(): Promise<void> {
     await this.do("mend it");
     await this.do("crash the producer");
-    if (existsSync(join(this.#mill.out, ".imagemill")))
-      await writeSteering(this.#mill.out, "running");
+    await this.do("unpause");
     await this.do("work");
     const run = await this.#mill.open({}, settings);
     const { prompts: ended } = await run.finished;
