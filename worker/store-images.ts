@@ -1,4 +1,4 @@
-import { hash, webcrypto } from "node:crypto";
+import { hash } from "node:crypto";
 import { costOfCall } from "../shared/call-price.ts";
 import { ProviderError } from "../shared/failure.ts";
 import { checkImage, flawOf, isWholeImage } from "../shared/image-check.ts";
@@ -7,17 +7,9 @@ import { imageExtensions, imagePath } from "../shared/storage.ts";
 import type { GeneratedImage, ImageGeneration } from "./providers/image-generation.ts";
 import { pricedCall, type AnyWork } from "./work.ts";
 
-/** Larger images are hashed beside the event loop, which the answers of other calls need meanwhile. */
-const maxHashedBytes = 65_536;
-
-async function sha256Of(bytes: Uint8Array): Promise<string> {
-  if (bytes.length <= maxHashedBytes) return hash("sha256", bytes, "hex");
-  return Buffer.from(await webcrypto.subtle.digest("SHA-256", bytes)).toString("hex");
-}
-
-async function describe(file: string, generation: number, bytes: Uint8Array): Promise<ImageRecord> {
+function describe(file: string, generation: number, bytes: Uint8Array): ImageRecord {
   const { width, height } = checkImage(bytes);
-  const sha256 = await sha256Of(bytes);
+  const sha256 = hash("sha256", bytes, "hex");
   return { generation, file, width, height, bytes: bytes.length, sha256 };
 }
 
@@ -65,7 +57,7 @@ export async function storeImages(
       const costUsd = total === undefined ? undefined : total / images.length;
       work.lane.observer.imageStored(work.lane.lane, image.bytes.length, costUsd);
       return {
-        ...(await describe(file, generation, standing ?? image.bytes)),
+        ...describe(file, generation, standing ?? image.bytes),
         ...detailsOf(image),
         ...(costUsd !== undefined && { costUsd }),
       };
@@ -95,7 +87,7 @@ async function findOne(work: AnyWork, generation: number): Promise<ImageRecord |
   for (const extension of imageExtensions) {
     const file = `${imagePath(work.data.index, generation)}.${extension}`;
     const bytes = await insist(work, () => work.run.storage.get(file));
-    if (bytes && isWholeImage(bytes)) return await describe(file, generation, bytes);
+    if (bytes && isWholeImage(bytes)) return describe(file, generation, bytes);
   }
   return undefined;
 }
