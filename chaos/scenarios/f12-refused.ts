@@ -7,6 +7,10 @@ import { rows } from "./prompts.ts";
 
 const keys = { right: "sk-right-0123456789abcdef", next: "sk-next-0123456789abcdef" };
 
+const concurrency = 10;
+/** Prompts in Redis at once: a stop must not cost more calls than that. */
+const window = 2 * concurrency;
+
 /** What a stop must be: resumable, with its kind and with what to do. */
 function stopFaults(what: string, { code, summary }: CliEnd, reason: RegExp): string[] {
   return faultsOf({
@@ -24,20 +28,40 @@ export const refused: Scenario = {
     const provider = await arena.openProvider({ latencyMs: 100, apiKey: keys.right });
     const out = arena.out();
     const dataset = arena.dataset(rows(prompts));
-    const command = ["run", dataset, "-m", manyAtATime, "-n", "2", "-c", "10", "--out", out];
+    const command = [
+      "run",
+      dataset,
+      "-m",
+      manyAtATime,
+      "-n",
+      "2",
+      "-c",
+      `${concurrency}`,
+      "--out",
+      out,
+    ];
     const start = (key: string) => {
       arena.env["OPENAI_API_KEY"] = key;
       return arena.start(...command, "--json");
     };
+    const refusedCalls: number[] = [];
+    const countRefused = async () => {
+      const calls = await provider.calls();
+      const refusals = calls.filter(({ status }) => status !== null && status >= 400).length;
+      refusedCalls.push(refusals - refusedCalls.reduce((sum, count) => sum + count, 0));
+    };
     const wrong = await start("sk-wrong-0123456789abcdef").ended;
+    await countRefused();
     const revoked = start(keys.right);
     await provider.called(60);
     arena.brokenNow();
     await provider.set({ apiKey: keys.next });
     const withoutKey = await revoked.ended;
+    await countRefused();
     const { images } = await provider.summary();
     await provider.set({ quotaAfterImages: images + 60 });
     const withoutMoney = await start(keys.next).ended;
+    await countRefused();
     await provider.set({ quotaAfterImages: null });
     const end = await start(keys.next).ended;
     const burned = readJournalOf(out)
@@ -53,6 +77,8 @@ export const refused: Scenario = {
         ...stopFaults("quota", withoutMoney, /^quota: .*same command again/),
         ...faultsOf({
           [`the same command finishes, got ${end.code}`]: end.code === 0,
+          [`each stops within a window of ${window}, got ${refusedCalls.join(", ")} refused calls`]:
+            refusedCalls.every((count) => count <= window),
           [`no attempt burned, got ${burned.length}`]: burned.length === 0,
         }),
       ],

@@ -20,6 +20,7 @@ export const retried: Scenario = {
     arena.brokenNow();
     faults.push(...(await endedWith(arena.start("retry", run.out, "--json"), 0)));
     const verdict = await run.judge();
+    const rate = arena.processes.logLinesPerSecond;
     return {
       verdict,
       out: run.out,
@@ -27,6 +28,7 @@ export const retried: Scenario = {
         ...faults,
         ...faultsOf({
           [`${0.3 * prompts} prompts had failed, got ${failed}`]: failed === 0.3 * prompts,
+          [`at most 5 log lines/s, got ${rate}`]: rate <= 5,
           [`every image is there, got ${verdict.images}`]: verdict.images === 2 * prompts,
         }),
       ],

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { readJournalOf } from "../../test/helpers/run-files.ts";
 import type { RunningCli } from "../../test/helpers/cli.ts";
@@ -10,6 +11,8 @@ const sampleMs = 500;
 const limit = 1.1;
 
 interface Sample {
+  /** Size of the journal: how far the run is. */
+  journalBytes: number;
   producerMb: number;
   workerMb: number;
   redisMb: number;
@@ -20,22 +23,33 @@ function rssMb({ pid }: RunningCli): number {
   return (Number(pages) * 4096) / 1e6;
 }
 
-async function sampleUntilEnd(arena: Arena, producer: RunningCli, worker: RunningCli) {
+async function sampleUntilEnd(arena: Arena, out: string, producer: RunningCli, worker: RunningCli) {
   const samples: Sample[] = [];
   const memory = () => arena.ask((redis) => redis.info("memory"));
   while (producer.alive) {
     const used = Number(/^used_memory:(\d+)/m.exec(await memory())?.[1] ?? 0) / 1e6;
     if (!producer.alive) break;
-    samples.push({ producerMb: rssMb(producer), workerMb: rssMb(worker), redisMb: used });
+    samples.push({
+      journalBytes: journalSize(out),
+      producerMb: rssMb(producer),
+      workerMb: rssMb(worker),
+      redisMb: used,
+    });
     await delay(sampleMs);
   }
   return samples;
 }
 
-/** The mean of a tenth of the samples; tenths count from 0. */
-function meanOf(samples: readonly Sample[], tenth: number, key: keyof Sample): number {
-  const size = Math.max(1, Math.floor(samples.length / 10));
-  const part = samples.slice(tenth * size, (tenth + 1) * size);
+function journalSize(out: string): number {
+  return statSync(join(out, ".imagemill", "journal.jsonl"), { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** The mean of the samples of a part of the run, by its journal; parts are shares from 0 up to 1. */
+function meanOf(samples: readonly Sample[], from: number, to: number, key: keyof Sample): number {
+  const whole = samples.at(-1)?.journalBytes ?? 0;
+  const part = samples.filter(
+    ({ journalBytes }) => journalBytes >= from * whole && journalBytes < to * whole,
+  );
   return part.reduce((sum, sample) => sum + sample[key], 0) / Math.max(1, part.length);
 }
 
@@ -49,13 +63,18 @@ export const flat: Scenario = {
     const run = enqueuedRun(arena, { prompts: arena.size(200_000, 2_000) });
     const producer = run.enqueue();
     const worker = arena.work(50);
-    const samples = await sampleUntilEnd(arena, producer, worker);
+    const samples = await sampleUntilEnd(arena, run.out, producer, worker);
     const faults = await endedWith(producer, 0);
     const growth = (["producerMb", "workerMb", "redisMb"] as const).map((key) => ({
       key,
-      ratio: meanOf(samples, 9, key) / meanOf(samples, 1, key),
+      ratio: meanOf(samples, 0.9, 1, key) / meanOf(samples, 0.1, 0.2, key),
     }));
-    const shown = growth.map(({ key, ratio }) => `${key} ${ratio.toFixed(2)}x`).join(", ");
+    const writing =
+      meanOf(samples, 1, Infinity, "producerMb") / meanOf(samples, 0.1, 0.2, "producerMb");
+    const shown = [
+      ...growth.map(({ key, ratio }) => `${key} ${ratio.toFixed(2)}x`),
+      `producer while it writes the outputs ${writing.toFixed(2)}x`,
+    ].join(", ");
     // A short run ends before its processes have reached the size that they keep.
     const isFlat = arena.short || growth.every(({ ratio }) => ratio <= limit);
     const settled = arena.short ? readJournalOf(run.out).length : run.prompts;
