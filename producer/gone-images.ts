@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import { inOrder } from "../shared/in-order.ts";
 import { readJournalHeads } from "../shared/journal-reader.ts";
 import { imagePath } from "../shared/storage.ts";
 import type { RunPlace } from "./run-place.ts";
@@ -23,13 +24,9 @@ export async function reopenGone(
   if (!(await place.listImages("images"))) return 0;
   const gone = new Map<number, ReadonlySet<number>>();
   const shards = range(0, Math.ceil(settled.size / shardSize));
-  while (shards.length > 0) {
-    const look = shards
-      .splice(0, shardsAtOnce)
-      .map((shard) => goneOfShard(place, shard, settled, numGenerations));
-    for (const [index, generations] of (await Promise.all(look)).flat())
-      gone.set(index, generations);
-  }
+  const look = (shard: number) => goneOfShard(place, shard, settled, numGenerations);
+  for await (const found of inOrder(shards, shardsAtOnce, look))
+    for (const [index, generations] of found) gone.set(index, generations);
   if (gone.size > 0) await reopen(journal, settled, gone);
   return [...gone.values()].reduce((sum, generations) => sum + generations.size, 0);
 }

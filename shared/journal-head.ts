@@ -53,8 +53,8 @@ const OPENED_OBJECT = 0x7b;
 const CLOSED_OBJECT = 0x7d;
 
 /**
- * Reads the head of the journal line between two places of a buffer, which stands at `offset` in the journal, without looking at what is in its middle where the line is
- * written as the schema orders it, else by parsing it all.
+ * Reads the head of the journal line between two places of a buffer, which stands at `offset` in the journal: without
+ * looking at its middle where the line is written as the schema orders it, else by parsing it all.
  * @throws NewerVersionError where a newer version wrote it
  * @throws SyntaxError or ZodError where it is not a journal line
  */

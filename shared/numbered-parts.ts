@@ -1,5 +1,6 @@
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
+import { inOrder } from "./in-order.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { stateFolder } from "./state-files.ts";
 import { StorageError } from "./storage.ts";
@@ -32,6 +33,7 @@ export const growing = {
   journal: { folder: `${stateFolder}/journal`, extension: "jsonl" },
   rows: { folder: `${stateFolder}/rows`, extension: "bin" },
 } as const;
+
 /** Where parts are. */
 export interface PartFolder {
   folder: string;
@@ -80,7 +82,8 @@ export async function fetchParts(
   for (let tries = 1; ; tries++) {
     const listed = await listParts(store, folder);
     try {
-      await pipeline(bytesOf(store, listed.parts), createWriteStream(path));
+      const bytes = inOrder(listed.parts, fetchedAtOnce, ({ name }) => fetchPart(store, name));
+      await pipeline(bytes, createWriteStream(path));
       return listed;
     } catch (error) {
       if (!(error instanceof PartGone) || tries === fetchTries) throw error;
@@ -90,20 +93,6 @@ export async function fetchParts(
 
 /** A part was joined to others since it was listed. */
 class PartGone extends StorageError {}
-
-async function* bytesOf(store: ObjectStore, parts: readonly Part[]): AsyncGenerator<Buffer> {
-  const waiting = parts.map(({ name }) => name);
-  const fetching: Promise<Buffer>[] = [];
-  while (waiting.length + fetching.length > 0) {
-    while (fetching.length < fetchedAtOnce && waiting.length > 0) {
-      const part = fetchPart(store, waiting.shift()!);
-      // It is awaited when its turn comes.
-      part.catch(() => undefined);
-      fetching.push(part);
-    }
-    yield await fetching.shift()!;
-  }
-}
 
 async function fetchPart(store: ObjectStore, name: string): Promise<Buffer> {
   const object = await store.get(name);

@@ -16,8 +16,7 @@ export class LineFile {
 
   /** Adds a line, without its line feed; it is written with the next {@link flush}. */
   add(line: string): void {
-    this.#pending += `${line}
-`;
+    this.#pending += `${line}\n`;
   }
 
   /** Writes what was added, where it is as much as is worth a write. */

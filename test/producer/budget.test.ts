@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Budget } from "../../producer/budget.ts";
 import { readBudgetFile } from "../../producer/budget-file.ts";
 import { RunLostError } from "../../producer/run-lock.ts";
@@ -8,22 +8,14 @@ import { Settled } from "../../producer/settled.ts";
 import { BudgetLedger } from "../../shared/budget-ledger.ts";
 import type { Heartbeat } from "../../shared/heartbeat.ts";
 import { laneKeys } from "../../shared/keys.ts";
-import { connectRedis, type RedisClient } from "../../shared/redis.ts";
-import { parseRedisTarget } from "../../shared/redis-target.ts";
-import { startTestRedis, type TestRedis, uniquePrefix } from "../helpers/redis.ts";
+import type { RedisClient } from "../../shared/redis.ts";
+import { connectedRedis } from "../helpers/connected-redis.ts";
+import { uniquePrefix } from "../helpers/redis.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 import { testRun } from "../helpers/test-run.ts";
 
-let server: TestRedis;
 let redis: RedisClient;
-beforeAll(async () => {
-  server = await startTestRedis();
-  redis = connectRedis(parseRedisTarget(server.url), { role: "producer" });
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.close();
-});
+connectedRedis("producer", (client) => (redis = client));
 
 const price = 40_000;
 

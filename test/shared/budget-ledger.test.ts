@@ -1,20 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { BudgetLedger, toMicroUsd } from "../../shared/budget-ledger.ts";
 import { laneKeys } from "../../shared/keys.ts";
-import { connectRedis, type RedisClient } from "../../shared/redis.ts";
-import { parseRedisTarget } from "../../shared/redis-target.ts";
-import { startTestRedis, type TestRedis, uniquePrefix } from "../helpers/redis.ts";
+import type { RedisClient } from "../../shared/redis.ts";
+import { connectedRedis } from "../helpers/connected-redis.ts";
+import { uniquePrefix } from "../helpers/redis.ts";
 
-let server: TestRedis;
 let redis: RedisClient;
-beforeAll(async () => {
-  server = await startTestRedis();
-  redis = connectRedis(parseRedisTarget(server.url), { role: "producer" });
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.close();
-});
+connectedRedis("producer", (client) => (redis = client));
 
 /** A ledger of which 100 may be spent. */
 async function ledgerOf100(): Promise<{ ledger: BudgetLedger; key: string }> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Heartbeat } from "../../shared/heartbeat.ts";
 import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
 import {
@@ -8,21 +8,13 @@ import {
   readLaneState,
   unpauseLane,
 } from "../../shared/lane-state.ts";
-import { connectRedis, type RedisClient } from "../../shared/redis.ts";
-import { parseRedisTarget } from "../../shared/redis-target.ts";
+import type { RedisClient } from "../../shared/redis.ts";
 import type { Registration } from "../../shared/registration.ts";
-import { startTestRedis, type TestRedis, uniquePrefix } from "../helpers/redis.ts";
+import { connectedRedis } from "../helpers/connected-redis.ts";
+import { uniquePrefix } from "../helpers/redis.ts";
 
-let server: TestRedis;
 let redis: RedisClient;
-beforeAll(async () => {
-  server = await startTestRedis();
-  redis = connectRedis(parseRedisTarget(server.url), { role: "producer" });
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.close();
-});
+connectedRedis("producer", (client) => (redis = client));
 
 const newLane = (): LaneKeys => laneKeys(uniquePrefix(), "{lane}");
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { laneKeys } from "../../shared/keys.ts";
 import type { LaneLimits } from "../../shared/lane-limits.ts";
 import { connectRedis, type RedisClient } from "../../shared/redis.ts";
@@ -6,20 +6,12 @@ import { parseRedisTarget } from "../../shared/redis-target.ts";
 import { HandBack } from "../../worker/job-moves.ts";
 import { Limiter, type Permit } from "../../worker/limiter.ts";
 import { Pace } from "../../worker/pace.ts";
-import { startTestRedis, type TestRedis, uniquePrefix } from "../helpers/redis.ts";
+import { connectedRedis } from "../helpers/connected-redis.ts";
+import { startTestRedis, uniquePrefix } from "../helpers/redis.ts";
 import { until } from "../helpers/test-lane.ts";
 
-let server: TestRedis;
 let redis: RedisClient;
-beforeAll(async () => {
-  server = await startTestRedis();
-  redis = connectRedis(parseRedisTarget(server.url), { role: "worker" });
-  redis.on("error", () => {});
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.close();
-});
+connectedRedis("worker", (client) => (redis = client));
 
 function newLimiter(limits: LaneLimits = {}, mostCalls = 100): Limiter {
   const keys = laneKeys(uniquePrefix(), "{lane}");
@@ -96,6 +88,19 @@ describe("Limiter", () => {
     await limiter.refused(first!, { message: "slow down", retryAfterMs: 200 });
     const permit = await next;
     expect(permit!.startedAt - first!.startedAt).toBeGreaterThanOrEqual(190);
+  });
+
+  test("fills the place of a refused call also where Redis could not take the refusal", async () => {
+    const keys = laneKeys(uniquePrefix(), "{lane}");
+    const limiter = new Limiter(new Pace(redis, keys, "w"), 1, () => {});
+    const first = await limiter.enter(1, always);
+    const next = limiter.enter(1, always);
+    await redis.del(keys.pace);
+    await redis.lpush(keys.pace, "no pace");
+    const refusal = { message: "slow down", retryAfterMs: 50 };
+    await expect(limiter.refused(first!, refusal)).rejects.toThrow("WRONGTYPE");
+    await redis.del(keys.pace);
+    expect(await next).toMatchObject({ images: 1 });
   });
 
   test("sends away at once who must leave, and who something else keeps from starting", async () => {

@@ -1,23 +1,15 @@
 import * as fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
 import { readLaneState } from "../../shared/lane-state.ts";
-import { connectRedis, type RedisClient } from "../../shared/redis.ts";
-import { parseRedisTarget } from "../../shared/redis-target.ts";
+import type { RedisClient } from "../../shared/redis.ts";
 import { Pace } from "../../worker/pace.ts";
-import { startTestRedis, type TestRedis, uniquePrefix } from "../helpers/redis.ts";
+import { connectedRedis } from "../helpers/connected-redis.ts";
+import { uniquePrefix } from "../helpers/redis.ts";
 import { PaceStage } from "./pace-stage.ts";
 
-let server: TestRedis;
 let redis: RedisClient;
-beforeAll(async () => {
-  server = await startTestRedis();
-  redis = connectRedis(parseRedisTarget(server.url), { role: "worker" });
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.close();
-});
+connectedRedis("worker", (client) => (redis = client));
 
 function newLane(): LaneKeys {
   return laneKeys(uniquePrefix(), "{lane}");

@@ -1,22 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
-import { connectRedis, type RedisClient } from "../../shared/redis.ts";
-import { parseRedisTarget } from "../../shared/redis-target.ts";
+import type { RedisClient } from "../../shared/redis.ts";
 import { textsOf } from "../../shared/result-entry.ts";
 import { PromptResult } from "../../shared/result.ts";
 import { ResultWriter } from "../../worker/result-writer.ts";
-import { startTestRedis, type TestRedis, uniquePrefix } from "../helpers/redis.ts";
+import { connectedRedis } from "../helpers/connected-redis.ts";
+import { uniquePrefix } from "../helpers/redis.ts";
 
-let server: TestRedis;
 let redis: RedisClient;
-beforeAll(async () => {
-  server = await startTestRedis();
-  redis = connectRedis(parseRedisTarget(server.url), { role: "worker" });
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.close();
-});
+connectedRedis("worker", (client) => (redis = client));
 
 function newKeys(): LaneKeys {
   return laneKeys(uniquePrefix(), "{lane}");
