@@ -1,7 +1,7 @@
 import type { RunSurvey } from "../library/survey-run.ts";
 import type { CallPrice } from "../shared/call-price.ts";
 import { isPublicHost, type Profile } from "../shared/profile.ts";
-import { count } from "../shared/quantity.ts";
+import { count, plural } from "../shared/quantity.ts";
 import type { Io } from "./io.ts";
 import { formatSeconds } from "./progress-view.ts";
 
@@ -66,10 +66,10 @@ function budgetText({ maxCostUsd }: RunSurvey): string {
 /** The line before the first call. */
 export function estimateLine(survey: RunSurvey, basis: EstimateBasis): string {
   const { prompts, calls, images, rejected } = survey;
-  const bad = rejected > 0 ? `, ${count(rejected)} rows rejected` : "";
+  const bad = rejected > 0 ? `, ${plural(rejected, "row")} rejected` : "";
   const cost = `${survey.cost ? "" : "cost "}${costText(survey.cost)}${budgetText(survey)}`;
   const time = `${estimateTime(survey, basis) ? "" : "time "}${timeText(survey, basis)}`;
-  return `${count(calls)} calls for ${count(images)} images of ${count(prompts)} prompts${bad}; ${cost}; ${time}`;
+  return `${plural(calls, "call")} for ${plural(images, "image")} of ${plural(prompts, "prompt")}${bad}; ${cost}; ${time}`;
 }
 
 /** Prints what `--dry-run` found: one JSON object, or a few lines for people. */
@@ -86,10 +86,10 @@ function dryRunLines(survey: RunSurvey, basis: EstimateBasis): string[] {
   return [
     "dry run: nothing is sent, nothing is written",
     `  prompts   ${count(prompts)}${settled > 0 ? `, and ${count(settled)} settled already` : ""}`,
-    `  calls     ${count(calls)} for ${count(images)} images`,
+    `  calls     ${count(calls)} for ${plural(images, "image")}`,
     `  cost      ${cost && calls === 0 ? "nothing" : costText(cost)}${budgetText(survey)}`,
     `  time      ${timeText(survey, basis)}`,
-    `  rejected  ${count(rejected)} rows`,
+    `  rejected  ${plural(rejected, "row")}`,
     ...rejections.map(({ row, reason }) => `    row ${row}: ${reason}`),
     ...(more > 0 ? [`    and ${count(more)} more`] : []),
   ];

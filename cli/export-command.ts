@@ -88,7 +88,7 @@ function progressLine(progress: ExportProgress, seconds: number): string {
   const share = images / totalImages;
   return [
     bar(share),
-    `${count(images)}/${count(totalImages)} images`,
+    `${count(images)}/${plural(totalImages, "image")}`,
     `${bytes(progress.bytes)} of ${bytes(totalBytes)}`,
     `ETA ${formatSeconds(seconds / share - seconds)}`,
   ].join("  ");

@@ -1,5 +1,6 @@
 import type { Run } from "../library/run.ts";
 import { messageOf } from "../shared/caught.ts";
+import { plural } from "../shared/quantity.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import type { OwnWorker } from "./own-worker.ts";
@@ -30,7 +31,7 @@ export async function followRun(
   const callsInFlight = () => own.worker?.callsInFlight() ?? 0;
   using signals = listenToSignals(terminal, callsInFlight, (signal) => {
     terminal.write(
-      `${signal}: finishing ${callsInFlight()} calls in flight (again to stop at once); the same command resumes`,
+      `${signal}: finishing ${plural(callsInFlight(), "call")} in flight (again to stop at once); the same command resumes`,
     );
     void run.stop(`interrupted by ${signal}: the same command resumes`);
     own.worker

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { Log } from "../shared/log.ts";
+import { plural } from "../shared/quantity.ts";
 import { exitCodes } from "./io.ts";
 import { listenToSignals } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";
@@ -36,7 +37,9 @@ export async function keepProcesses(count: number, terminal: Terminal, log: Log)
     terminal,
     () => 0,
     (signal) => {
-      terminal.write(`${signal}: ${count} processes finish their calls (again to stop at once)`);
+      terminal.write(
+        `${signal}: ${plural(count, "process finishes its", "processes finish their")} calls (again to stop at once)`,
+      );
       ending.abort();
       signalAll(signal);
     },

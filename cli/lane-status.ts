@@ -14,7 +14,7 @@ import { readRetries } from "../monitor/retries.ts";
 import { measureRun, type RunMeasures } from "../monitor/run-view.ts";
 import { readRunFile } from "../shared/run-file.ts";
 import { endsWithin } from "../shared/within.ts";
-import { count } from "../shared/quantity.ts";
+import { count, plural } from "../shared/quantity.ts";
 import { bar, formatSeconds } from "./progress-view.ts";
 import type { FoundRun } from "./find-run.ts";
 
@@ -140,7 +140,7 @@ function laneLines({ lane, pause, holdMs, jobs, retries, runs, workers }: LaneSt
 function runLine({ run, state, reason, round, host, location, summary }: RunStatus): string {
   const why = reason === undefined ? "" : ` (${reason})`;
   const done = summary
-    ? `  ${summary.prompts.total} prompts settled, ${summary.images} images`
+    ? `  ${plural(summary.prompts.total, "prompt")} settled, ${plural(summary.images, "image")}`
     : "";
   return `  run ${run}  ${state}${why}  round ${round}${done}  ${host}:${location}`;
 }
@@ -150,16 +150,16 @@ function progressLines({ progress }: RunStatus): string[] {
   if (!progress) return [];
   const { totals, settled, total, isEstimate, imagesPerSecond, etaSeconds } = progress;
   const { partial, failed, rejected } = totals.prompts;
-  const of = total === undefined ? "" : ` of ${isEstimate ? "about " : ""}${count(total)}`;
+  const share = total === undefined ? "" : `${count(settled)} of ${isEstimate ? "about " : ""}`;
   const parts = [
     total === undefined ? "" : bar(total === 0 ? 1 : Math.min(1, settled / total)),
-    `${count(settled)}${of} prompts`,
-    `${count(totals.images)} images`,
+    `${share}${plural(total ?? settled, "prompt")}`,
+    plural(totals.images, "image"),
     imagesPerSecond === undefined ? "" : `${imagesPerSecond.toFixed(1)}/s`,
     etaSeconds === undefined ? "" : `${formatSeconds(etaSeconds)} left`,
     partial + failed > 0 ? `${count(partial + failed)} failed` : "",
     rejected > 0 ? `${count(rejected)} rejected` : "",
-    totals.retries > 0 ? `${count(totals.retries)} retries` : "",
+    totals.retries > 0 ? plural(totals.retries, "retry", "retries") : "",
     totals.throttled > 0 ? `${count(totals.throttled)} throttled` : "",
     totals.costUsd === undefined ? "" : `$${totals.costUsd.toFixed(2)}`,
   ];

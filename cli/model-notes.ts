@@ -1,5 +1,6 @@
 import type { ModelCard } from "../shared/model-registry.ts";
 import { isPublicHost, type Profile } from "../shared/profile.ts";
+import { plural } from "../shared/quantity.ts";
 
 /** A model that ends within so many days is warned of. */
 const soonDays = 45;
@@ -10,7 +11,7 @@ export function modelNotes(profile: Profile, card: ModelCard, today: string): st
   const notes: string[] = [];
   if (!card.known)
     notes.push(
-      `${card.id} is not in the list of known models: ${card.maxGenerationsPerCall} image a call and no price are assumed ` +
+      `${card.id} is not in the list of known models: ${plural(card.maxGenerationsPerCall, "image")} a call and no price are assumed ` +
         "(--max-per-call, --price-per-image)",
     );
   const days = card.shutdownOn && (Date.parse(card.shutdownOn) - Date.parse(today)) / dayMs;

@@ -4,6 +4,7 @@ import { describeParameters, parametersJsonSchema } from "../shared/model-parame
 import { findModel, listModels, type ModelCard } from "../shared/model-registry.ts";
 import { modelParameters } from "../shared/parameter-schemas.ts";
 import { unknownName } from "../shared/near-match.ts";
+import { plural } from "../shared/quantity.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { formatUsd } from "./estimate-view.ts";
 import { cardOf } from "../library/provider.ts";
@@ -83,7 +84,7 @@ function listText(cards: readonly ModelCard[]): string[] {
     const { id, maxGenerationsPerCall: most } = card;
     const [what, date] = endOf(card) ?? [];
     const end = what ? `  ${what} ${date}` : "";
-    const perCall = `${most === 1 ? "1 image" : `${most} images`} a call`;
+    const perCall = `${plural(most, "image")} a call`;
     return `${id.padEnd(width)}  ${card.kind.padEnd(11)}  ${perCall.padEnd(16)}  ${shortPrice(card).padEnd(28)}${end}`.trimEnd();
   });
 }

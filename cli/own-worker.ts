@@ -3,6 +3,7 @@ import type { OpenRunOptions } from "../library/open-run.ts";
 import type { Cleanup } from "../shared/cleanup.ts";
 import type { Log } from "../shared/log.ts";
 import type { S3Options } from "../shared/open-store.ts";
+import { plural } from "../shared/quantity.ts";
 import type { ImageWorker } from "../worker/create-worker.ts";
 import type { ProxySettings } from "../worker/providers/http.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
@@ -53,7 +54,9 @@ export class OwnWorker {
     this.#stack.defer(async () => {
       const calls = await worker.close(0);
       if (calls > 0)
-        terminal.write(`${calls} calls were given up: their images may be charged a second time`);
+        terminal.write(
+          `${plural(calls, "call was", "calls were")} given up and may be charged a second time`,
+        );
     });
   };
 }

@@ -1,7 +1,7 @@
 import { profileOf as profileOfProvider } from "../library/provider.ts";
 import { ImageHost } from "../shared/image-host.ts";
-import { findModel, inferProviderKind } from "../shared/model-registry.ts";
-import { unknownName } from "../shared/near-match.ts";
+import { findModel, inferProviderKind, listModels } from "../shared/model-registry.ts";
+import { didYouMean, unknownName } from "../shared/near-match.ts";
 import { isPublicHost, type Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findKey } from "../shared/find-key.ts";
@@ -48,8 +48,13 @@ function inferProvider(model: string): string {
   if (model.startsWith("imagemill-sim")) return "simulator";
   const kind = inferProviderKind(model);
   if (kind !== undefined) return kind;
+  const near = didYouMean(
+    model,
+    listModels().map(({ id }) => id),
+  );
   throw new UsageError(
-    `cannot tell the provider of model \`${model}\`: give --provider openai or huggingface`,
+    `cannot tell the provider of model \`${model}\`${near || ":"} ` +
+      `${near ? "If not, give" : "give"} --provider openai or huggingface`,
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Run } from "../library/run.ts";
 import type { RunProgress } from "../producer/run-life.ts";
-import { count } from "../shared/quantity.ts";
+import { count, plural } from "../shared/quantity.ts";
 import type { Terminal } from "./terminal.ts";
 
 const barWidth = 20;
@@ -35,12 +35,12 @@ export function progressLine(
   const eta = left === undefined || promptsPerSecond === 0 ? undefined : left / promptsPerSecond;
   return [
     total === undefined ? "" : bar(total === 0 ? 1 : Math.min(1, settled / total)),
-    `${count(settled)}${total === undefined ? "" : `/${count(total)}`} prompts`,
-    `${count(totals.images)} images`,
+    `${total === undefined ? "" : `${count(settled)}/`}${plural(total ?? settled, "prompt")}`,
+    plural(totals.images, "image"),
     `${imagesPerSecond.toFixed(1)}/s`,
     eta === undefined ? "" : `ETA ${formatSeconds(eta)}`,
     `${calls} in flight`,
-    totals.retries > 0 ? `${count(totals.retries)} retries` : "",
+    totals.retries > 0 ? plural(totals.retries, "retry", "retries") : "",
     totals.throttled > 0 ? `${count(totals.throttled)} throttled` : "",
     failed > 0 ? `${count(failed)} failed` : "",
     totals.prompts.rejected > 0 ? `${count(totals.prompts.rejected)} rejected` : "",

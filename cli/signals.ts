@@ -1,4 +1,5 @@
 import type { Terminal } from "./terminal.ts";
+import { plural } from "../shared/quantity.ts";
 
 /** Supervisors signal a whole group: the same signal again within this time is the same wish. */
 const sameWishMs = 300;
@@ -22,7 +23,7 @@ export function listenToSignals(
   end: (signal: Signal) => void,
   again: (signal: Signal) => void = (signal) => {
     terminal.write(
-      `stopped at once: ${callsInFlight()} calls in flight were given up and may be charged a second time`,
+      `stopped at once: ${plural(callsInFlight(), "call in flight was", "calls in flight were")} given up and may be charged a second time`,
     );
     process.exit(codes[signal]);
   },
@@ -59,7 +60,7 @@ export async function endAtSignal(
   const wish = Promise.withResolvers<void>();
   using _ = listenToSignals(terminal, callsInFlight, (signal) => {
     terminal.write(
-      `${signal}: finishing ${callsInFlight()} calls in flight (again to stop at once)`,
+      `${signal}: finishing ${plural(callsInFlight(), "call")} in flight (again to stop at once)`,
     );
     wish.resolve();
   });

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { z, ZodError } from "zod";
 import { unknownName } from "../shared/near-match.ts";
 import { FaultName, faultNames, type SimulatorOptions } from "../simulator/settings.ts";
+import { plural } from "../shared/quantity.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { signalled } from "./signals.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
@@ -56,7 +57,9 @@ export function simulateCommand(io: Io): Command {
       );
       await signalled();
       const { calls, images, billUsd } = simulator.ledger.summary();
-      io.stderr.write(`${calls} calls, ${images} images, bill $${billUsd.toFixed(2)}\n`);
+      io.stderr.write(
+        `${plural(calls, "call")}, ${plural(images, "image")}, bill $${billUsd.toFixed(2)}\n`,
+      );
     });
   return command;
 }

@@ -7,6 +7,7 @@ import { statePaths } from "../producer/run-directory.ts";
 import { RunInUseError } from "../producer/run-lock.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import { openState } from "../shared/open-store.ts";
+import { plural } from "../shared/quantity.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import { writeSteering } from "../shared/steering.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
@@ -86,7 +87,9 @@ async function endCancelled(
     });
     const { state, prompts } = await ending.finished;
     if (state !== "cancelled") await writeSteering(await openState(out, access.s3), "running");
-    io.stdout.write(`run ${id} is ${state}: ${prompts.total} prompts are settled, ${out}\n`);
+    io.stdout.write(
+      `run ${id} is ${state}: ${plural(prompts.total, "prompt is", "prompts are")} settled, ${out}\n`,
+    );
   } catch (error) {
     if (!(error instanceof RunInUseError)) throw error;
     io.stdout.write(`run ${id} is cancelled: its producer ends it\n`);

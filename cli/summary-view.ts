@@ -1,5 +1,5 @@
 import type { RunSummary } from "../shared/run-file.ts";
-import { count } from "../shared/quantity.ts";
+import { count, plural } from "../shared/quantity.ts";
 import type { Io } from "./io.ts";
 import { formatUsd } from "./estimate-view.ts";
 import { formatSeconds } from "./progress-view.ts";
@@ -42,7 +42,7 @@ function summaryLines(summary: RunSummary, isSimulated: boolean): string[] {
     `run ${summary.run} ${titles[summary.state]}`,
     ...(summary.reason === undefined ? [] : [`  why       ${summary.reason}`]),
     `  prompts   ${count(prompts.succeeded)} succeeded${bad.map((part) => `, ${part}`).join("")}`,
-    `  images    ${count(images)} by ${count(calls)} calls, ${count(retries)} retries, ${count(throttled)} throttled`,
+    `  images    ${plural(images, "image")} by ${plural(calls, "call")}, ${plural(retries, "retry", "retries")}, ${count(throttled)} throttled`,
     `  cost      ${costUsd === null ? "not known" : `$${costUsd.toFixed(2)}`}${isSimulated ? " (simulated)" : ""}`,
     ...(mayCostUsd === undefined
       ? []

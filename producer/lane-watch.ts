@@ -1,5 +1,6 @@
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { LanePause } from "../shared/lane-state.ts";
+import { plural } from "../shared/quantity.ts";
 import type { Registration } from "../shared/registration.ts";
 import { readSteering, writeSteering, type Steering } from "../shared/steering.ts";
 import type { StateAt } from "../shared/state-files.ts";
@@ -135,7 +136,7 @@ export class LaneWatch {
   /** Whether the provider has refused the keys of all living workers. */
   #refused(): StopReason | undefined {
     const isRefused = this.#heartbeats.length > 0 && this.#heartbeats.every((beat) => !beat.fit);
-    if (isRefused) return this.#keys.failed(`${this.#heartbeats.length} workers`);
+    if (isRefused) return this.#keys.failed(plural(this.#heartbeats.length, "worker"));
     this.#keys.worked();
     return undefined;
   }

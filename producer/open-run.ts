@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Cleanup } from "../shared/cleanup.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { cardOfRun } from "../shared/model-registry.ts";
+import { plural } from "../shared/quantity.ts";
 import type { RunFile, RunSummary } from "../shared/run-file.ts";
 import { readSteering, type Steering } from "../shared/steering.ts";
 import { folderPlace } from "./folder-place.ts";
@@ -150,7 +151,9 @@ function repairsOf(torn: boolean, gone: number): string[] {
       ? ["the journal's last line was torn and was cut off: its prompt is settled again"]
       : []),
     ...(gone > 0
-      ? [`${gone} images of settled prompts are gone from the disk: they are made again`]
+      ? [
+          `${plural(gone, "image of a settled prompt is", "images of settled prompts are")} gone from the disk: ${gone === 1 ? "it is" : "they are"} made again`,
+        ]
       : []),
   ];
 }

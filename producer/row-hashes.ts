@@ -1,4 +1,5 @@
 import { open, type FileHandle } from "node:fs/promises";
+import { plural } from "../shared/quantity.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { Keep } from "./run-place.ts";
 
@@ -91,7 +92,7 @@ export class RowHashes implements AsyncDisposable {
       if (index === this.#count) return;
     }
     throw new UsageError(
-      `${path} has ${index} rows, but this run has read ${this.#count}: rows may be appended, not removed; ` +
+      `${path} has ${plural(index, "row")}, but this run has read ${this.#count}: rows may be appended, not removed; ` +
         "restore them, or start a new run with another --out",
     );
   }

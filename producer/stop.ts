@@ -1,6 +1,7 @@
 import type { FailureKind } from "../shared/failure.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import type { LaneState } from "../shared/lane-state.ts";
+import { plural } from "../shared/quantity.ts";
 import { canaryPrompts } from "./capacity.ts";
 
 /** Why a run ends before its dataset does. */
@@ -74,7 +75,7 @@ export class FailureWatch {
     if (this.#maxFailures !== undefined && this.#failed > this.#maxFailures) {
       return {
         state: "stopped",
-        text: `${this.#failed} prompts failed, more than --max-failures ${this.#maxFailures} (see \`imagemill failures\`)`,
+        text: `${plural(this.#failed, "prompt")} failed, more than --max-failures ${this.#maxFailures} (see \`imagemill failures\`)`,
       };
     }
     return undefined;

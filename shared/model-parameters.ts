@@ -44,9 +44,8 @@ export function parseParameters(
     if (Object.hasOwn(reserved, name))
       throw new UsageError(`\`${name}\` cannot be given as a parameter: ${reserved[name]}`);
     if (value === null || value === undefined) continue;
-    const fault = describeUnknown(model, name);
-    if (!options.passThrough) throw new UsageError(fault);
-    warnings.push(`${fault.replace(/\?$/, "")}: sent as it is`);
+    if (!options.passThrough) throw new UsageError(describeUnknown(model, name));
+    warnings.push(describePassed(model, name));
     others[name] = value;
   }
   return { parameters: { ...parseKnown(model, known), ...others }, warnings };
@@ -57,6 +56,12 @@ function describeUnknown({ modelName, parameters }: ModelParameters, name: strin
   const near = didYouMean(name, accepted);
   if (near) return `unknown parameter \`${name}\`${near}`;
   return `${modelName} takes no \`${name}\`; it takes ${accepted.join(", ") || "no parameters"}`;
+}
+
+/** At a server of one's own nobody knows better than the caller what it takes. */
+function describePassed({ modelName, parameters }: ModelParameters, name: string): string {
+  const near = didYouMean(name, Object.keys(parameters.shape));
+  return `${modelName} is not known to take \`${name}\`, which is sent as it is${near}`;
 }
 
 function parseKnown(

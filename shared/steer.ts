@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { laneKeys, lanesKey } from "./keys.ts";
 import { openLaneQueue } from "./lane-queue.ts";
 import { pauseLane, unpauseLane } from "./lane-state.ts";
+import { plural } from "./quantity.ts";
 import type { RedisClient } from "./redis.ts";
 import { refuseNewer } from "./newer-version.ts";
 import { Registration, REGISTRATION_VERSION } from "./registration.ts";
@@ -92,7 +93,7 @@ export async function dropRunJobs(
       if (held === 0) return true;
       if (Date.now() > end)
         throw new UsageError(
-          `${held} prompts of the cancelled run ${registration.run} are still in work: their calls are finished, then they leave Redis`,
+          `${plural(held, "prompt of", "prompts of")} the cancelled run ${registration.run} ${held === 1 ? "is" : "are"} still in work: calls are finished, then their jobs leave Redis`,
         );
       await delay(dropAgainMs);
     }

@@ -15,6 +15,7 @@ import { readRunFile, type RunFile } from "../shared/run-file.ts";
 import { isS3Location } from "../shared/s3-location.ts";
 import { s3Storage } from "../shared/s3-storage.ts";
 import type { ImageStorage } from "../shared/storage.ts";
+import { UsageError } from "../shared/usage-error.ts";
 import { HostPool } from "./host-pool.ts";
 import { NotHere, type HandBack } from "./job-moves.ts";
 import { ProviderHosts } from "./provider-hosts.ts";
@@ -152,7 +153,7 @@ export class RunContexts {
       card: profile.createModel
         ? cardOfRun(file, ownCard(file.profile.kind, file.model, model))
         : cardOfRun(file),
-      told: new Set(),
+      told: toldByProducer(model, file),
       uses: 0,
     };
   }
@@ -215,6 +216,17 @@ export class RunContexts {
     const key = run ?? message;
     if (!this.#told.has(key)) this.#options.log.error({ ...(run && { run }) }, message);
     this.#told.add(key);
+  }
+}
+
+/** Warnings of the run's own parameters: who started the run has been told them. */
+function toldByProducer(model: AsyncImageGenerationModel, { parameters }: RunFile): Set<string> {
+  try {
+    return new Set(model.checkParameters(parameters).warnings);
+  } catch (error) {
+    // What is wrong with them is the failure of each call.
+    if (error instanceof UsageError) return new Set();
+    throw error;
   }
 }
 

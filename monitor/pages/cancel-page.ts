@@ -2,7 +2,7 @@ import { html } from "../../shared/html.ts";
 import { type MonitorContext, runOf, seeQueues } from "../context.ts";
 import type { Page, PageRequest } from "../page.ts";
 import { viewRun } from "../run-view.ts";
-import { count } from "../../shared/quantity.ts";
+import { plural } from "../../shared/quantity.ts";
 import { action } from "./layout.ts";
 import { runHead } from "./run-head.ts";
 
@@ -20,8 +20,9 @@ export async function cancelPage(context: MonitorContext, request: PageRequest):
     <section class="narrow">
       <h2>Cancel this run?</h2>
       <p>
-        ${count(view.settled)} prompts are settled and stay. What is not sent is dropped, calls in
-        flight are finished and kept, and the output files are written.
+        ${plural(view.settled, "prompt is settled and stays", "prompts are settled and stay")}. What
+        is not sent is dropped, calls in flight are finished and kept, and the output files are
+        written.
       </p>
       <p>To go on later, pause it instead.</p>
       <div class="actions spaced">${button}<a class="button" href="/runs/${view.id}">Back</a></div>

@@ -5,7 +5,7 @@ import { type MonitorContext, seeQueues } from "../context.ts";
 import type { LaneSnapshot } from "../lane-view.ts";
 import type { SeenLane } from "../queue-sources.ts";
 import type { Page, PageRequest } from "../page.ts";
-import { count } from "../../shared/quantity.ts";
+import { count, plural } from "../../shared/quantity.ts";
 import { countdown, milliseconds, words } from "./format.ts";
 import { action, figure, live } from "./layout.ts";
 import { redisTrouble } from "./runs-page.ts";
@@ -49,7 +49,7 @@ function card({ snapshot, source }: SeenLane, context: MonitorContext, request: 
     </div>
     ${pause ? html`<p class="note warn"><b>Paused (${words(pause.kind)}):</b> ${pause.reason}</p>` : ""}
     ${state.holdMs > 0 ? html`<p class="note warn">Waits for the rate limit, goes on ${countdown(request.now + state.holdMs, request.now)}.</p>` : ""}
-    ${stuck > 0 ? html`<p class="note bad">${count(stuck)} prompts wait for sub-jobs of which none is left; their run's producer adds them again.</p>` : ""}
+    ${stuck > 0 ? html`<p class="note bad">${plural(stuck, "prompt waits", "prompts wait")} for sub-jobs of which none is left; the run's producer adds what is missing again.</p>` : ""}
     ${figures(snapshot, request.now)} ${runs(snapshot, context)}
     ${workers.length > 0 ? table(workers) : html`<p class="note bad">No living worker serves this lane: start <code>imagemill work</code>.</p>`}
   </section>`;

@@ -3,7 +3,7 @@ import { type MonitorContext, runOf, seeQueues } from "../context.ts";
 import type { Page, PageRequest } from "../page.ts";
 import { latencyParts, type LatencyPart, type RunIndex } from "../run-index.ts";
 import { isUnderWay, type RunView, viewRun } from "../run-view.ts";
-import { count } from "../../shared/quantity.ts";
+import { count, plural } from "../../shared/quantity.ts";
 import { progressBar } from "./condition.ts";
 import { dollars, milliseconds, rate, seconds } from "./format.ts";
 import { figure, live } from "./layout.ts";
@@ -137,7 +137,7 @@ function settings({ file }: RunView): Html {
   const parameters = Object.entries(file.parameters).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
-  const limit = file.limit === null ? "all rows" : `first ${count(file.limit)} rows`;
+  const limit = file.limit === null ? "all rows" : `the first ${plural(file.limit, "row")}`;
   return html`<dl class="facts">
     ${figure("Dataset", `${file.source.path} (${limit})`)}
     ${figure("Images a prompt", `${file.numGenerations}, at most ${file.maxGenerationsPerCall} a call`)}

@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { plural } from "../../shared/quantity.ts";
 import type { DatasetFormat, DatasetSource } from "../../shared/run-file.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { buildRow, type DatasetRow, rejectedRow } from "./build-row.ts";
@@ -98,7 +99,7 @@ async function* delimitedRows(
     if ("problem" in record) {
       yield rejectedRow(record.problem, index++, record.bytes);
     } else if (record.fields.length !== header.length) {
-      const reason = `expected ${header.length} columns (as in the header), got ${record.fields.length}`;
+      const reason = `expected ${plural(header.length, "column")} (as in the header), got ${record.fields.length}`;
       yield rejectedRow(reason, index++, record.bytes);
     } else {
       const fields = plainRecord();

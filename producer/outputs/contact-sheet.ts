@@ -4,6 +4,7 @@ import type { ImageRecord, PromptFailure } from "../../shared/result.ts";
 import type { RunFile } from "../../shared/run-file.ts";
 import { contactSheetStyle } from "./contact-sheet-style.ts";
 import { type Html, html } from "../../shared/html.ts";
+import { count } from "../../shared/quantity.ts";
 import { promptsSent, type RunCounts, shownCost } from "./run-counts.ts";
 
 /** How many prompts the contact sheet shows. */
@@ -49,7 +50,7 @@ export function contactSheet(
   const sent = promptsSent(counts);
   const shown =
     entries.length < sent
-      ? `The first ${entries.length} of ${grouped(sent)} prompts.`
+      ? `The first ${entries.length} of ${count(sent)} prompts.`
       : "All prompts.";
   const page = html`<!doctype html>
     <html lang="en">
@@ -80,11 +81,11 @@ export function contactSheet(
 function figures(counts: RunCounts): Html[] {
   const { partial, failed, rejected } = counts.prompts;
   const all: [string, string, boolean][] = [
-    ["Prompts", grouped(promptsSent(counts)), false],
-    ["Images", grouped(counts.images), false],
-    ["Partial", grouped(partial), partial > 0],
-    ["Failed", grouped(failed), failed > 0],
-    ["Rejected rows", grouped(rejected), rejected > 0],
+    ["Prompts", count(promptsSent(counts)), false],
+    ["Images", count(counts.images), false],
+    ["Partial", count(partial), partial > 0],
+    ["Failed", count(failed), failed > 0],
+    ["Rejected rows", count(rejected), rejected > 0],
     ["Cost", shownCost(counts.costUsd), false],
   ];
   return all.map(
@@ -130,8 +131,4 @@ function gap(entry: SheetEntry, generation: number): Html {
     <strong>${failure?.kind.replaceAll("_", " ") ?? "missing"}</strong>
     <span>${message}</span>
   </div>`;
-}
-
-function grouped(count: number): string {
-  return count.toLocaleString("en-US");
 }

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { RunFile } from "../../shared/run-file.ts";
-import { count } from "../../shared/quantity.ts";
+import { count, plural } from "../../shared/quantity.ts";
 import { codeSpan, yamlString } from "./markdown.ts";
 import { promptsSent, type RunCounts, shownCost } from "./run-counts.ts";
 
@@ -53,7 +53,7 @@ export function datasetCard(
   return `${frontMatter(run, form)}
 # Images by ${codeSpan(run.model)}
 
-${count(counts.images)} images for ${count(promptsSent(counts))} prompts of ${source}, made with imagemill.
+${plural(counts.images, "image")} for ${plural(promptsSent(counts), "prompt")} of ${source}, made with imagemill.
 
 ${countTable(run, counts)}
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { listModels } from "../../shared/model-registry.ts";
-import { openStage } from "../helpers/stage.ts";
+import { openStage, promptRows } from "../helpers/stage.ts";
 
 test("models ID shows the parameters of the model's schema, for people and as JSON Schema", async () => {
   await using stage = await openStage();
@@ -40,4 +40,15 @@ test("a misspelt parameter of a run is refused by the same schema, with the near
   const end = await stage.run(prompts, "--model", "gpt-image-2", "-p", "qualty=low");
   expect(end.code).toBe(2);
   expect(end.stderr).toContain("unknown parameter `qualty`, did you mean `quality`?");
+});
+
+test("a parameter that only a compatible server may know is sent, and warned of once", async () => {
+  await using stage = await openStage();
+  const prompts = stage.dataset(promptRows(3));
+  const end = await stage.run(prompts, "--model", "dall-e-3", "-p", "qualty=low");
+  expect(end.code).toBe(0);
+  const warnings = end.stderr.split("\n").filter((line) => line.includes("qualty"));
+  expect(warnings).toEqual([
+    "warning: dall-e-3 is not known to take `qualty`, which is sent as it is, did you mean `quality`?",
+  ]);
 });

@@ -24,7 +24,11 @@ const wrong: readonly { args: string[]; words: RegExp }[] = [
   },
   {
     args: ["run", "DATASET", "-m", "picasso"],
-    words: /cannot tell the provider of model `picasso`/,
+    words: /cannot tell the provider of model `picasso`: give --provider/,
+  },
+  {
+    args: ["run", "DATASET", "-m", "gpt-imag-2"],
+    words: /cannot tell the provider of model `gpt-imag-2`, did you mean `gpt-image-2`\? If not,/,
   },
   {
     args: ["run", "DATASET", ...model, "-p", "quality=lou"],

@@ -76,9 +76,9 @@ test("at a custom base URL unknown parameters pass with a warning, but known one
   );
   expect(parameters).toEqual({ seed: 4, cfg: 2, qualty: "hd" });
   expect(warnings).toEqual([
-    "dall-e-3 takes no `seed`; it takes size, quality, style, response_format, user: sent as it is",
-    "dall-e-3 takes no `cfg`; it takes size, quality, style, response_format, user: sent as it is",
-    "unknown parameter `qualty`, did you mean `quality`: sent as it is",
+    "dall-e-3 is not known to take `seed`, which is sent as it is",
+    "dall-e-3 is not known to take `cfg`, which is sent as it is",
+    "dall-e-3 is not known to take `qualty`, which is sent as it is, did you mean `quality`?",
   ]);
   expect(() => parseParameters(dallE3, { quality: 1 }, lenient)).toThrow("`quality`");
   expect(() => parseParameters(dallE3, { n: 1 }, lenient)).toThrow("--num-generations");

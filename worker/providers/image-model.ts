@@ -215,7 +215,7 @@ export abstract class AsyncImageGenerationModel<
     const most = this.maxGenerationsPerCall;
     if (numGenerations <= most) return;
     throw new UsageError(
-      `${this.modelName} makes 1 to ${most} images in a call, ${numGenerations} were asked for: generate() makes as many calls as are needed`,
+      `${this.modelName} makes ${most === 1 ? "1 image" : `1 to ${most} images`} in a call, ${numGenerations} were asked for: generate() makes as many calls as are needed`,
     );
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { attemptLimits, failureActions, ProviderError } from "../../shared/failure.ts";
+import { plural } from "../../shared/quantity.ts";
 import { backoffMs } from "../backoff.ts";
 import { unloadedCode } from "./classify-transport.ts";
 import type { ImageGeneration } from "./image-generation.ts";
@@ -58,7 +59,10 @@ async function makeSome(
 ): Promise<readonly number[]> {
   const missing = made(part, await call(part));
   if (missing.length < part.length) return missing;
-  throw new ProviderError("bad_response", `${part.length} images were asked for, none came`);
+  throw new ProviderError(
+    "bad_response",
+    `${plural(part.length, "image was", "images were")} asked for, none came`,
+  );
 }
 
 /** Whether the same call may succeed at another time. */

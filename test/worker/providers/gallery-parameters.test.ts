@@ -84,8 +84,8 @@ test("a parameter that a compatible server adds is passed on with a warning; Ope
   const { warnings } = await own.agenerate("a cat", { parameters });
   expect(server.received[0]!.body).toMatchObject(parameters);
   expect(warnings).toEqual([
-    expect.stringContaining("takes no `num_inference_steps`"),
-    expect.stringContaining("takes no `seed`"),
+    expect.stringContaining("not known to take `num_inference_steps`"),
+    expect.stringContaining("not known to take `seed`"),
   ]);
   await using strict = new OpenAIImageGeneration({ model: "dall-e-3", apiKey: "sk-1" });
   await expect(strict.agenerate("a cat", { parameters })).rejects.toThrow("takes no `num_inf");

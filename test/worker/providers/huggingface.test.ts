@@ -145,7 +145,7 @@ test("an endpoint that does not exist or may not be seen is named with the reaso
 test("one image a call: asking for more is refused, not ignored", async () => {
   await using model = new InferenceEndpointsImageGeneration({ baseUrl: "http://127.0.0.1:1" });
   await expect(model.agenerate("x", { numGenerations: 2 })).rejects.toThrow(
-    "makes 1 to 1 images in a call, 2 were asked for",
+    "makes 1 image in a call, 2 were asked for",
   );
 });
 
