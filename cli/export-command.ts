@@ -20,13 +20,19 @@ const help = `
 Formats:
   imagefolder  images/ and metadata.parquet, as in the run directory
   jsonl        images/ and images.jsonl, one line for each image
-  parquet      data/train-*.parquet of about 500 MB that hold the images, as Hugging Face datasets stores them
-  webdataset   data/train-*.tar of about 500 MB, with KEY.png (or jpg, webp) and KEY.json of each image
+  parquet      data/train-*.parquet of about 500 MB that hold the images, as
+               Hugging Face datasets stores them
+  webdataset   data/train-*.tar of about 500 MB, with KEY.png (or jpg, webp) and
+               KEY.json of each image
 
-A README.md tells Hugging Face datasets how to load each. The run may be going on: what is settled by then is exported.
-Images of imagefolder and jsonl are hard links where the disk has them: the same files as the run's, under a second name.
-What is half done is in DEST.partial until all of it is there; after a crash the same command goes on with it.
-Exit codes: 0 exported, 4 stopped (an image is gone, the disk is full; the same command goes on), 2 wrong usage.`;
+A README.md tells Hugging Face datasets how to load each. The run may be going
+on: what is settled by then is exported.
+Images of imagefolder and jsonl are hard links where the disk has them: the same
+files as the run's, under a second name.
+What is half done is in DEST.partial until all of it is there; after a crash the
+same command goes on with it.
+Exit codes: 0 exported, 4 stopped (an image is gone, the disk is full; the same
+command goes on), 2 wrong usage.`;
 
 /** `imagemill export RUN`: the images of a run as a dataset in one of several forms. */
 export function exportCommand(io: Io): Command {

@@ -1,4 +1,4 @@
-import { Command, type Option } from "commander";
+import { Command, InvalidArgumentError, type Option } from "commander";
 
 /** What a command sees of the world. */
 export interface Io {
@@ -19,12 +19,33 @@ export const exitCodes = {
   cancelled: 5,
 } as const;
 
-/** A command whose every option can be given as `IMAGEMILL_<NAME>`, too. */
+/**
+ * A command whose every option can be given as `IMAGEMILL_<NAME>`, too: one that is empty counts as not set, and so does a
+ * switch's that says no. An option without the value that it takes is refused.
+ */
 export class EnvironmentCommand extends Command {
   override addOption(option: Option): this {
+    const takesValue = option.required || option.optional;
+    if (takesValue) refuseNothing(option);
     const name = option.long?.replace(/^--(no-)?/, "");
-    // Commander looks for the variable's name only while it adds the option.
-    if (name) option.env(`IMAGEMILL_${name.replaceAll("-", "_").toUpperCase()}`);
+    const variable = `IMAGEMILL_${name?.replaceAll("-", "_").toUpperCase()}`;
+    // Commander looks for the variable's name only while it adds the option, and reads it from the process itself.
+    if (name && isSet(process.env[variable], takesValue)) option.env(variable);
     return super.addOption(option);
   }
+}
+
+function isSet(text: string | undefined, takesValue: boolean): boolean {
+  const value = text?.trim().toLowerCase() ?? "";
+  if (value === "") return false;
+  return takesValue || !["0", "false", "no", "off"].includes(value);
+}
+
+/** What a shell makes of a variable that is not set must not become the working directory or a provider's own host. */
+function refuseNothing(option: Option): void {
+  const parse = option.parseArg;
+  option.argParser((text: string, previous: unknown) => {
+    if (text.trim() === "") throw new InvalidArgumentError("Expected a value, got nothing.");
+    return parse ? parse(text, previous) : text;
+  });
 }

@@ -1,7 +1,10 @@
 import { pino } from "pino";
 import pretty from "pino-pretty";
 import { asError } from "../shared/caught.ts";
+import type { Environment } from "../shared/find-key.ts";
 import type { Log } from "../shared/log.ts";
+import { unknownName } from "../shared/near-match.ts";
+import { UsageError } from "../shared/usage-error.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What is told of an error: no fields beside these, since those of ioredis hold whole commands with their prompts. */
@@ -10,8 +13,19 @@ function describe(thrown: unknown): object {
   return { type: name, message, stack, ...(cause !== undefined && { cause: describe(cause) }) };
 }
 
-/** A log on stderr: one JSON object a line, or lines for people on a terminal. */
-export function createLog(terminal: Terminal, level: string): Log {
+/** From all to nothing. */
+const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+type Level = (typeof levels)[number];
+
+/**
+ * A log on stderr: one JSON object a line, or lines for people on a terminal. What is less grave than
+ * `IMAGEMILL_LOG_LEVEL`, where that is not set than `usual`, is left out.
+ * @throws UsageError where it is set to something else
+ */
+export function createLog(terminal: Terminal, env: Environment, usual: Level): Log {
+  const level = env["IMAGEMILL_LOG_LEVEL"] || usual;
+  if (!levels.some((known) => known === level))
+    throw new UsageError(`IMAGEMILL_LOG_LEVEL: ${unknownName("level", level, levels)}`);
   const format = terminal.isInteractive
     ? pretty.prettyFactory({
         colorize: true,

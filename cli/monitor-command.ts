@@ -24,10 +24,12 @@ interface MonitorFlags {
 }
 
 const help = `
-It shows the runs of the folders that it is given, and nothing else; those under way over REDIS_URL or over their own
-private Redis. On this machine anybody may look; pausing, cancelling and retrying need the token, which is in the address
-that is printed. Another address than this machine's needs --token (better: IMAGEMILL_TOKEN, or the file that
-IMAGEMILL_TOKEN_FILE names), also for looking; put a proxy with TLS before it.`;
+It shows the runs of the folders that it is given, and nothing else; those under
+way over REDIS_URL or over their own private Redis. On this machine anybody may
+look; pausing, cancelling and retrying need the token, which is in the address
+that is printed. Another address than this machine's needs --token (better:
+IMAGEMILL_TOKEN, or the file that IMAGEMILL_TOKEN_FILE names), also for looking;
+put a proxy with TLS before it.`;
 
 /** `imagemill monitor`: the web page. */
 export function monitorCommand(io: Io): Command {
@@ -47,7 +49,7 @@ export function monitorCommand(io: Io): Command {
     .action(async (directories: string[], flags: MonitorFlags) => {
       for (const directory of directories) await requireRun(directory);
       const terminal = new Terminal(io.stderr);
-      const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "info");
+      const log = createLog(terminal, io.env, "info");
       await using monitor = await start(io, directories, flags, log);
       io.stdout.write(`${monitor.signInUrl}\n`);
       log.info({ url: monitor.url }, "the monitor listens; Ctrl-C ends it");

@@ -7,6 +7,7 @@ import { UsageError } from "../shared/usage-error.ts";
 import { findKey } from "../shared/find-key.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
 import type { builtInNames, ConfiguredProfile, FoundConfig } from "./config.ts";
+import { splitList } from "./list-option.ts";
 
 /** The model of each provider where none is named. */
 const defaultModels: Record<string, string> = {
@@ -133,12 +134,6 @@ function withKey(profile: Profile, env: NodeJS.ProcessEnv): Profile {
     );
   }
   return { ...profile, apiKey, readKey: () => readAgain(env, keyVariable) };
-}
-
-/** Parts of a text that commas separate. */
-export function splitList(text: string, previous: readonly string[] = []): string[] {
-  const parts = text.split(",").map((part) => part.trim());
-  return [...previous, ...parts.filter((part) => part !== "")];
 }
 
 function requireBaseUrl(name: string, url: string, place: number): void {

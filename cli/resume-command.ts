@@ -72,9 +72,11 @@ function addResumeOptions(command: Command): Command {
 }
 
 const help = `
-What is not given stays as it was; -n and --limit may only grow. Rows may have been appended to the dataset.
-A run that was enqueued goes back to the workers elsewhere, from any machine that sees its directory and its dataset and
-reaches REDIS_URL; it needs no key then.`;
+What is not given stays as it was; -n and --limit may only grow. Rows may have
+been appended to the dataset.
+A run that was enqueued goes back to the workers elsewhere, from any machine
+that sees its directory and its dataset and reaches REDIS_URL; it needs no key
+then.`;
 
 /** `imagemill resume RUN`: goes on with the settings that the run has. */
 export function resumeCommand(io: Io): Command {

@@ -18,17 +18,24 @@ import { addRunOptions, defaultOut, runRequest, type RunOptions } from "./run-op
 const examples = `
 Examples:
   imagemill run prompts.csv --provider simulator -n 2
-  imagemill run prompts.jsonl --model gpt-image-2 -n 4 -p size=1024x1024 -p quality=low --out runs/cats
-  imagemill run prompts.txt --model black-forest-labs/FLUX.1-schnell -p num_inference_steps=4
-  imagemill run prompts.tsv --provider openai --base-url http://localhost:8080/v1 --model my-model
+  imagemill run prompts.jsonl --model gpt-image-2 -n 4 \\
+    -p size=1024x1024 -p quality=low --out runs/cats
+  imagemill run prompts.txt --model black-forest-labs/FLUX.1-schnell \\
+    -p num_inference_steps=4
+  imagemill run prompts.tsv --model my-model \\
+    --provider openai --base-url http://localhost:8080/v1
 
 Run the same command again to resume: nothing that is stored is asked for again.
-Every option can be given as an environment variable, too: --num-generations as IMAGEMILL_NUM_GENERATIONS.
-Exit codes: 0 all images made, 3 finished but some failed, 4 stopped (resumable), 5 cancelled, 2 wrong usage, 130/143 interrupted.`;
+Every option can be given as an environment variable, too: --num-generations as
+IMAGEMILL_NUM_GENERATIONS. One that is empty counts as not set.
+Exit codes: 0 all images made, 3 finished but some failed, 4 stopped
+(resumable), 5 cancelled, 2 wrong usage, 130/143 interrupted.`;
 
 const enqueueHelp = `
-Needs REDIS_URL; workers on any machine make the images: imagemill work. The run directory must be the same folder for
-them, at the same path or below their --storage-root, or be at s3://bucket/prefix. Everything else is as with \`imagemill run\`.`;
+Needs REDIS_URL; workers on any machine make the images: imagemill work. The run
+directory must be the same folder for them, at the same path or below their
+--storage-root, or be at s3://bucket/prefix. Everything else is as with
+\`imagemill run\`.`;
 
 /** `imagemill run DATASET`: everything on this machine. */
 export function runCommand(io: Io): Command {

@@ -8,7 +8,7 @@ import type { DatasetFormat } from "../shared/run-file.ts";
 import { DatasetFormat as Formats } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { addChangeOptions, changeRequest, type ChangeOptions } from "./change-options.ts";
-import { splitList } from "./profiles.ts";
+import { listOption } from "./list-option.ts";
 import { allowance, dollars, duration, wholeNumber, type Allowance } from "./numbers.ts";
 
 /** Options of commands that make a run go. */
@@ -80,12 +80,12 @@ export function addDriveOptions(command: Command): Command {
     .option(
       "--base-url <url>",
       "a server that speaks the provider's API; needs no key; several share the calls",
-      splitList,
+      listOption,
     )
     .option(
       "--image-hosts <hosts>",
       "private hosts that images at URLs may come from, besides the server's own",
-      splitList,
+      listOption,
     )
     .addOption(configOption())
     .option("--json", "print the summary as one JSON object");

@@ -13,8 +13,9 @@ import { Terminal } from "./terminal.ts";
 const watchMs = 1_000;
 
 const help = `
-Shows the lanes of the Redis that REDIS_URL names. A run with a Redis of its own is found by its directory, or by its id
-among runs/; without REDIS_URL and a run, all runs among runs/ are shown.`;
+Shows the lanes of the Redis that REDIS_URL names. A run with a Redis of its own
+is found by its directory, or by its id among runs/; without REDIS_URL and a
+run, all runs among runs/ are shown.`;
 
 /** `imagemill status [RUN]`: runs, lanes and workers. */
 export function statusCommand(io: Io): Command {

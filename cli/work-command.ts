@@ -15,10 +15,11 @@ import { readConfig, type FoundConfig } from "./config.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { keepProcesses } from "./keep-processes.ts";
 import { listenAddress } from "./listen-address.ts";
+import { listOption } from "./list-option.ts";
 import { createLog } from "./logger.ts";
 import { duration, wholeNumber } from "./numbers.ts";
 import { placeAccess } from "./place-access.ts";
-import { profileOf, splitList } from "./profiles.ts";
+import { profileOf } from "./profiles.ts";
 import { prepareRedis } from "./prepare-redis.ts";
 import { readProxySettings } from "./proxy-environment.ts";
 import { configOption } from "./run-options.ts";
@@ -30,7 +31,7 @@ interface WorkFlags {
   concurrency: number;
   processes: number;
   grace?: number;
-  lanes?: string;
+  lanes?: string[];
   storageRoot?: string;
   imageHosts?: string[];
   listen?: ListenAddress;
@@ -39,16 +40,30 @@ interface WorkFlags {
 }
 
 const help = `
-A worker serves every lane whose provider it can reach: it needs REDIS_URL, the key or base URL of the provider
-(OPENAI_API_KEY, OPENAI_BASE_URL, HF_TOKEN, HF_BASE_URL; several URLs, separated by commas, share the calls) and the run
-directory at the producer's path, or below --storage-root under the same name; for runs at s3:// the AWS_… variables. Start as many as you like. SIGTERM finishes calls in flight, a second one gives
-them up. With --processes each process has a heartbeat, memory and calls of its own (see imagemill status), and one that
-dies is replaced.`;
+A worker serves every lane whose provider it can reach. It needs
+  REDIS_URL;
+  the provider's key or base URL: OPENAI_API_KEY, OPENAI_BASE_URL, HF_TOKEN,
+  HF_BASE_URL (several URLs, separated by commas, share the calls);
+  the run directory, at the producer's path or below --storage-root under the
+  same name; for runs at s3:// the AWS_… variables.
+Start as many as you like. SIGTERM finishes calls in flight, a second one gives
+them up. With --processes each process has a heartbeat, memory and calls of its
+own (see imagemill status), and one that dies is replaced.`;
 
 /** `imagemill work`: a worker for producers elsewhere. */
 export function workCommand(io: Io): Command {
-  const command = new EnvironmentCommand("work")
-    .description("make images for producers on any machine, until it is stopped")
+  const command = new EnvironmentCommand("work").description(
+    "make images for producers on any machine, until it is stopped",
+  );
+  return addWorkOptions(command)
+    .addHelpText("after", help)
+    .action(async (flags: WorkFlags) => {
+      io.exitCode = await startWork(io, flags);
+    });
+}
+
+function addWorkOptions(command: Command): Command {
+  return command
     .option(
       "-c, --concurrency <n>",
       "calls in flight at once at most, per lane and process",
@@ -64,6 +79,7 @@ export function workCommand(io: Io): Command {
     .option(
       "--lanes <names>",
       "serve only lanes whose name holds one of these, separated by commas",
+      listOption,
     )
     .addOption(
       new Option(
@@ -76,30 +92,29 @@ export function workCommand(io: Io): Command {
     .option(
       "--image-hosts <hosts>",
       "private hosts that images at URLs may come from, besides the provider's own",
-      splitList,
+      listOption,
     )
     .option(
       "--listen <host:port>",
       "serve /metrics, /livez and /readyz there, such as 0.0.0.0:9464",
       listenAddress,
     )
-    .option("--otel", "trace BullMQ's jobs with OpenTelemetry, whose SDK NODE_OPTIONS loads")
-    .addHelpText("after", help)
-    .action(async (flags: WorkFlags) => {
-      const terminal = new Terminal(io.stderr);
-      const log = createLog(terminal, io.env["IMAGEMILL_LOG_LEVEL"] ?? "info");
-      const config = await readConfig(process.cwd(), flags.config);
-      const profiles = reachableProfiles(io, flags.imageHosts, config);
-      const proxy = readProxySettings(io.env);
-      const { s3 } = placeAccess(io.env);
-      const redis = await sharedRedis(io);
-      if (cluster.isPrimary) await prepareRedis(redis, (text) => log.warn({}, text));
-      io.exitCode =
-        flags.processes > 1 && cluster.isPrimary
-          ? await workInProcesses({ redis, flags, terminal, log })
-          : await work({ redis, profiles, proxy, s3, flags, terminal, log });
-    });
-  return command;
+    .option("--otel", "trace BullMQ's jobs with OpenTelemetry, whose SDK NODE_OPTIONS loads");
+}
+
+/** Works in this process, or keeps several at work, until the first signal. Gives the exit code. */
+async function startWork(io: Io, flags: WorkFlags): Promise<number> {
+  const terminal = new Terminal(io.stderr);
+  const log = createLog(terminal, io.env, "info");
+  const config = await readConfig(process.cwd(), flags.config);
+  const profiles = reachableProfiles(io, flags.imageHosts, config);
+  const proxy = readProxySettings(io.env);
+  const { s3 } = placeAccess(io.env);
+  const redis = await sharedRedis(io);
+  if (cluster.isPrimary) await prepareRedis(redis, (text) => log.warn({}, text));
+  return flags.processes > 1 && cluster.isPrimary
+    ? await workInProcesses({ redis, flags, terminal, log })
+    : await work({ redis, profiles, proxy, s3, flags, terminal, log });
 }
 
 interface WorkParts {
@@ -141,7 +156,7 @@ async function work({
     redis,
     providers: profiles,
     concurrency: flags.concurrency,
-    lanes: flags.lanes?.split(",").map((name) => name.trim()),
+    lanes: flags.lanes,
     storageRoot: flags.storageRoot,
     s3,
     proxy,

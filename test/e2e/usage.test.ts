@@ -42,6 +42,8 @@ const wrong: readonly { args: string[]; words: RegExp }[] = [
     args: ["run", "DATASET", ...model, "--image-hosts", "http://minio:9000"],
     words: /--image-hosts: expected a host such as minio\.internal.* without http:\/\/; got `http/,
   },
+  // An unset variable of a shell must not send the prompts to OpenAI's own host.
+  { args: ["run", "DATASET", ...model, "--base-url", ""], words: /--base-url.*Expected a value/ },
   { args: ["run", "nowhere.jsonl", ...model], words: /cannot read the dataset .*nowhere\.jsonl/ },
   {
     args: ["run", "DATASET", ...model, "--prompt-column", "promt"],
@@ -77,6 +79,25 @@ describe("a command that cannot be", () => {
       const right = await stage.cli("run", dataset, ...model, "--out", out);
       expect(right.code).toBe(0);
     }
+  });
+
+  test.concurrent("is not what empty variables make of one, nor switches that are off", async () => {
+    await using stage = await openStage();
+    for (const name of ["OUT", "PROMPT_COLUMN", "ID_COLUMN", "NUM_GENERATIONS", "DURABLE"])
+      stage.env[`IMAGEMILL_${name}`] = "";
+    Object.assign(stage.env, { IMAGEMILL_LOG_LEVEL: "", IMAGEMILL_JSON: "false" });
+    const run = ["run", stage.dataset(promptRows(1)), ...model] as const;
+    const end = await stage.cli(...run);
+    expect(end.stderr).toContain("1 call for 1 image of 1 prompt");
+    expect(end.code).toBe(0);
+    expect(end.stdout).toContain("complete: every prompt has all its images");
+    expect(existsSync(join(stage.folder, "runs", "prompts-gpt-image-2", "images"))).toBe(true);
+    stage.env["IMAGEMILL_JSON"] = "1";
+    expect((await stage.cli(...run)).summary.state).toBe("completed");
+    stage.env["IMAGEMILL_LOG_LEVEL"] = "loud";
+    const loud = await stage.cli(...run);
+    expect(loud.code).toBe(2);
+    expect(loud.stderr).toContain("IMAGEMILL_LOG_LEVEL: unknown level `loud`. Known: trace, debug");
   });
 
   test.concurrent("for a parameter that OpenAI does not know names the one that was meant", async () => {
