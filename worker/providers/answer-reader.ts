@@ -11,6 +11,11 @@ export interface HttpAnswer {
   bytes: Buffer;
 }
 
+/** Whether a status says that the answer is what was asked for. */
+export function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
 /** What is read of an answer. */
 export interface AnswerLimits {
   /** Largest answer in bytes that is read: the connection is cut where more comes or is announced. */
@@ -56,7 +61,7 @@ export class AnswerReader {
     this.#status = status;
     this.#headers = headers;
     this.#limits = limits;
-    this.#isError = status < 200 || status >= 300;
+    this.#isError = !isSuccess(status);
     this.#isInspected =
       this.#isError || !limits.inspect || headers.get("content-encoding") !== null;
     if (!this.#isError && announced > limits.maxBytes) throw new TooLargeError(limits.maxBytes);

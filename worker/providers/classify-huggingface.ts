@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
-import type { AnswerHeaders } from "./answer-reader.ts";
+import { type AnswerHeaders, isSuccess } from "./answer-reader.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import type { Exchange } from "./fetch-adapter.ts";
 import {
@@ -71,7 +71,7 @@ export function classifyHuggingfaceError(
   { answer, progress }: Exchange,
   secrets: Secrets,
 ): ProviderError {
-  if (answer && (answer.status < 200 || answer.status >= 300)) {
+  if (answer && !isSuccess(answer.status)) {
     return classifyHuggingfaceRefusal(
       answer.status,
       answer.headers,

@@ -1,7 +1,9 @@
 import type { AnswerShare } from "../answer-memory.ts";
-import { AnswerReader, type HttpAnswer } from "./answer-reader.ts";
+import { AnswerReader, type HttpAnswer, isSuccess } from "./answer-reader.ts";
 import { roomFor, type Progress } from "./http-exchange.ts";
 import type { HttpClient } from "./http.ts";
+import { lowerCased } from "./lower-cased.ts";
+import { splitUrl } from "./split-url.ts";
 
 /** The `fetch` that a client is given. */
 export type Fetch = typeof globalThis.fetch;
@@ -16,19 +18,14 @@ export interface Exchange {
   memory?: AnswerShare | undefined;
   /** Sent besides the client's own. */
   headers?: Record<string, string>;
-  /** Makes the text of a successful answer, where that is not simply its bytes. */
-  readText?: (bytes: Buffer) => string;
 }
 
 /**
  * A `fetch` over an HTTP client, for the providers' official clients. Its responses have what those clients use: status,
  * headers, and the body as text or JSON.
- * @param shared the exchange of every request, where `init.exchange` gives none of its own
  */
-export function asFetch(http: HttpClient, shared?: Exchange): Fetch {
-  return async (input, init: RequestInit & { exchange?: Exchange } = {}) => {
-    const exchange = init.exchange ?? shared;
-    if (!exchange) throw new Error("a fetch without an exchange");
+export function asFetch(http: HttpClient, exchange: Exchange): Fetch {
+  return async (input, init = {}) => {
     const { progress, maxBytes, memory } = exchange;
     progress.phase = "connecting";
     delete exchange.answer;
@@ -44,39 +41,18 @@ export function asFetch(http: HttpClient, shared?: Exchange): Fetch {
       memory,
     });
     exchange.answer = answer;
-    return asResponse(answer, exchange);
+    return asResponse(answer);
   };
-}
-
-/** Names in lower case, so that one that is sent besides another replaces it. */
-export function lowerCased(headers: RequestInit["headers"] = {}): Record<string, string> {
-  const isList = headers instanceof Headers || Array.isArray(headers);
-  const fields = isList ? [...new Headers(headers)] : Object.entries(headers);
-  const lowered: Record<string, string> = {};
-  for (const [name, value] of fields) if (value !== undefined) lowered[name.toLowerCase()] = value;
-  return lowered;
-}
-
-/** User and password of a base URL go into a header, as browsers and curl do it; a key goes before them. */
-function splitUrl(text: string): { url: string; authorization: string | undefined } {
-  const url = new URL(text);
-  const { username, password } = url;
-  if (!username && !password) return { url: text, authorization: undefined };
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  url.username = "";
-  url.password = "";
-  return { url: url.href, authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
 /**
  * A response without streams: the body is there already. `blob()` is empty on purpose: the Hugging Face client only
  * passes it on, and we take the bytes from the exchange without a copy.
  */
-function asResponse({ status, headers, bytes }: HttpAnswer, { readText }: Exchange): Response {
-  const ok = status >= 200 && status < 300;
-  const text = () => (ok && readText ? readText(bytes) : bytes.toString("utf8"));
+function asResponse({ status, headers, bytes }: HttpAnswer): Response {
+  const text = () => bytes.toString("utf8");
   const response = {
-    ok,
+    ok: isSuccess(status),
     status,
     statusText: "",
     headers,

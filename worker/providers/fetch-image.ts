@@ -4,7 +4,7 @@ import { checkHead, ImageCheckError } from "../../shared/image-check.ts";
 import type { AnswerShare } from "../answer-memory.ts";
 import { decodeBase64 } from "./decode-base64.ts";
 import { classifyTransport } from "./classify-transport.ts";
-import type { HttpAnswer } from "./answer-reader.ts";
+import { type HttpAnswer, isSuccess } from "./answer-reader.ts";
 import type { HttpClient } from "./http.ts";
 import { refuseNonPublicLiteral } from "./public-address.ts";
 import type { Secrets } from "./safe-message.ts";
@@ -108,7 +108,7 @@ function readRedirect({ status, headers }: HttpAnswer): string | undefined {
 }
 
 function takeBytes({ status, bytes }: HttpAnswer): Buffer {
-  if (status >= 200 && status < 300) return bytes;
+  if (isSuccess(status)) return bytes;
   const kind = status >= 500 || status === 429 || status === 408 ? "unavailable" : "bad_response";
   throw new ProviderError(kind, `fetching it from its URL gave HTTP ${status}`, { status });
 }

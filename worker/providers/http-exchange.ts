@@ -6,6 +6,7 @@ import {
   AnswerReader,
   type AnswerLimits,
   type HttpAnswer,
+  isSuccess,
 } from "./answer-reader.ts";
 
 /** How far an exchange has come. What never got past `connecting` was never received by the provider. */
@@ -156,7 +157,7 @@ export function roomFor(
   { memory, maxBytes }: HttpRequest,
 ): Promise<void> | undefined {
   const announced = Number(headers.get("content-length") ?? 0);
-  if (status < 200 || status >= 300 || announced > maxBytes) return undefined;
+  if (!isSuccess(status) || announced > maxBytes) return undefined;
   return memory?.take(announced);
 }
 

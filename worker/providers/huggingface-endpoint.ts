@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { parseJson } from "../../shared/parse-json.ts";
+import { isSuccess } from "./answer-reader.ts";
 import { classifyHuggingfaceRefusal } from "./classify-huggingface.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
@@ -108,8 +109,7 @@ function readAnswer<T>(
   secrets: Secrets,
 ): T {
   const text = bytes.toString("utf8");
-  if (status < 200 || status >= 300)
-    throw classifyHuggingfaceRefusal(status, headers, text, secrets);
+  if (!isSuccess(status)) throw classifyHuggingfaceRefusal(status, headers, text, secrets);
   const parsed = schema.safeParse(parseJson(z.unknown(), text));
   if (parsed.success) return parsed.data;
   const start = safeMessage(text.slice(0, 200), secrets);

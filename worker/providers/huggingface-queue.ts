@@ -3,8 +3,9 @@ import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { parseJson } from "../../shared/parse-json.ts";
 import { classifyHuggingfaceRefusal } from "./classify-huggingface.ts";
-import type { HttpAnswer } from "./answer-reader.ts";
-import { type Fetch, lowerCased } from "./fetch-adapter.ts";
+import { type HttpAnswer, isSuccess } from "./answer-reader.ts";
+import type { Fetch } from "./fetch-adapter.ts";
+import { lowerCased } from "./lower-cased.ts";
 import type { HttpClient } from "./http.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 
@@ -118,7 +119,7 @@ export async function awaitQueued(
   const ask = async (url: string): Promise<HttpAnswer> => {
     const answer = await http.send(url, { headers, signal, maxBytes });
     const { status, bytes } = answer;
-    if (status >= 200 && status < 300) return answer;
+    if (isSuccess(status)) return answer;
     throw classifyHuggingfaceRefusal(status, answer.headers, bytes.toString("utf8"), secrets);
   };
   for (;;) {

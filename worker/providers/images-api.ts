@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { defaultMaxImageBytes } from "../../shared/image-check.ts";
 import type { AnswerShare } from "../answer-memory.ts";
-import type { AnswerHeaders, HttpAnswer } from "./answer-reader.ts";
+import { type AnswerHeaders, type HttpAnswer, isSuccess } from "./answer-reader.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Fetch } from "./fetch-adapter.ts";
@@ -147,7 +147,7 @@ export class ImagesApi {
 
   #read<Answer>({ status, headers, bytes }: HttpAnswer, schema: z.ZodType<Answer>): Answer {
     const text = bytes.toString("utf8");
-    if (status < 200 || status >= 300) throw this.#refusal(status, headers, text);
+    if (!isSuccess(status)) throw this.#refusal(status, headers, text);
     const parsed = parseAnswer(schema, text);
     if (parsed !== undefined) return parsed;
     const start = text.slice(0, 200);

@@ -5,7 +5,7 @@ import type { LaneLimits } from "../../shared/lane-limits.ts";
 import { parseJson } from "../../shared/parse-json.ts";
 import type { Usage } from "../../shared/result.ts";
 import type { HttpAnswer } from "./answer-reader.ts";
-import { findLifted } from "./lift-base64.ts";
+import { findLifted, liftBase64 } from "./lift-base64.ts";
 import { readRateLimits } from "./rate-limits.ts";
 import { readRequestId } from "./refusal.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
@@ -43,25 +43,19 @@ export interface OpenaiAnswer {
 }
 
 /**
- * Reads the body that the official client gives: parsed JSON, or text where the content type is another.
- * @param lifted images that were taken out of the JSON before it was parsed
+ * Reads an answer; JSON is JSON whatever content type it is said to have.
  * @throws ProviderError `bad_response` where there are no images in it
  */
-export function readOpenaiAnswer(
-  body: unknown,
-  lifted: readonly Buffer[],
-  answer: HttpAnswer | undefined,
-  secrets: Secrets,
-): OpenaiAnswer {
-  const requestId = answer && readRequestId(answer.headers);
-  const limits = answer && readRateLimits(answer.headers);
-  const parsed = ImagesAnswer.safeParse(
-    typeof body === "string" ? parseJson(z.unknown(), body) : body,
-  );
+export function readOpenaiAnswer(answer: HttpAnswer, secrets: Secrets): OpenaiAnswer {
+  const requestId = readRequestId(answer.headers);
+  const limits = readRateLimits(answer.headers);
+  const { text, images: lifted } = liftBase64(answer.bytes);
+  const body = parseJson(z.unknown(), text);
+  const parsed = ImagesAnswer.safeParse(body);
   if (!parsed.success || parsed.data.data.length === 0) {
     const message = `the answer holds no images: ${describeAnswer(body, answer)}`;
     throw new ProviderError("bad_response", safeMessage(message, secrets), {
-      status: answer?.status,
+      status: answer.status,
       requestId,
     });
   }
@@ -81,9 +75,12 @@ function imageOf(value: string, lifted: readonly Buffer[]): AnsweredImage {
 }
 
 /** The start of a JSON answer, or what another one looks like. */
-function describeAnswer(body: unknown, answer: HttpAnswer | undefined): string {
+function describeAnswer(body: unknown, { headers, bytes }: HttpAnswer): string {
   if (typeof body === "object" && body !== null) return JSON.stringify(body).slice(0, 300);
-  return `it is ${answer ? describeBytes(answer.bytes) : "empty"}`;
+  const isSaidToBeJson = /\bjson\b/i.test(headers.get("content-type") ?? "");
+  if (body === undefined && isSaidToBeJson && bytes.length > 0)
+    return "it is not the JSON that its content type says";
+  return `it is ${describeBytes(bytes)}`;
 }
 
 function toUsage(usage: NonNullable<z.infer<typeof ImagesAnswer>["usage"]>): Usage {

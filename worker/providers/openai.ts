@@ -1,23 +1,21 @@
-import type OpenAI from "openai";
 import type { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { findKey, type Environment } from "../../shared/find-key.ts";
 import { findModel, type ModelCard } from "../../shared/model-registry.ts";
 import { modelParameters } from "../../shared/parameter-schemas.ts";
+import { isSuccess } from "./answer-reader.ts";
 import { classifyOpenaiRefusal } from "./classify-openai.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
-import type { Exchange } from "./fetch-adapter.ts";
 import type { Progress } from "./http-exchange.ts";
 import type { HttpClient } from "./http.ts";
 import type { CallOptions, GenerateOptions, ImageGeneration } from "./image-generation.ts";
 import { AsyncImageGenerationModel } from "./image-model.ts";
-import { liftBase64 } from "./lift-base64.ts";
 import { missingKey } from "./missing-key.ts";
 import { modelHttpClient } from "./model-http.ts";
 import { dumpOptions, findBaseUrl, parseOptions } from "./model-options.ts";
 import { readOpenaiAnswer, type OpenaiAnswer } from "./openai-answer.ts";
-import { createOpenaiClient } from "./openai-client.ts";
+import { OpenaiClient } from "./openai-client.ts";
 import { OpenAIOptions } from "./openai-options.ts";
 import type { Secrets } from "./safe-message.ts";
 import { takeImages } from "./take-images.ts";
@@ -43,7 +41,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
   readonly #baseUrl: string;
   readonly #secrets: Secrets;
   readonly #http: HttpClient;
-  readonly #client: OpenAI;
+  readonly #client: OpenaiClient;
 
   /** @throws UsageError for an unknown or a wrong option */
   constructor(options: OpenAIOptions) {
@@ -59,7 +57,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     this.#baseUrl = baseUrl ?? publicUrl;
     this.#secrets = { apiKey, baseUrl };
     this.#http = modelHttpClient(this.#options);
-    this.#client = createOpenaiClient(this.#options, this.#baseUrl, this.#http);
+    this.#client = new OpenaiClient(this.#options, this.#baseUrl, this.#http);
   }
 
   /**
@@ -164,39 +162,21 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     signal: AbortSignal,
     progress: Progress,
   ): Promise<OpenaiAnswer> {
-    const lifted: Buffer[] = [];
-    const readText = (bytes: Buffer) => {
-      const { text, images } = liftBase64(bytes);
-      lifted.push(...images);
-      return text;
-    };
     // Base64 is a third longer than the bytes; a megabyte is left for the rest.
     const fitting = numGenerations * Math.ceil(this.#options.maxImageBytes * 1.4) + 1_048_576;
-    const exchange: Exchange = {
-      progress,
-      memory,
-      maxBytes: Math.min(fitting, maxAnswerBytes),
-      readText,
-    };
+    const maxBytes = Math.min(fitting, maxAnswerBytes);
     try {
-      // `fetchOptions` go to our fetch as they are: this is how it knows which call a request belongs to.
-      const own = { signal, fetchOptions: { exchange } as object };
-      const answer: unknown = await this.#client.images.generate(body, own);
-      return readOpenaiAnswer(answer, lifted, exchange.answer, this.#secrets);
-    } catch (error) {
-      throw error instanceof ProviderError ? error : this.#failure(error, exchange);
-    }
-  }
-
-  #failure(error: unknown, { answer, progress }: Exchange): ProviderError {
-    if (answer && (answer.status < 200 || answer.status >= 300)) {
-      return classifyOpenaiRefusal(
+      const answer = await this.#client.generate(body, { signal, progress, memory, maxBytes });
+      if (isSuccess(answer.status)) return readOpenaiAnswer(answer, this.#secrets);
+      throw classifyOpenaiRefusal(
         answer.status,
         answer.headers,
         answer.bytes.toString("utf8"),
         this.#secrets,
       );
+    } catch (error) {
+      if (error instanceof ProviderError) throw error;
+      throw classifyTransport(error, this.#secrets, progress);
     }
-    return classifyTransport(error, this.#secrets, progress);
   }
 }

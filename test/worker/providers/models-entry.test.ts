@@ -16,11 +16,11 @@ const script = `
   console.log(JSON.stringify(names));
 `;
 
-test("imagemill/models loads no queue and no Redis, and Hugging Face's client only when it is needed", async () => {
+test("imagemill/models loads no queue, no Redis, of OpenAI's package the images alone, and Hugging Face's client only when it is needed", async () => {
   const args = ["--input-type=module", "--eval", script];
   const { stdout } = await promisify(execFile)(node, args, { cwd: root });
   const names = z.array(z.string()).parse(JSON.parse(stdout));
-  expect(names).toContain("openai");
-  for (const heavy of ["bullmq", "ioredis", "pino", "@huggingface/inference"])
+  expect(names).toContain("openai/resources/images");
+  for (const heavy of ["openai", "bullmq", "ioredis", "pino", "@huggingface/inference"])
     expect(names).not.toContain(heavy);
 });
