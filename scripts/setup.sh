@@ -119,6 +119,42 @@ explain_browser() {
   macOS            brew install --cask chromium, then put its binary on PATH as \`chromium\`"
 }
 
+# Below /usr, in a folder that has the machine's name (Debian), the width of its addresses (Fedora), or neither.
+has_library() {
+  for folder in "${SETUP_USR:-/usr}"/lib/"$(uname -m)"-linux-* "${SETUP_USR:-/usr}"/lib64 "${SETUP_USR:-/usr}"/lib; do
+    for found in "$folder"/$1; do [ ! -e "$found" ] || return 0; done
+  done
+  return 1
+}
+
+# chaos/clock-behind.ts looks for the same.
+has_clock() { has_library "faketime/libfaketime.so.*" && has_library "libmimalloc*.so.*"; }
+
+install_clock() {
+  can_be_root || return 1
+  if has apt-get; then
+    say "installing what gives a test's Redis another clock (apt-get install faketime libmimalloc-dev)"
+    as_root apt-get update -q >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends faketime libmimalloc-dev >&2
+  elif has dnf; then
+    say "installing what gives a test's Redis another clock (dnf install libfaketime mimalloc)"
+    as_root dnf install -y -q libfaketime mimalloc >&2
+  elif has apk; then
+    say "installing what gives a test's Redis another clock (apk add libfaketime mimalloc2)"
+    as_root apk add -q libfaketime mimalloc2 >&2
+  else
+    return 1
+  fi
+}
+
+explain_clock() {
+  say "libfaketime and mimalloc are missing and could not be installed from here: the test of a Redis whose clock is behind will fail.
+One of these does it:
+  Debian, Ubuntu   sudo apt-get update && sudo apt-get install -y faketime libmimalloc-dev
+  Fedora           sudo dnf install -y libfaketime mimalloc
+  Alpine           sudo apk add libfaketime mimalloc2"
+}
+
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$(lock_sum)" ]; then
   packages_match || install_packages
   lock_sum >"$stamp"
@@ -129,4 +165,7 @@ if needs_redis "${1:-}" && ! has_redis; then
 fi
 if for_tests "${1:-}" && ! has_browser; then
   install_browser && has_browser || explain_browser
+fi
+if for_tests "${1:-}" && ! has_clock; then
+  install_clock && has_clock || explain_clock
 fi

@@ -63,6 +63,16 @@ export class Gate {
     this.#ownHoldUntil = 0;
   }
 
+  /**
+   * Redis may have forgotten the lane's hold: what is known of it here is a hold of this worker's own, until Redis knows it
+   * again. Gives the milliseconds that are left of it; 0 where there is none.
+   */
+  keepHold(): number {
+    const leftMs = Math.max(0, this.#holdMs);
+    this.hold(leftMs);
+    return leftMs;
+  }
+
   pauseLane(pause: LanePause): void {
     this.#pause = pause;
     this.wake();
@@ -116,9 +126,13 @@ export class Gate {
     }
   }
 
-  /** Whether a call that was let in may still start; holds are not looked at. @throws as {@link enter} does */
+  /**
+   * Whether a call that was let in may still start; of holds only one that Redis does not know is looked at: for the others
+   * it has said so. @throws as {@link enter} does
+   */
   mayStart(run: string): boolean {
     this.#refuse(run);
+    if (this.#ownHoldUntil > this.#now()) return false;
     return !this.#storageTrouble.has(run) && (!this.health.away || this.health.probing);
   }
 

@@ -95,8 +95,8 @@ export class LaneService implements LaneContext {
     );
     this.gate.onWake = () => this.limiter.wake();
     this.continuity = new Continuity(options.redis, options.isOnlyWorker === true, () => {
-      this.#beat().catch((error: unknown) =>
-        this.log.warn({ error }, "no heartbeat after an outage"),
+      this.#tellAgain().catch((error: unknown) =>
+        this.log.warn({ error }, "the lane was not told anew after an outage"),
       );
     });
     this.exit = new LaneExit({
@@ -229,6 +229,15 @@ export class LaneService implements LaneContext {
     const rests = this.gate.pause !== undefined || !this.fit || this.solitude.taken;
     if (rests && !this.#bull.isPaused()) await this.#bull.pause(true);
     if (!rests && this.#bull.isPaused()) await this.#bull.resume();
+  }
+
+  /** Redis may have forgotten which calls are in flight here, and that the lane has to wait. */
+  async #tellAgain(): Promise<void> {
+    const holdMs = this.gate.keepHold();
+    await this.#beat();
+    if (holdMs === 0) return;
+    await this.limiter.hold(holdMs, "a refusal before Redis was away");
+    this.gate.holdIsShared(holdMs);
   }
 
   async #beat(): Promise<void> {

@@ -148,6 +148,11 @@ export class Limiter {
     this.#pace.slow(ageMs).catch((error: unknown) => this.#onError(asError(error)));
   }
 
+  /** The lane waits for so long at least. */
+  async hold(ms: number, reason: string): Promise<void> {
+    await this.#pace.hold(ms, reason);
+  }
+
   /** The provider refuses calls for more images than this, whoever makes them. */
   async tooMany(most: number): Promise<void> {
     await this.#pace.told({}, most);

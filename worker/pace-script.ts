@@ -11,6 +11,7 @@
  *   steady calls between them measure its limit, whatever it allows to be saved up
  * - `hintImages`, `hintRequests`, `hintUntil`: limits a minute that the provider's answers told
  * - `perCall`: images that one call may ask for, where the provider said so
+ * - `keptAt`: when this was kept
  *
  * `KEYS[2]` has the calls in flight of each worker, `KEYS[3]` is the lane's hold.
  */
@@ -44,7 +45,7 @@ local function triedRate()
 end
 
 local function save()
-  s.window, s.slowStart = window, slowStart and 1 or 0
+  s.window, s.slowStart, s.keptAt = window, slowStart and 1 or 0, now
   redis.call('set', KEYS[1], cmsgpack.pack(s), 'PX', keepMs)
 end
 
@@ -53,13 +54,27 @@ local function saveCalls(calls, wanted)
   redis.call('pexpire', KEYS[2], keepMs)
 end
 
+-- Redis' clock went back, as with a failover to a machine whose clock is behind: what was kept is moved with it, as if no time
+-- had passed since. Left in the future, it would hold the lane for as long as the clock is behind.
+local backMs = (s.keptAt or now) - now
+if backMs > 0 then
+  for _, name in ipairs({
+    'imagesAt', 'requestsAt', 'cutAt', 'slowAt', 'emptyAt', 'eraAt', 'lastAt', 'hintUntil', 'holdEnd',
+  }) do
+    if s[name] then s[name] = s[name] - backMs end
+  end
+  local holdMs = math.max(1, math.ceil((s.holdEnd or now) - now))
+  if redis.call('pttl', KEYS[3]) > holdMs then redis.call('pexpire', KEYS[3], holdMs) end
+  save()
+end
+
 -- Calls in flight elsewhere, and what has to be left free for the other workers' fair shares.
 local function elsewhere()
   local others = redis.call('hgetall', KEYS[2])
   local calls, workers, list = 0, 1, {}
   for i = 1, #others, 2 do
     local inFlight, wanted, at = string.match(others[i + 1], '(%d+) (%d+) (%d+)')
-    if now - at > silentMs then
+    if math.abs(now - at) > silentMs then
       redis.call('hdel', KEYS[2], others[i])
     elseif others[i] ~= worker then
       calls = calls + inFlight
@@ -95,6 +110,16 @@ local function cut()
     if not s.emptyAt then s.emptyAt, s.admitted = now, 0 end
   end
   s.since, s.cutAt = 0, now
+end
+
+local function hold(ms, reason)
+  local holdMs = math.max(1, math.ceil(ms))
+  if redis.call('pttl', KEYS[3]) < holdMs then redis.call('set', KEYS[3], reason, 'PX', holdMs) end
+  s.holdEnd = math.max(s.holdEnd or 0, now + holdMs)
+  -- What the hold kept back must not come all at once after it.
+  s.imagesAt = math.max(s.imagesAt or 0, s.holdEnd + slackMs)
+  save()
+  return holdMs
 end
 
 if command == 'take' then
@@ -181,14 +206,11 @@ if command == 'refused' then
       cut()
     end
   end
-  holdMs = math.max(1, math.ceil(holdMs))
-  if redis.call('pttl', KEYS[3]) < holdMs then redis.call('set', KEYS[3], reason, 'PX', holdMs) end
-  s.holdEnd = math.max(s.holdEnd or 0, now + holdMs)
-  -- What the hold kept back must not come all at once after it.
-  s.imagesAt = math.max(s.imagesAt or 0, s.holdEnd + slackMs)
-  save()
-  return holdMs
+  return hold(holdMs, reason)
 end
+
+-- ARGV: milliseconds to wait, reason
+if command == 'hold' then return hold(tonumber(ARGV[4]), ARGV[5]) end
 
 -- The provider is too slow for what is in flight: half of it, once for all calls that had started before.
 if command == 'slow' then

@@ -110,6 +110,11 @@ export class Pace {
     return z.number().parse(reply);
   }
 
+  /** Holds the lane for so long at least. */
+  async hold(ms: number, reason: string): Promise<void> {
+    await this.#run("hold", ms, reason);
+  }
+
   /** A call of that age was not answered in time: half as many at once. */
   async slow(ageMs: number): Promise<void> {
     await this.#run("slow", ageMs);

@@ -2,35 +2,108 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defaultPrefix, laneKeys } from "../../shared/keys.ts";
+import { readHeartbeats } from "../../shared/lane-state.ts";
 import { listLanes } from "../../shared/steer.ts";
 import type { Arena } from "../arena.ts";
+import { clockBehind } from "../clock-behind.ts";
+import type { Call } from "../provider.ts";
 import { faultsOf, type Scenario } from "../scenario.ts";
 import { until } from "../until.ts";
 import { endedWith, enqueuedRun, oneAtATime } from "./enqueued-run.ts";
 
 const concurrency = 10;
 const hourMs = 3_600_000;
-const waitMs = 2_000;
+/** Longer than a producer takes to add again what an empty Redis does not know: calls could start while the lane has to wait. */
+const retryAfterMs = 10_000;
+/** How much further behind the clock of each Redis is than its predecessor's. */
+const behindSeconds = 60;
+/** Calls that were let go before the refusal have reached the provider by then. */
+const onTheirWayMs = 500;
+/** How long the lane may take to go on once Retry-After is over, or Redis is back if that is later. */
+const recoveryMs = 15_000;
 const preload = fileURLToPath(new URL("../preload-clock.ts", import.meta.url));
+
+/** A Redis that was replaced while the lane had to wait. */
+interface Replacement {
+  what: string;
+  refused: Call;
+  backAt: number;
+  /** How far its clock is behind, as it tells itself. */
+  measuredSeconds: number;
+}
 
 function workerOfClock(arena: Arena, offsetMs: number): void {
   const env = { NODE_OPTIONS: `--import ${preload}`, CHAOS_CLOCK_MS: `${offsetMs}` };
   arena.startWith(env, "work", "-c", `${concurrency}`);
 }
 
-/**
- * Lets the result streams count a minute ahead, as they do in a Redis whose clock is: its successor's is behind. libfaketime
- * could set the clock itself, but a redis-server with jemalloc hangs at its start with it.
- */
-async function countAhead(arena: Arena): Promise<void> {
-  await arena.ask(async (redis) => {
-    for (const lane of await listLanes(redis, defaultPrefix)) {
-      const keys = laneKeys(defaultPrefix, lane);
-      for (const run of await redis.hkeys(keys.runs)) {
-        await redis.xadd(keys.results(run), `${Date.now() + 60_000}-0`, "result", "{}");
-      }
-    }
-  });
+function isRefused({ fault }: Call): boolean {
+  return fault === "rateLimited";
+}
+
+/** Has the next call refused, and waits until every worker says that it waits. */
+async function refuseNext(arena: Arena): Promise<Call> {
+  const { provider } = arena;
+  const before = (await provider.calls()).filter(isRefused).length;
+  await provider.set({ promptFaults: [{ match: "number", fault: "rateLimited", times: 1 }] });
+  const refused = await until("a refused call", async () =>
+    (await provider.calls()).filter(isRefused).at(before),
+  );
+  await until("the workers to wait", () =>
+    arena.ask(async (redis) => {
+      const [lane] = await listLanes(redis, defaultPrefix);
+      const heartbeats = await readHeartbeats(redis, laneKeys(defaultPrefix, lane!));
+      return heartbeats.every(({ waiting }) => waiting === "rate limit");
+    }),
+  );
+  return refused;
+}
+
+/** Kills Redis while the lane has to wait and starts another one, with its data or empty, whose clock is behind. */
+async function replaceRedis(
+  arena: Arena,
+  { seconds, keepsData }: { seconds: number; keepsData: boolean },
+): Promise<Replacement> {
+  const { redis } = arena;
+  const refused = await refuseNext(arena);
+  arena.brokenNow();
+  // Jobs in hand wait there for their calls, and are added again: the clocks are too far apart to tell.
+  arena.mayBuyTwice += 2 * concurrency;
+  await arena.noteRedisMemory();
+  await redis.kill();
+  if (!keepsData) rmSync(join(redis.directory, "appendonlydir"), { recursive: true });
+  await redis.start(clockBehind(seconds));
+  const [toldSeconds = 0] = await arena.ask((client) => client.time());
+  return {
+    what: `the Redis that is ${keepsData ? "as the old one was" : "empty"}`,
+    refused,
+    backAt: Date.now(),
+    measuredSeconds: Math.round(Date.now() / 1000 - toldSeconds),
+  };
+}
+
+/** What of a replacement was not as it has to be, and how long after Retry-After the first call came. */
+function judgeReplacement(
+  { what, refused, backAt, measuredSeconds }: Replacement,
+  seconds: number,
+  calls: readonly Call[],
+): { faults: string[]; lateSeconds: number } {
+  const refusedAt = refused.endedAt!;
+  const mayStartAt = refusedAt + retryAfterMs;
+  const later = calls.map(({ startedAt }) => startedAt).filter((at) => at > refusedAt);
+  const early = later.filter((at) => at > refusedAt + onTheirWayMs && at < mayStartAt);
+  const wentOnAt = later.find((at) => at >= mayStartAt) ?? Infinity;
+  const lateMs = wentOnAt - mayStartAt;
+  return {
+    faults: faultsOf({
+      [`${what} is ${seconds} s behind, it says ${measuredSeconds}`]:
+        Math.abs(measuredSeconds - seconds) <= 1,
+      [`${what}: Retry-After is kept, ${early.length} calls too early`]: early.length === 0,
+      [`${what}: the lane goes on ${recoveryMs / 1000} s after Retry-After, it took ${lateMs / 1000}`]:
+        wentOnAt <= Math.max(mayStartAt, backAt) + recoveryMs,
+    }),
+    lateSeconds: lateMs / 1000,
+  };
 }
 
 export const wrongClocks: Scenario = {
@@ -40,44 +113,33 @@ export const wrongClocks: Scenario = {
     const provider = await arena.openProvider({
       latencyMs: 200,
       jitter: 0.5,
-      faultRetryAfterMs: waitMs,
+      faultRetryAfterMs: retryAfterMs,
       retryAfter: "date",
-      promptFaults: [{ match: "number 20 .", fault: "rateLimited", times: 1 }],
     });
-    const redis = await arena.openRedis();
-    const run = enqueuedRun(arena, {
-      prompts: arena.size(600, 150),
-      generations: 2,
-      model: oneAtATime,
-    });
+    await arena.openRedis();
+    const prompts = arena.size(600, 100);
+    const run = enqueuedRun(arena, { prompts, generations: 2, model: oneAtATime });
     const producer = run.enqueue();
     workerOfClock(arena, hourMs);
     workerOfClock(arena, -hourMs);
-    await provider.called(100);
-    await countAhead(arena);
-    await until("results after that", async () => (await provider.summary()).calls >= 150);
-    arena.brokenNow();
-    arena.mayBuyTwice += 2 * concurrency;
-    await arena.noteRedisMemory();
-    await redis.kill();
-    rmSync(join(redis.directory, "appendonlydir"), { recursive: true });
-    await redis.start();
+    await provider.called(prompts / 3);
+    const first = await replaceRedis(arena, { seconds: behindSeconds, keepsData: true });
+    await provider.called(prompts);
+    const second = await replaceRedis(arena, { seconds: 2 * behindSeconds, keepsData: false });
+    // This one knows nothing of the refusal but by what the others tell.
+    arena.work(concurrency);
     const faults = await endedWith(producer, 0);
     const calls = await provider.calls();
-    const refused = calls.filter(({ fault }) => fault === "rateLimited");
-    // A date is read by clocks that are an hour off: it may be kept for too long, but not for an hour.
-    const early = calls.filter(({ startedAt }) =>
-      refused.some(({ endedAt }) => startedAt > endedAt! + 800 && startedAt < endedAt! + 1_000),
-    );
+    const judged = [
+      judgeReplacement(first, behindSeconds, calls),
+      judgeReplacement(second, 2 * behindSeconds, calls),
+    ];
+    const late = judged.map(({ lateSeconds }) => lateSeconds.toFixed(1));
     return {
       verdict: await run.judge({ calls }),
       out: run.out,
-      faults: [
-        ...faults,
-        ...faultsOf({
-          [`Retry-After is kept, ${early.length} calls too early`]: early.length === 0,
-        }),
-      ],
+      faults: [...faults, ...judged.flatMap((each) => each.faults)],
+      note: `went on ${late.join(", ")} s after Retry-After`,
     };
   },
 };

@@ -30,8 +30,8 @@ export interface TestRedis extends AsyncDisposable {
   readonly pid: number;
   /** Ends the server as a crash does. */
   kill(): Promise<void>;
-  /** Starts it again, empty, at the same address. */
-  start(): Promise<void>;
+  /** Starts it again at the same address, with what it has kept in `directory`; `env` is added to the environment. */
+  start(env?: Record<string, string>): Promise<void>;
   /** Ends the server and removes what it left. */
   close(): Promise<void>;
 }
@@ -71,9 +71,10 @@ export async function startTestRedis(options: TestRedisOptions = {}): Promise<Te
   const url = port === 0 ? `redis+unix://${socket}` : `${scheme}://127.0.0.1:${port}`;
 
   let server: ChildProcess;
-  const start = async () => {
+  const start = async (env: Record<string, string> = {}) => {
     server = spawn("redis-server", [...settings, ...address, ...(options.arguments ?? [])], {
       stdio: "ignore",
+      env: { ...process.env, ...env },
     });
     await once(server, "spawn");
     killAtExit(server);

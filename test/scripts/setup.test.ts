@@ -61,6 +61,13 @@ async function addCommand(name: string, body: string) {
   await chmod(path, 0o755);
 }
 
+/** What gives a Redis another clock, where set-up looks for it. */
+async function addClockLibraries() {
+  await mkdir(join(checkout, "lib", "faketime"), { recursive: true });
+  await writeFile(join(checkout, "lib", "faketime", "libfaketime.so.1"), "");
+  await writeFile(join(checkout, "lib", "libmimalloc.so.2"), "");
+}
+
 /** What a good `npm ci` leaves. */
 async function installPackages() {
   await mkdir(join(checkout, "node_modules", ".bin"), { recursive: true });
@@ -72,7 +79,7 @@ function setup(args: string[] = [], env: Record<string, string> = {}) {
   return new Promise<{ code: number | string; stdout: string; stderr: string; ms: number }>(
     (resolve) => {
       const startedAt = performance.now();
-      const options = { env: { PATH: join(checkout, "bin"), ...env } };
+      const options = { env: { PATH: join(checkout, "bin"), SETUP_USR: checkout, ...env } };
       execFile(
         "/bin/sh",
         [join(checkout, "scripts", "setup.sh"), ...args],
@@ -209,6 +216,7 @@ describe("set-up of a browser", () => {
   beforeEach(async () => {
     await installPackages();
     await addCommand("redis-server", "");
+    await addClockLibraries();
   });
 
   test("is left alone but for the tests, and where there is one", async () => {
@@ -234,6 +242,45 @@ describe("set-up of a browser", () => {
     const { code, stderr } = await setup(["test"]);
     expect(code).toBe(0);
     for (const advice of ["apt-get install", "snap install", "dnf install", "apk add", "brew"])
+      expect(stderr).toContain(advice);
+  });
+});
+
+describe("set-up of another clock", () => {
+  beforeEach(async () => {
+    await installPackages();
+    await addCommand("redis-server", "");
+    await addCommand("chromium", "");
+  });
+
+  test("is left alone but for the tests, and where it is there", async () => {
+    expect(await setup()).toMatchObject({ code: 0, stderr: "" });
+    await addClockLibraries();
+    expect(await setup(["test"])).toMatchObject({ code: 0, stderr: "" });
+    expect(await calls()).toEqual([]);
+  });
+
+  test("installs its two packages with apt-get where one is missing, and says so", async () => {
+    await addClockLibraries();
+    const library = join(checkout, "lib", "libmimalloc.so.2");
+    await rm(library);
+    await addCommand("apt-get", `[ "$1" = update ] || : >"${library}"`);
+    expect(await setup(["test"])).toMatchObject({
+      code: 0,
+      stderr:
+        "setup: installing what gives a test's Redis another clock (apt-get install faketime libmimalloc-dev)\n",
+    });
+    expect((await calls()).at(-1)).toBe(
+      "apt-get install -y -q --no-install-recommends faketime libmimalloc-dev",
+    );
+  });
+
+  test("that cannot be installed is no reason not to run the other tests", async () => {
+    await addCommand("id", "echo 1000");
+    const { code, stderr } = await setup(["test"]);
+    expect(code).toBe(0);
+    expect(stderr).toContain("the test of a Redis whose clock is behind will fail");
+    for (const advice of ["apt-get install", "dnf install", "apk add"])
       expect(stderr).toContain(advice);
   });
 });

@@ -94,6 +94,23 @@ describe("Gate", () => {
     expect(waiting.end).toBe("entered");
   });
 
+  test("a hold that Redis may have forgotten is this worker's own again, also for calls that were let in", async () => {
+    expect(gate.keepHold()).toBe(0);
+    gate.update(laneState({ holdMs: 10_000 }));
+    now += 2_000;
+    expect(gate.keepHold()).toBe(8_000);
+    gate.update(laneState());
+    expect(gate.mayStart(run)).toBe(false);
+    const waiting = entering();
+    await settle();
+    expect(waiting.end).toBeUndefined();
+    gate.holdIsShared(8_000);
+    expect(gate.mayStart(run)).toBe(true);
+    gate.update(laneState());
+    await settle();
+    expect(waiting.end).toBe("entered");
+  });
+
   test("a hold that is made longer while somebody waits holds them, too", async () => {
     const real = new Gate();
     real.hold(20);
