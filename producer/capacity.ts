@@ -9,8 +9,8 @@ const maxWindow = 2_000;
 export const maxWindowBytes = 16 * 1024 * 1024;
 /** As many prompts go first; the rest follows when one of them has come back right. */
 export const canaryPrompts = 20;
-/** A result is journaled, and another prompt is in the queue, within about this time. */
-const producerTurnSeconds = 0.1;
+/** A result is journaled, and others are in the queue, well within this time, also where the event loop is busy. */
+const producerTurnSeconds = 0.3;
 
 /** What a window is derived from. */
 export interface WindowFacts {

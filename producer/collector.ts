@@ -1,7 +1,6 @@
-import { z } from "zod";
 import type { Log } from "../shared/log.ts";
 import { refuseNewer } from "../shared/newer-version.ts";
-import { parseJson } from "../shared/parse-json.ts";
+import { jsonOf } from "../shared/parse-json.ts";
 import { PromptResult, RESULT_VERSION } from "../shared/result.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import type { Journal } from "./journal.ts";
@@ -61,7 +60,7 @@ export class Collector {
     const { run, round, journal, settled, window, onSettled } = this.#parts;
     const lines = new Map<number, JournalLine>();
     for (const { text } of entries) {
-      const value = parseJson(z.unknown(), text);
+      const value = jsonOf(text);
       // Kept in Redis for a producer that can read it: the run stops.
       refuseNewer(`a result of run ${run}`, value, RESULT_VERSION);
       const { data: result } = PromptResult.safeParse(value);

@@ -60,9 +60,9 @@ describe("windowSize", () => {
     expect(size({ ...beside, callsPerPrompt: 3 })).toBe(4);
   });
 
-  test("has what is settled in a tenth of a second on top, so that short calls never wait for the producer", () => {
-    expect(size({ heartbeats: [worker(10)], settledPerSecond: 4_000 })).toBe(420);
-    expect(size({ heartbeats: [worker(10)], settledPerSecond: 9 })).toBe(20);
+  test("has what is settled in three tenths of a second on top, so that short calls never wait for the producer", () => {
+    expect(size({ heartbeats: [worker(10)], settledPerSecond: 4_000 })).toBe(1_220);
+    expect(size({ heartbeats: [worker(10)], settledPerSecond: 3 })).toBe(20);
     expect(size({ settledPerSecond: 4_000 })).toBe(64);
   });
 

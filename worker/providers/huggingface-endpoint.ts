@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
-import { parseJson } from "../../shared/parse-json.ts";
+import { jsonOf } from "../../shared/parse-json.ts";
 import { isSuccess } from "./answer-reader.ts";
 import { classifyHuggingfaceRefusal } from "./classify-huggingface.ts";
 import { classifyTransport } from "./classify-transport.ts";
@@ -110,7 +110,7 @@ function readAnswer<T>(
 ): T {
   const text = bytes.toString("utf8");
   if (!isSuccess(status)) throw classifyHuggingfaceRefusal(status, headers, text, secrets);
-  const parsed = schema.safeParse(parseJson(z.unknown(), text));
+  const parsed = schema.safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;
   const start = safeMessage(text.slice(0, 200), secrets);
   throw new ProviderError("bad_response", `its description cannot be read: ${start}`, { status });

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
-import { parseJson } from "../../shared/parse-json.ts";
+import { jsonOf } from "../../shared/parse-json.ts";
 import { classifyHuggingfaceRefusal } from "./classify-huggingface.ts";
 import { type HttpAnswer, isSuccess } from "./answer-reader.ts";
 import type { Fetch } from "./fetch-adapter.ts";
@@ -98,7 +98,7 @@ export function untilQueued(fetch: Fetch): Fetch {
     const response = await fetch(input, init);
     if (init?.method !== "POST" || !response.ok) return response;
     if (!response.headers.get("content-type")?.startsWith("application/json")) return response;
-    const answer = parseJson(z.unknown(), await response.text());
+    const answer = jsonOf(await response.text());
     const url = new URL(input instanceof Request ? input.url : input);
     const ticket = queues.map((queue) => queue(url, rootOf(url), answer)).find(Boolean);
     if (!ticket) return response;
@@ -126,7 +126,7 @@ export async function awaitQueued(
     await delay(pollMs, undefined, { signal });
     const answer = await ask(ticket.statusUrl);
     const text = answer.bytes.toString("utf8");
-    const state = ticket.stateOf(parseJson(z.unknown(), text)) ?? { failed: text.slice(0, 300) };
+    const state = ticket.stateOf(jsonOf(text)) ?? { failed: text.slice(0, 300) };
     if (state === "waiting") continue;
     if (state !== "done") throw notMade(state.failed, secrets);
     return ticket.resultUrl === undefined ? answer : await ask(ticket.resultUrl);

@@ -1,10 +1,10 @@
 import { randomInt } from "node:crypto";
-import { z } from "zod";
+import type { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { findKey, type Environment } from "../../shared/find-key.ts";
 import { findModel } from "../../shared/model-registry.ts";
 import { modelParameters } from "../../shared/parameter-schemas.ts";
-import { parseJson } from "../../shared/parse-json.ts";
+import { jsonOf } from "../../shared/parse-json.ts";
 import { classifyHuggingfaceError } from "./classify-huggingface.ts";
 import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
@@ -198,6 +198,6 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
       if (error instanceof ProviderError) throw error;
       throw classifyTransport(error, this.#secrets, exchange.progress);
     }
-    return parseJson(z.unknown(), exchange.answer.bytes.toString("utf8"));
+    return jsonOf(exchange.answer.bytes.toString("utf8"));
   }
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { describeBytes } from "../../shared/describe-bytes.ts";
 import type { LaneLimits } from "../../shared/lane-limits.ts";
-import { parseJson } from "../../shared/parse-json.ts";
+import { jsonOf } from "../../shared/parse-json.ts";
 import type { Usage } from "../../shared/result.ts";
 import type { HttpAnswer } from "./answer-reader.ts";
 import { findLifted, liftBase64 } from "./lift-base64.ts";
@@ -50,7 +50,7 @@ export function readOpenaiAnswer(answer: HttpAnswer, secrets: Secrets): OpenaiAn
   const requestId = readRequestId(answer.headers);
   const limits = readRateLimits(answer.headers);
   const { text, images: lifted } = liftBase64(answer.bytes);
-  const body = parseJson(z.unknown(), text);
+  const body = jsonOf(text);
   const parsed = ImagesAnswer.safeParse(body);
   if (!parsed.success || parsed.data.data.length === 0) {
     const message = `the answer holds no images: ${describeAnswer(body, answer)}`;

@@ -1,10 +1,9 @@
-import { z } from "zod";
 import {
   type FailureKind,
   ProviderError,
   type ProviderErrorDetails,
 } from "../../shared/failure.ts";
-import { parseJson } from "../../shared/parse-json.ts";
+import { jsonOf } from "../../shared/parse-json.ts";
 import type { AnswerHeaders } from "./answer-reader.ts";
 import { readRetryAfter } from "./retry-after.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
@@ -32,7 +31,7 @@ export interface RefusalRule {
 
 /** Takes an answer apart: OpenAI's `{ error: { message, type, code } }`, and what its imitators and others send. */
 export function readRefusal(status: number, headers: AnswerHeaders, text: string): Refusal {
-  const body = parseJson(z.unknown(), text);
+  const body = jsonOf(text);
   const outer = asRecord(body);
   const error = asRecord(outer["error"]);
   const inner = Object.keys(error).length > 0 ? error : outer;
