@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import type { ExportProgress, ExportSummary } from "../producer/export/export-run.ts";
 import { unknownName } from "../shared/near-match.ts";
 import { bytes, count, plural } from "../shared/quantity.ts";
-import { isS3Location } from "../shared/s3-location.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findRun } from "./find-run.ts";
 import { EnvironmentCommand, exitCodes, type Io } from "./io.ts";
@@ -38,7 +37,7 @@ command goes on), 2 wrong usage.`;
 export function exportCommand(io: Io): Command {
   const command = new EnvironmentCommand("export")
     .description("write the images of a run as a dataset in another form")
-    .argument("<run>", "run directory or id")
+    .argument("<run>", "run directory, s3:// location or id")
     .requiredOption("--format <format>", "imagefolder, jsonl, parquet or webdataset")
     .requiredOption("--to <folder>", "where to: a folder that is empty or not there yet")
     .option("--json", "print what was exported as one JSON object")
@@ -54,15 +53,12 @@ async function exportAs(io: Io, text: string, options: ExportCommandOptions): Pr
   const { ExportStopped } = await import("../producer/export/export-stopped.ts");
   const { data: format } = ExportFormat.safeParse(options.format);
   if (!format) throw new UsageError(unknownName("format", options.format, ExportFormat.options));
-  if (isS3Location(text))
-    throw new UsageError(
-      `${text} is no folder: export reads folders only; what is there is an image folder already, metadata.parquet included`,
-    );
-  const { directory } = await findRun(text, placeAccess(io.env));
+  const { s3, ...access } = placeAccess(io.env);
+  const { location: directory } = await findRun(text, { s3, ...access });
   const terminal = new Terminal(io.stderr);
   try {
     const onProgress = progressShower(terminal);
-    const summary = await exportRun({ directory, format, to: options.to, onProgress });
+    const summary = await exportRun({ directory, s3, format, to: options.to, onProgress });
     terminal.clear();
     if (summary.note !== undefined) terminal.write(`note: ${summary.note}`);
     io.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : sentence(summary));

@@ -25,7 +25,7 @@ export function failuresCommand(io: Io): Command {
 async function failuresAt(location: string, access: PlaceAccess): Promise<FailureGroup[]> {
   const place = await openPlaceForReading(location, access);
   try {
-    await place.copy();
+    await place.copyJournal();
     return await groupFailures(statePaths(place.directory).journal);
   } finally {
     await place.close();

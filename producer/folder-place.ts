@@ -13,11 +13,13 @@ import type { RunPlace } from "./run-place.ts";
 
 /** A run in a folder, by its absolute path: its producer works in it directly. */
 export function folderPlace(directory: string): RunPlace {
+  const copyJournal = () => isThere(statePaths(directory).journal);
   const inputPath = (name: string) => join(statePaths(directory).state, name);
   return {
     location: directory,
     directory,
     state: stateFilesOf(directory),
+    store: undefined,
     rowsAhead: 0,
     prepare: () => prepareDirectory(directory),
     lock: () => lockDirectory(directory),
@@ -26,7 +28,8 @@ export function folderPlace(directory: string): RunPlace {
       keepRows: undefined,
       [Symbol.asyncDispose]: async () => undefined,
     }),
-    copy: () => isThere(statePaths(directory).journal),
+    copy: copyJournal,
+    copyJournal,
     readRun: () => readRunFile(directory),
     writeRun: (run) => writeRunFile(directory, run),
     findInput: async (name) => ((await isThere(inputPath(name))) ? inputPath(name) : undefined),

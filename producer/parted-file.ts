@@ -16,9 +16,8 @@ import { RunLostError } from "./run-lock.ts";
 const partsPerSecond = 2;
 /** So many may come at once. */
 const burst = 60;
-/** So many small parts at the end are joined. */
+/** So many small parts at the end are joined, or fewer that are so large together: a part is held in memory. */
 const mostSmallParts = 100;
-/** What is joined to so much is large enough. */
 const joinedBytes = 8 * 1024 * 1024;
 
 /** What a parted file is made of. */
@@ -65,7 +64,9 @@ export class PartedFile {
    * @throws RunLostError where another producer has taken the run over
    */
   async append(bytes: Buffer): Promise<void> {
-    if (this.#smallParts().length > mostSmallParts) await this.#join();
+    const small = this.#smallParts();
+    if (small.length > mostSmallParts || (small.length > 1 && sizeOf(small) >= joinedBytes))
+      await this.#join();
     await this.#wait();
     const { folder, store } = this.#parts;
     const number = this.#next();

@@ -1,3 +1,4 @@
+import type { ObjectStore } from "../shared/object-store.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import type { StateFiles } from "../shared/state-files.ts";
 import type { RunLock } from "./run-lock.ts";
@@ -20,6 +21,8 @@ export interface RunPlace {
   /** The run directory itself, or a working copy of what is kept. */
   readonly directory: string;
   readonly state: StateFiles;
+  /** Where everything is kept; undefined where that is `directory`. */
+  readonly store: ObjectStore | undefined;
   /** Rows whose hashes are kept before the first of them is sent. */
   readonly rowsAhead: number;
   /** @throws UsageError where it cannot be used or holds something else */
@@ -30,6 +33,8 @@ export interface RunPlace {
   open(): Promise<OpenedPlace>;
   /** The same only for reading, whether or not a producer has the run; false where there is nothing. */
   copy(): Promise<boolean>;
+  /** The journal alone. */
+  copyJournal(): Promise<boolean>;
   readRun(): Promise<RunFile | undefined>;
   writeRun(run: RunFile): Promise<void>;
   /** Where what can be read only once was kept under this name: below `location`; undefined where it was not. */

@@ -28,7 +28,7 @@ export class S3Place implements RunPlace {
   readonly directory: string;
   readonly state: StateFiles;
   readonly rowsAhead = 4_000;
-  readonly #store: ObjectStore;
+  readonly store: ObjectStore;
   readonly #onClose: () => Promise<void>;
   #lock: ObjectLock | undefined;
 
@@ -36,13 +36,13 @@ export class S3Place implements RunPlace {
     this.location = store.location;
     this.directory = directory;
     this.state = objectState(store);
-    this.#store = store;
+    this.store = store;
     this.#onClose = onClose;
   }
 
   async prepare(): Promise<void> {
     await usable(async () => {
-      for await (const { name } of this.#store.list("")) {
+      for await (const { name } of this.store.list("")) {
         if (name.startsWith(`${stateFolder}/`)) return;
         if (name.startsWith(".")) continue;
         throw new UsageError(
@@ -53,7 +53,7 @@ export class S3Place implements RunPlace {
   }
 
   async lock(): Promise<ObjectLock> {
-    this.#lock = await usable(() => acquireObjectLock(this.#store));
+    this.#lock = await usable(() => acquireObjectLock(this.store));
     return this.#lock;
   }
 
@@ -64,8 +64,8 @@ export class S3Place implements RunPlace {
     await this.#empty();
     return await usable(async () => {
       const files = await Promise.all([
-        PartedFile.open({ store: this.#store, folder: growing.journal, path: journal, lock }),
-        PartedFile.open({ store: this.#store, folder: growing.rows, path: rows, lock }),
+        PartedFile.open({ store: this.store, folder: growing.journal, path: journal, lock }),
+        PartedFile.open({ store: this.store, folder: growing.rows, path: rows, lock }),
         this.#fetchInputs(),
       ]);
       return {
@@ -79,13 +79,18 @@ export class S3Place implements RunPlace {
   }
 
   async copy(): Promise<boolean> {
-    const { journal, rows, state } = statePaths(this.directory);
-    await mkdir(state, { recursive: true });
+    await this.copyJournal();
     await usable(async () => {
-      await fetchParts(this.#store, growing.journal, journal);
-      await fetchParts(this.#store, growing.rows, rows);
+      await fetchParts(this.store, growing.rows, statePaths(this.directory).rows);
       await this.#fetchInputs();
     });
+    return true;
+  }
+
+  async copyJournal(): Promise<boolean> {
+    const { journal, state } = statePaths(this.directory);
+    await mkdir(state, { recursive: true });
+    await usable(() => fetchParts(this.store, growing.journal, journal));
     return true;
   }
 
@@ -101,7 +106,7 @@ export class S3Place implements RunPlace {
   async findInput(name: string): Promise<string | undefined> {
     const key = `${stateFolder}/${name}`;
     return await usable(async () => {
-      for await (const found of this.#store.list(key))
+      for await (const found of this.store.list(key))
         if (found.name === key) return `${this.location}/${key}`;
       return undefined;
     });
@@ -116,7 +121,7 @@ export class S3Place implements RunPlace {
     stack.defer(() => rm(folder, { recursive: true }));
     const path = join(folder, name);
     await pipeline(input, createWriteStream(path));
-    await usable(() => this.#store.putFile(key, path));
+    await usable(() => this.store.putFile(key, path));
     return `${this.location}/${key}`;
   }
 
@@ -127,7 +132,7 @@ export class S3Place implements RunPlace {
   async listImages(folder: string): Promise<string[] | undefined> {
     const names: string[] = [];
     await usable(async () => {
-      for await (const { name } of this.#store.list(`${folder}/`)) {
+      for await (const { name } of this.store.list(`${folder}/`)) {
         names.push(name.slice(folder.length + 1));
         // Of all images together it counts only whether there are any.
         if (!folder.includes("/")) break;
@@ -138,12 +143,12 @@ export class S3Place implements RunPlace {
 
   async publish(): Promise<void> {
     for (const entry of await readdir(this.directory, { withFileTypes: true })) {
-      if (entry.isFile()) await this.#store.putFile(entry.name, join(this.directory, entry.name));
+      if (entry.isFile()) await this.store.putFile(entry.name, join(this.directory, entry.name));
     }
   }
 
   async close(): Promise<void> {
-    this.#store.close();
+    this.store.close();
     await this.#onClose();
   }
 
@@ -162,8 +167,8 @@ export class S3Place implements RunPlace {
 
   async #fetchInputs(): Promise<void> {
     for (const start of inputs)
-      for await (const { name } of this.#store.list(`${stateFolder}/${start}`))
-        await this.#store.getFile(name, join(this.directory, name));
+      for await (const { name } of this.store.list(`${stateFolder}/${start}`))
+        await this.store.getFile(name, join(this.directory, name));
   }
 }
 

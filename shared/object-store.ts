@@ -4,11 +4,20 @@ export interface StoredObject {
   tag: string;
 }
 
+/** An object whose bytes are on their way. */
+export interface ObjectBody {
+  /** Throws StorageError where the storage breaks off. Who does not read it to its end returns it. */
+  body: AsyncGenerator<Uint8Array>;
+  bytes: number;
+  tag: string;
+}
+
 /** What a listing tells of an object. */
 export interface ListedObject {
   /** Relative to the store's location. */
   name: string;
   bytes: number;
+  tag: string;
 }
 
 /** Holds only while there is no object of the name, or while it is still that version. */
@@ -22,8 +31,10 @@ export interface ObjectStore {
   /** `s3://bucket/prefix`. */
   readonly location: string;
   get(name: string): Promise<StoredObject | undefined>;
-  /** Writes an object of any size to a local file. */
-  getFile(name: string, path: string): Promise<void>;
+  /** Begins to read an object of any size; undefined where there is none. */
+  open(name: string): Promise<ObjectBody | undefined>;
+  /** Writes an object of any size to a local file; false where there is none. */
+  getFile(name: string, path: string): Promise<boolean>;
   /** Writes an object and gives its tag; undefined where the condition does not hold. */
   put(name: string, bytes: Uint8Array, condition?: Condition): Promise<string | undefined>;
   /** Writes a local file of any size, replacing what is there. */

@@ -16,10 +16,16 @@ import {
   UploadPartCommand,
   type S3ClientConfig,
 } from "@aws-sdk/client-s3";
-import { asError } from "./caught.ts";
-import type { Condition, ListedObject, ObjectStore, StoredObject } from "./object-store.ts";
+import type {
+  Condition,
+  ListedObject,
+  ObjectBody,
+  ObjectStore,
+  StoredObject,
+} from "./object-store.ts";
 import { isAbsent, isConflict, isUnmet, s3Error } from "./s3-errors.ts";
 import { normalS3Location, parseS3Location } from "./s3-location.ts";
+import type { StorageError } from "./storage.ts";
 
 /** Files beyond it are sent in several parts. */
 const partBytes = 16 * 1024 * 1024;
@@ -72,13 +78,23 @@ class S3Store implements ObjectStore {
   }
 
   async get(name: string): Promise<StoredObject | undefined> {
+    const found = await this.open(name);
+    if (!found) return undefined;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of found.body) chunks.push(chunk);
+    return { bytes: Buffer.concat(chunks), tag: found.tag };
+  }
+
+  async open(name: string): Promise<ObjectBody | undefined> {
     return await this.#asking(name, async () => {
       try {
-        const { Body: body, ETag: tag } = await this.#client.send(
-          new GetObjectCommand(this.#object(name)),
-        );
-        const bytes = await body!.transformToByteArray();
-        return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), tag: tag ?? "" };
+        const {
+          Body: body,
+          ETag: tag = "",
+          ContentLength: bytes = 0,
+        } = await this.#client.send(new GetObjectCommand(this.#object(name)));
+        if (!(body instanceof Readable)) throw new Error("expected a stream of bytes");
+        return { body: this.#received(name, body), bytes, tag };
       } catch (error) {
         if (isAbsent(error)) return undefined;
         throw error;
@@ -86,12 +102,20 @@ class S3Store implements ObjectStore {
     });
   }
 
-  async getFile(name: string, path: string): Promise<void> {
-    await this.#asking(name, async () => {
-      const { Body: body } = await this.#client.send(new GetObjectCommand(this.#object(name)));
-      if (!(body instanceof Readable)) throw new Error("expected a stream of bytes");
-      await pipeline(body, createWriteStream(path));
-    });
+  /** What breaks on the way is the storage's trouble; what breaks where it goes to, such as a disk, is not. */
+  async *#received(name: string, body: Readable): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body;
+    } catch (error) {
+      throw this.#trouble(name, error);
+    }
+  }
+
+  async getFile(name: string, path: string): Promise<boolean> {
+    const found = await this.open(name);
+    if (!found) return false;
+    await pipeline(found.body, createWriteStream(path));
+    return true;
   }
 
   async put(name: string, bytes: Uint8Array, condition?: Condition): Promise<string | undefined> {
@@ -175,8 +199,8 @@ class S3Store implements ObjectStore {
           }),
         ),
       );
-      for (const { Key = "", Size: bytes = 0 } of page.Contents ?? [])
-        yield { name: Key.slice(prefix.length), bytes };
+      for (const { Key = "", Size: bytes = 0, ETag: tag = "" } of page.Contents ?? [])
+        yield { name: Key.slice(prefix.length), bytes, tag };
       token = page.NextContinuationToken;
       if (!page.IsTruncated || token === undefined) return;
     }
@@ -199,8 +223,12 @@ class S3Store implements ObjectStore {
     try {
       return await ask();
     } catch (error) {
-      throw s3Error(asError(error), this.#place, `${this.location}/${name}`);
+      throw this.#trouble(name, error);
     }
+  }
+
+  #trouble(name: string, error: unknown): StorageError {
+    return s3Error(error, this.#place, `${this.location}/${name}`);
   }
 }
 

@@ -24,8 +24,8 @@ export class ExportFolder implements AsyncDisposable {
   }
 
   /** @throws UsageError where the destination cannot be one, or another process exports to it */
-  static async open(to: string, runDirectory: string): Promise<ExportFolder> {
-    await checkDestination(to, runDirectory);
+  static async open(to: string, runLocation: string): Promise<ExportFolder> {
+    await checkDestination(to, runLocation);
     // A link to a folder stays one.
     if (await listIfThere(to)) to = await realpath(to);
     const partial = `${to}.partial`;
@@ -83,8 +83,8 @@ export class ExportFolder implements AsyncDisposable {
   }
 }
 
-async function checkDestination(to: string, runDirectory: string): Promise<void> {
-  if (`${resolve(to)}${sep}`.startsWith(`${resolve(runDirectory)}${sep}`))
+async function checkDestination(to: string, runLocation: string): Promise<void> {
+  if (`${resolve(to)}${sep}`.startsWith(`${runLocation}${sep}`))
     throw new UsageError(`${to} lies in the run directory: give a folder outside of it by --to`);
   let names: string[] | undefined;
   try {
@@ -98,7 +98,7 @@ async function checkDestination(to: string, runDirectory: string): Promise<void>
   const [own, parent] = await Promise.all([stat(to), stat(dirname(resolve(to)))]);
   if (own.dev !== parent.dev) {
     throw new UsageError(
-      `${to} is where a disk is mounted, so that nothing can be moved there as a whole: give a folder in it, such as ${join(to, basename(runDirectory))}`,
+      `${to} is where a disk is mounted, so that nothing can be moved there as a whole: give a folder in it, such as ${join(to, basename(runLocation))}`,
     );
   }
 }

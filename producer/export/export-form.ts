@@ -1,6 +1,6 @@
 import type { RunFile } from "../../shared/run-file.ts";
 import type { CardForm } from "../outputs/dataset-card.ts";
-import type { ImageFiles } from "./image-files.ts";
+import type { ImageSource } from "./image-source.ts";
 import type { SpooledImages } from "./spool-images.ts";
 
 /** An export that is under way. */
@@ -9,7 +9,7 @@ export interface ExportJob {
   /** Where its files go. */
   folder: string;
   images: SpooledImages;
-  files: ImageFiles;
+  files: ImageSource;
   /** Told of each image that is exported. */
   onImage: (bytes: number) => void;
 }

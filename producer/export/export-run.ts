@@ -2,19 +2,23 @@ import { stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { isDiskTrouble, hasCode, messageOf } from "../../shared/caught.ts";
-import { readRunFile, type RunFile, type RunState } from "../../shared/run-file.ts";
+import { Cleanup } from "../../shared/cleanup.ts";
+import type { RunFile, RunState } from "../../shared/run-file.ts";
+import { isS3Location } from "../../shared/s3-location.ts";
 import { journalPath } from "../../shared/state-files.ts";
 import { UsageError } from "../../shared/usage-error.ts";
+import { openPlaceForReading, type PlaceAccess } from "../open-place.ts";
 import { datasetCard } from "../outputs/dataset-card.ts";
 import { promptsSent } from "../outputs/run-counts.ts";
 import { ExportFolder } from "./export-folder.ts";
 import type { ExportForm } from "./export-form.ts";
 import { ExportStopped } from "./export-stopped.ts";
-import { ImageFiles } from "./image-files.ts";
+import { FolderImages } from "./folder-images.ts";
 import { imageFolder, jsonLines } from "./linked-images.ts";
 import { parquetShards } from "./parquet-shards.ts";
 import { defaultShardBytes } from "./shard-cut.ts";
 import { spoolImages } from "./spool-images.ts";
+import { StoredImages } from "./stored-images.ts";
 import { webDatasetShards } from "./webdataset-shards.ts";
 
 /** Forms that a run can be exported in. */
@@ -37,8 +41,8 @@ export interface ExportProgress {
 }
 
 /** What to export, and where to. */
-export interface ExportOptions {
-  /** The run directory. */
+export interface ExportOptions extends Pick<PlaceAccess, "s3"> {
+  /** The run directory or its `s3://` location. */
   directory: string;
   format: ExportFormat;
   /** A folder that is empty or not there yet. */
@@ -74,7 +78,7 @@ export interface ExportSummary {
  */
 export async function exportRun(options: ExportOptions): Promise<ExportSummary> {
   try {
-    return await exportImages({ ...options, to: resolve(options.to) });
+    return await exportImages({ ...options, to: localPath(options.to) });
   } catch (error) {
     if (!isDiskTrouble(error) && !hasCode(error, "EFBIG")) throw error;
     throw new ExportStopped(
@@ -84,12 +88,28 @@ export async function exportRun(options: ExportOptions): Promise<ExportSummary> 
   }
 }
 
+/** @throws UsageError */
+function localPath(to: string): string {
+  if (!isS3Location(to)) return resolve(to);
+  throw new UsageError(
+    `an export is made in a folder, not at ${to}: give a folder by --to, and copy it there`,
+  );
+}
+
 async function exportImages(options: ExportOptions): Promise<ExportSummary> {
-  const { directory, format, to, onProgress, shardBytes = defaultShardBytes } = options;
-  const run = await readRunFile(directory);
-  if (!run) throw new UsageError(`${directory} is no run directory`);
-  await using target = await ExportFolder.open(to, directory);
-  const images = await spoolImages(directory, run, join(target.state, "rows"), shardBytes);
+  const { format, to, onProgress, shardBytes = defaultShardBytes } = options;
+  await using stack = new Cleanup();
+  const place = await openPlaceForReading(options.directory, options);
+  stack.defer(() => place.close());
+  const { location, directory, store } = place;
+  const run = await place.readRun();
+  if (!run) throw new UsageError(`there is no run at ${location}`);
+  const target = stack.use(await ExportFolder.open(to, location));
+  await place.copyJournal();
+  const journal = journalPath(directory);
+  const files = store ? new StoredImages(store) : new FolderImages(directory);
+  const source = { run, journal, location, files };
+  const images = await spoolImages(source, join(target.state, "rows"), shardBytes);
   const { counts, bytes, sha256 } = images;
   if (counts.images === 0) throw new UsageError(`run ${run.id} has no image yet to export`);
   await target.begin([run.id, format, sha256, String(shardBytes)]);
@@ -99,7 +119,7 @@ async function exportImages(options: ExportOptions): Promise<ExportSummary> {
     run,
     folder: target.files,
     images,
-    files: new ImageFiles(directory),
+    files,
     onImage: (imageBytes) => {
       progress.images++;
       progress.bytes += imageBytes;
@@ -109,7 +129,7 @@ async function exportImages(options: ExportOptions): Promise<ExportSummary> {
   const card = datasetCard(run, counts, form.columns(images), form.card(images));
   await writeFile(join(target.files, "README.md"), card);
   await target.place();
-  const state = await stateOf(directory, run);
+  const state = await stateOf(journal, run);
   const note = form.note?.(images);
   const prompts = promptsSent(counts);
   const summary = { run: run.id, state, format, to, images: counts.images, bytes, prompts };
@@ -117,7 +137,7 @@ async function exportImages(options: ExportOptions): Promise<ExportSummary> {
 }
 
 /** The state that a run ended in; its summary is of an earlier end where the journal has grown since. */
-async function stateOf(directory: string, run: RunFile): Promise<ExportSummary["state"]> {
-  const { size } = await stat(journalPath(directory));
+async function stateOf(journal: string, run: RunFile): Promise<ExportSummary["state"]> {
+  const { size } = await stat(journal);
   return run.summary && run.outputsAt === size ? run.summary.state : "unfinished";
 }

@@ -12,7 +12,7 @@ const width = 16;
 
 async function placeImages({ images, files, folder, onImage }: ExportJob): Promise<void> {
   const placed = inOrder(readSpool(images.path), width, async ({ file, fileBytes }) => {
-    await files.place(file, folder);
+    await files.place(file, fileBytes, folder);
     return fileBytes;
   });
   for await (const bytes of placed) onImage(bytes);

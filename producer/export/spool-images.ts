@@ -4,14 +4,13 @@ import { extname } from "node:path";
 import { z } from "zod";
 import { Cleanup } from "../../shared/cleanup.ts";
 import type { RunFile } from "../../shared/run-file.ts";
-import { journalPath } from "../../shared/state-files.ts";
 import type { ColumnType } from "../outputs/column-type.ts";
 import { ImageColumns } from "../outputs/image-columns.ts";
 import { readOrdered } from "../outputs/ordered-lines.ts";
 import { LineFile } from "../outputs/output-files.ts";
 import { readRows } from "../outputs/read-rows.ts";
 import { countLine, noCounts, type RunCounts } from "../outputs/run-counts.ts";
-import { ImageFiles, imagesGone } from "./image-files.ts";
+import { imagesGone, type ImageSource } from "./image-source.ts";
 import { ShardCut } from "./shard-cut.ts";
 
 /** The images of an export as rows of a file, and what has to be known of all of them before the first is written. */
@@ -30,10 +29,20 @@ export interface SpooledImages {
   extensions: readonly (readonly [string, number])[];
 }
 
+/** What is exported. */
+export interface SpoolSource {
+  run: RunFile;
+  /** The path of its journal, which may be a copy. */
+  journal: string;
+  /** Of the run, for people. */
+  location: string;
+  files: ImageSource;
+}
+
 /** One image on its way. */
 export interface SpooledImage {
   row: Record<string, unknown>;
-  /** Relative to the run directory. */
+  /** Relative to the run's location. */
   file: string;
   /** Of the file. */
   fileBytes: number;
@@ -56,16 +65,14 @@ export async function* readSpool(path: string): AsyncGenerator<SpooledImage> {
  * @throws ExportStopped where files of images are gone
  */
 export async function spoolImages(
-  directory: string,
-  run: RunFile,
+  { run, journal, location, files }: SpoolSource,
   path: string,
   shardBytes: number,
 ): Promise<SpooledImages> {
-  const journal = journalPath(directory);
   const { costUsd, batches } = await readOrdered(journal);
   const counts = noCounts(costUsd);
   const columns = new ImageColumns(run);
-  const tally = new Tally(directory, shardBytes);
+  const tally = new Tally(location, files, shardBytes);
   await using stack = new Cleanup();
   const lines = new LineFile(await open(path, "w"));
   stack.defer(() => lines.close());
@@ -86,8 +93,8 @@ export async function spoolImages(
 
 /** What is added up over all images. */
 class Tally {
-  readonly #directory: string;
-  readonly #files: ImageFiles;
+  readonly #location: string;
+  readonly #files: ImageSource;
   readonly #cut: ShardCut;
   readonly #hash = createHash("sha256");
   readonly #extensions = new Map<string, number>();
@@ -95,9 +102,9 @@ class Tally {
   #gone = 0;
   #firstGone = "";
 
-  constructor(directory: string, shardBytes: number) {
-    this.#directory = directory;
-    this.#files = new ImageFiles(directory);
+  constructor(location: string, files: ImageSource, shardBytes: number) {
+    this.#location = location;
+    this.#files = files;
     this.#cut = new ShardCut(shardBytes);
   }
 
@@ -114,7 +121,7 @@ class Tally {
 
   /** @throws ExportStopped where files of images are gone */
   end(): Pick<SpooledImages, "sha256" | "bytes" | "shards" | "extensions"> {
-    if (this.#gone > 0) throw imagesGone(this.#directory, this.#gone, this.#firstGone);
+    if (this.#gone > 0) throw imagesGone(this.#location, this.#gone, this.#firstGone);
     return {
       sha256: this.#hash.digest("hex"),
       bytes: this.#bytes,

@@ -174,7 +174,7 @@ describe("a run in a bucket", () => {
     expect((await first.ended).summary).toMatchObject({ state: "completed", calls: 40 });
   });
 
-  test("is retried, estimated and looked into where its local copy is gone; no credential is in what it leaves", async () => {
+  test("is retried, estimated, exported and looked into where its local copy is gone; no credential is in what it leaves", async () => {
     await using opened = await openS3Stage({
       promptFaults: [{ match: "prompt 3", fault: "error500" }],
     });
@@ -184,6 +184,12 @@ describe("a run in a bucket", () => {
     emptyCache(stage);
     expect((await stage.cli("failures", location)).stdout).toContain("unavailable (HTTP 500)");
     expect((await stage.cli("status", location)).stdout).toContain("10 prompts settled");
+    const exportTo = (to: string) =>
+      stage.cli("export", location, "--format", "parquet", "--to", to, "--json");
+    const exported = { state: "completed_with_failures", images: 18, prompts: 10 };
+    expect((await exportTo("to")).json).toMatchObject(exported);
+    expect(existsSync(join(stage.folder, "to/data/train-00000-of-00001.parquet"))).toBe(true);
+    expect(await exportTo(`${location}-exported`)).toMatchObject({ code: 2, stdout: "" });
     stage.simulator.settings.promptFaults = [];
     const dry = await stage.cli("retry", location, "--dry-run", "--json");
     expect(dry.json).toMatchObject({ prompts: 1, images: 2 });

@@ -102,7 +102,8 @@ function list(objects: S3Bucket, query: URLSearchParams): S3Answer {
     .toSorted();
   const page = keys.slice(0, 1_000);
   const contents = page.map(
-    (key) => `<Contents><Key>${key}</Key><Size>${objects.get(key)!.length}</Size></Contents>`,
+    (key) =>
+      `<Contents><Key>${key}</Key><Size>${objects.get(key)!.length}</Size><ETag>${tagOf(objects.get(key)!)}</ETag></Contents>`,
   );
   const isCut = keys.length > page.length;
   const next = isCut ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : "";

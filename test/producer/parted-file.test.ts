@@ -86,6 +86,16 @@ describe("a file that is kept in parts", () => {
     expect(await kept(server)).toBe(all);
   });
 
+  test("has no part that is much larger than 8 MB, however fast it grows", async () => {
+    const server = await openTestServer();
+    const { append, file } = await openWriter(server);
+    for (let i = 0; i < 12; i++) await append(`${String(i).repeat(3_000_000)}\n`);
+    await file.close();
+    const sizes = partsIn(server).map((name) => server.bucket.get(prefix + name)!.length);
+    expect(Math.max(...sizes)).toBeLessThan(16 * 1024 * 1024);
+    expect(sizes.length).toBeLessThan(6);
+  });
+
   test("reads as before where a crash left parts that were joined already, and the next life removes them", async () => {
     const server = await openTestServer();
     const { append, file } = await openWriter(server);
