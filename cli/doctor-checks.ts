@@ -31,8 +31,8 @@ export async function runDoctor(env: Environment, options: DoctorOptions = {}): 
   return [
     checkNode(process.versions.node),
     ...redis,
-    checkKey(env, "OPENAI_API_KEY", "models of OpenAI", "OPENAI_BASE_URL"),
-    checkKey(env, "HF_TOKEN", "models of Hugging Face", "HF_BASE_URL"),
+    checkKey(env, "OPENAI_API_KEY", "models of OpenAI cannot be used", "OPENAI_BASE_URL"),
+    checkKey(env, "HF_TOKEN", "models of Hugging Face cannot be used", "HF_BASE_URL"),
     ...(await checkConfig(env, options.config)),
     output,
   ];
@@ -45,8 +45,13 @@ async function checkConfig(env: Environment, path: string | undefined): Promise<
     const config = await readConfig(process.cwd(), path);
     if (!config) return [];
     const keys = Array.from(config.profiles, ([profile, configured]) => {
-      const variable = "builtIn" in configured ? configured.builtIn.keyVariable : undefined;
-      return variable === undefined ? [] : checkKey(env, variable, `profile ${profile}`);
+      if (!("builtIn" in configured) || configured.builtIn.keyVariable === undefined) return [];
+      const { keyVariable, baseUrl } = configured.builtIn;
+      const without =
+        baseUrl === undefined
+          ? `profile ${profile} cannot be used`
+          : `the server of profile ${profile} is asked without a key`;
+      return checkKey(env, keyVariable, without);
     });
     const detail = `${config.path}: profiles ${[...config.profiles.keys()].join(", ")}`;
     return [{ name, ok: true, detail }, ...keys.flat()];
@@ -64,8 +69,13 @@ export function checkNode(version: string): Check {
   return { ...check, ok: false, fix: "update Node to 22.12 or newer" };
 }
 
-/** `urlVariable` may name a server that needs no key. */
-function checkKey(env: Environment, variable: string, use: string, urlVariable?: string): Check {
+/** `without`: what is so where there is no key; `urlVariable` may name a server that needs none. */
+function checkKey(
+  env: Environment,
+  variable: string,
+  without: string,
+  urlVariable?: string,
+): Check {
   let found: FoundKey | undefined;
   try {
     found = findKey(env, variable);
@@ -79,7 +89,7 @@ function checkKey(env: Environment, variable: string, use: string, urlVariable?:
   return {
     name: variable,
     ok: "warning",
-    detail: `not set: ${use} cannot be used`,
+    detail: `not set: ${without}`,
     fix: `export ${variable}=…, or ${variable}_FILE=/path`,
   };
 }

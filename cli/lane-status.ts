@@ -1,9 +1,15 @@
+import { hostname } from "node:os";
 import type { Queue } from "bullmq";
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import { defaultPrefix, laneKeys } from "../shared/keys.ts";
 import { laneName } from "../shared/lane.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
-import { readHeartbeats, readLaneState, type LanePause } from "../shared/lane-state.ts";
+import {
+  producedRuns,
+  readHeartbeats,
+  readLaneState,
+  type LanePause,
+} from "../shared/lane-state.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import type { Registration } from "../shared/registration.ts";
 import type { RunSummary } from "../shared/run-file.ts";
@@ -13,9 +19,8 @@ import { KnownRun } from "../monitor/known-run.ts";
 import { readRetries } from "../monitor/retries.ts";
 import { measureRun, type RunMeasures } from "../monitor/run-view.ts";
 import { readRunFile } from "../shared/run-file.ts";
+import { isS3Location } from "../shared/s3-location.ts";
 import { endsWithin } from "../shared/within.ts";
-import { count, plural } from "../shared/quantity.ts";
-import { bar, formatSeconds } from "./progress-view.ts";
 import type { FoundRun } from "./find-run.ts";
 
 /** A run as `status` shows it. */
@@ -23,7 +28,10 @@ export interface RunStatus extends Pick<
   Registration,
   "run" | "round" | "reason" | "host" | "location"
 > {
-  state: Registration["state"] | RunSummary["state"];
+  /** `interrupted`: it did not end, and no producer feeds it now. */
+  state: Registration["state"] | RunSummary["state"] | "interrupted";
+  /** What is odd about it, and what to do. */
+  note?: string;
   /** How far it is, where its directory can be seen from here. */
   progress?: RunMeasures;
   /** What it came to when it last ended, for a run that is not under way. */
@@ -64,7 +72,10 @@ async function readLane(redis: RedisClient, lane: string): Promise<LaneStatus> {
   const jobs = await queue.getJobCounts("active", "wait", "delayed", "waiting-children");
   const retries = await waitingRetries(redis, queue);
   await queue.close();
-  const measured = await Promise.all(Array.from(runs.values(), withProgress));
+  const produced = await producedRuns(redis, keys, runs.keys());
+  const measured = await Promise.all(
+    Array.from(runs.values(), (run) => runStatus(run, produced.has(run.run))),
+  );
   return { lane, pause: pause ?? null, holdMs, jobs, retries, runs: measured, workers };
 }
 
@@ -80,16 +91,32 @@ const known = new Map<string, KnownRun>();
 /** A long journal is not waited for: its progress shows the next time. */
 const readMs = 2_000;
 
-async function withProgress(registration: Registration): Promise<RunStatus> {
+async function runStatus(registration: Registration, hasProducer: boolean): Promise<RunStatus> {
   const { run, location, state } = registration;
   const file = await readRunFile(location).catch(() => undefined);
+  const isInterrupted = state === "running" && !hasProducer;
+  // Nothing is left to be done for a run that is cancelled.
+  const isGone =
+    !file && state !== "cancelled" && registration.host === hostname() && !isS3Location(location);
+  const status: RunStatus = {
+    ...registration,
+    ...(isInterrupted && { state: "interrupted" }),
+    ...((isInterrupted || isGone) && { note: noteOf(registration, hasProducer, isGone) }),
+  };
   // Another host's path may be another run's here.
-  if (file?.id !== run) return registration;
+  if (file?.id !== run) return status;
   const seen = known.get(location) ?? new KnownRun(location, file);
   known.set(location, seen);
   await endsWithin(readMs, seen.look());
-  if (seen.indexed < 1) return registration;
-  return { ...registration, progress: measureRun(seen, state === "running") };
+  if (seen.indexed < 1) return status;
+  return { ...status, progress: measureRun(seen, status.state === "running") };
+}
+
+function noteOf({ run, location }: Registration, hasProducer: boolean, isGone: boolean): string {
+  if (!isGone) return `no producer has it open: \`imagemill resume ${location}\` goes on`;
+  const gone = `its directory is gone from ${location}`;
+  if (hasProducer) return `${gone}: it waits until that is back`;
+  return `${gone}: \`imagemill cancel ${run}\` takes what is left of it out of Redis`;
 }
 
 /** A run that no Redis knows: what its own files say of it. */
@@ -110,66 +137,4 @@ export async function readStopped({ location, state: files, run }: FoundRun): Pr
   const lane = laneName(run.profile, run.model);
   const retries = { waiting: 0, nextAt: null };
   return { lane, pause: null, holdMs: 0, jobs: {}, retries, runs: [status], workers: [] };
-}
-
-/** Lines for people. */
-export function statusText(lanes: readonly LaneStatus[]): string {
-  if (lanes.length === 0) return "no runs\n";
-  return `${lanes.flatMap(laneLines).join("\n")}\n`;
-}
-
-function laneLines({ lane, pause, holdMs, jobs, retries, runs, workers }: LaneStatus): string[] {
-  const counts = Object.entries(jobs).map(([state, number]) => `${number} ${state}`);
-  const { waiting, nextAt } = retries;
-  const next =
-    nextAt === null ? "" : `, the next in ${formatSeconds((nextAt - Date.now()) / 1000)}`;
-  if (waiting > 0) counts.push(`${waiting} to be tried again${next}`);
-  const isUnderWay = counts.length > 0;
-  return [
-    `lane ${lane}  ${isUnderWay ? counts.join("  ") : "nothing under way"}`,
-    ...(pause ? [`  paused (${pause.kind}): ${pause.reason}`] : []),
-    ...(holdMs > 0 ? [`  rate limit: waits ${Math.ceil(holdMs / 1000)} s more`] : []),
-    ...runs.flatMap((run) => [runLine(run), ...progressLines(run)]),
-    ...workers.map(workerLine),
-    ...(!isUnderWay || workers.some(({ fit }) => fit)
-      ? []
-      : ["  no living worker serves this lane: start `imagemill work`"]),
-  ];
-}
-
-function runLine({ run, state, reason, round, host, location, summary }: RunStatus): string {
-  const why = reason === undefined ? "" : ` (${reason})`;
-  const done = summary
-    ? `  ${plural(summary.prompts.total, "prompt")} settled, ${plural(summary.images, "image")}`
-    : "";
-  return `  run ${run}  ${state}${why}  round ${round}${done}  ${host}:${location}`;
-}
-
-/** How far the run is, below it. */
-function progressLines({ progress }: RunStatus): string[] {
-  if (!progress) return [];
-  const { totals, settled, total, isEstimate, imagesPerSecond, etaSeconds } = progress;
-  const { partial, failed, rejected } = totals.prompts;
-  const share = total === undefined ? "" : `${count(settled)} of ${isEstimate ? "about " : ""}`;
-  const parts = [
-    total === undefined ? "" : bar(total === 0 ? 1 : Math.min(1, settled / total)),
-    `${share}${plural(total ?? settled, "prompt")}`,
-    plural(totals.images, "image"),
-    imagesPerSecond === undefined ? "" : `${imagesPerSecond.toFixed(1)}/s`,
-    etaSeconds === undefined ? "" : `${formatSeconds(etaSeconds)} left`,
-    partial + failed > 0 ? `${count(partial + failed)} failed` : "",
-    rejected > 0 ? `${count(rejected)} rejected` : "",
-    totals.retries > 0 ? plural(totals.retries, "retry", "retries") : "",
-    totals.throttled > 0 ? `${count(totals.throttled)} throttled` : "",
-    totals.costUsd === undefined ? "" : `$${totals.costUsd.toFixed(2)}`,
-  ];
-  return [`      ${parts.filter((part) => part !== "").join("  ")}`];
-}
-
-function workerLine(beat: Heartbeat): string {
-  const { worker, calls, concurrency, fit, version, rssBytes, waiting } = beat;
-  const doing = waiting === undefined ? "" : `  waiting: ${waiting}`;
-  const health = fit ? "" : "  its key is refused";
-  const memory = `${Math.round(rssBytes / 1e6)} MB`;
-  return `  worker ${worker}  ${calls.length}/${concurrency} in flight  ${memory}  v${version}${health}${doing}`;
 }

@@ -4,10 +4,11 @@ import { repeat } from "../shared/repeat.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { lookForRun, notHere, runsHere } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
-import { readLanes, readStopped, statusText, type LaneStatus } from "./lane-status.ts";
+import { readLanes, readStopped, type LaneStatus } from "./lane-status.ts";
 import { placeAccess } from "./place-access.ts";
 import { redisOfRun, withRedis } from "./queue-access.ts";
 import { endAtSignal } from "./signals.ts";
+import { statusText } from "./status-text.ts";
 import { Terminal } from "./terminal.ts";
 
 const watchMs = 1_000;

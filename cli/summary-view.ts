@@ -42,7 +42,7 @@ function summaryLines(summary: RunSummary, isSimulated: boolean): string[] {
     `run ${summary.run} ${titles[summary.state]}`,
     ...(summary.reason === undefined ? [] : [`  why       ${summary.reason}`]),
     `  prompts   ${count(prompts.succeeded)} succeeded${bad.map((part) => `, ${part}`).join("")}`,
-    `  images    ${plural(images, "image")} by ${plural(calls, "call")}, ${plural(retries, "retry", "retries")}, ${count(throttled)} throttled`,
+    `  images    ${count(images)} by ${plural(calls, "call")}, ${plural(retries, "retry", "retries")}, ${count(throttled)} throttled`,
     `  cost      ${costUsd === null ? "not known" : `$${costUsd.toFixed(2)}`}${isSimulated ? " (simulated)" : ""}`,
     ...(mayCostUsd === undefined
       ? []

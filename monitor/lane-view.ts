@@ -6,6 +6,7 @@ import type { LaneCard } from "../shared/lane-card.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
 import {
   pipelineValues,
+  producedRuns,
   readHeartbeats,
   readLaneState,
   type LaneState,
@@ -89,18 +90,10 @@ export class LaneView {
       readPace(this.#redis, this.#keys),
     ]);
     const jobs = z.record(z.enum(jobStates), z.number()).parse(counts);
-    const produced = await this.#produced([...state.runs.keys()]);
+    const produced = await producedRuns(this.#redis, this.#keys, state.runs.keys());
     const { lane } = this;
     const seen = { lane, card: this.#card, state, workers, jobs, oldestWaitingSince, stuck };
     return { ...seen, pace, produced };
-  }
-
-  async #produced(runs: readonly string[]): Promise<Set<string>> {
-    if (runs.length === 0) return new Set();
-    const pipeline = this.#redis.pipeline();
-    for (const run of runs) pipeline.exists(this.#keys.producer(run));
-    const exists = pipelineValues(await pipeline.exec());
-    return new Set(runs.filter((_, i) => exists[i] === 1));
   }
 
   /** The next jobs are at the end of BullMQ's list. */

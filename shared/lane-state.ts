@@ -60,6 +60,20 @@ export async function readLaneState(redis: RedisClient, keys: LaneKeys): Promise
   };
 }
 
+/** Which of a lane's runs have a living producer. */
+export async function producedRuns(
+  redis: RedisClient,
+  keys: LaneKeys,
+  runs: Iterable<string>,
+): Promise<Set<string>> {
+  const asked = [...runs];
+  if (asked.length === 0) return new Set();
+  const pipeline = redis.pipeline();
+  for (const run of asked) pipeline.exists(keys.producer(run));
+  const exists = pipelineValues(await pipeline.exec());
+  return new Set(asked.filter((_, i) => exists[i] === 1));
+}
+
 /** A pause for a reason that is not known here is one all the same: it ends when who set it, or a person, ends it. */
 function parsePause(fields: Record<string, string>): LanePause | undefined {
   if (Object.keys(fields).length === 0) return undefined;

@@ -153,6 +153,28 @@ describe("doctor on keys", () => {
   });
 });
 
+test("doctor says what a profile's missing key means: no use at the public host, no key sent to a server", async () => {
+  const config = join(home, "profiles.json");
+  const atPublicHost = { kind: "openai", keyVariable: "PUBLIC_KEY" };
+  const own = { kind: "openai", baseUrl: "http://localhost:8080/v1", keyVariable: "OWN_KEY" };
+  await writeFile(config, JSON.stringify({ profiles: { public: atPublicHost, own } }));
+  const checks = await runDoctor({ HOME: home, PATH: "" }, { out: home, config });
+  expect(checks).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({
+        name: "PUBLIC_KEY",
+        ok: "warning",
+        detail: "not set: profile public cannot be used",
+      }),
+      expect.objectContaining({
+        name: "OWN_KEY",
+        ok: "warning",
+        detail: "not set: the server of profile own is asked without a key",
+      }),
+    ]),
+  );
+});
+
 describe("doctor on the output directory", () => {
   test("measures the space of a directory that is not there yet, and leaves nothing behind", async () => {
     const { output } = await diagnose({});

@@ -44,7 +44,7 @@ describe.concurrent("what a run makes", () => {
     const dataset = stage.dataset(promptRows(1));
     const end = await stage.cli("run", dataset, "-m", "gpt-image-2", "--out", stage.out);
     expect(end.stderr).toContain("1 call for 1 image of 1 prompt; ");
-    expect(end.stdout).toContain("1 image by 1 call, 0 retries, 0 throttled");
+    expect(end.stdout).toContain("images    1 by 1 call, 0 retries, 0 throttled");
     const status = await stage.cli("status", stage.out);
     expect(status.stdout).toContain("1 prompt settled, 1 image ");
     expect([end.stdout, end.stderr, status.stdout].join("\n")).not.toMatch(/\b1 \w+s\b/);

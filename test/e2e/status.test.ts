@@ -1,5 +1,7 @@
+import { rmSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
+import { startTestRedis } from "../helpers/redis.ts";
 import { readJournalOf } from "../helpers/run-files.ts";
 import { openStage, promptOfRow, promptRows } from "../helpers/stage.ts";
 
@@ -34,3 +36,26 @@ test("status tells how far a run with a Redis of its own is, and when the next r
   const { stdout } = await stage.cli("status", stage.out);
   expect(stdout).toMatch(/\d+ of about 300 prompts {2}\d+ images {2}\d+\.\d\/s/);
 });
+
+test("status tells of a run that no producer has open, and of one whose directory is gone, what to do", async () => {
+  await using server = await startTestRedis({ tcp: true });
+  await using stage = await openStage();
+  stage.env["REDIS_URL"] = server.url;
+  const status = async () => (await stage.cli("status")).stdout;
+  const until = (words: string | RegExp) =>
+    vi.waitFor(async () => expect(await status()).toMatch(words), {
+      timeout: 50_000,
+      interval: 500,
+    });
+  const dataset = stage.dataset(promptRows(50));
+  const producer = stage.startCli("enqueue", dataset, "-m", "dall-e-3", "--out", stage.out);
+  await until(/ [1-9]\d* wait .* running {2}/s);
+  producer.kill("SIGKILL");
+  await until(/ interrupted {2}.*no producer has it open: `imagemill resume .*\/out` goes on/s);
+  rmSync(stage.out, { recursive: true, force: true });
+  const gone = await status();
+  expect(gone).toContain(`its directory is gone from ${stage.out}: \`imagemill cancel `);
+  const [, run] = /imagemill cancel ([a-z2-7]{12})/.exec(gone)!;
+  expect(await stage.cli("cancel", run!)).toMatchObject({ code: 0 });
+  expect(await status()).toMatch(/ 0 wait .* cancelled {2}(?!.*is gone)/s);
+}, 120_000);
