@@ -27,7 +27,7 @@ export interface Limits {
   standings(settings: SimulatorSettings): LimitStanding[];
 }
 
-/** A bucket that fills evenly. `level` is what may be taken now. */
+/** A bucket of one limit. `level` is what may be taken now. */
 class Bucket {
   readonly unit: "requests" | "images";
   readonly #now: () => number;
@@ -39,25 +39,28 @@ class Bucket {
     this.#now = now;
   }
 
-  #fill(capacity: number, perMs: number): void {
+  /** What has come back since: a little all the time, or all of it where a new window has begun. */
+  #fill(capacity: number, limit: number, { limitRefill, limitWindowMs }: SimulatorSettings): void {
     const now = this.#now();
-    this.#level = Math.min(capacity, this.#level + (now - this.#filledAt) * perMs);
+    const passedMs = now - this.#filledAt;
+    if (limitRefill === "evenly") this.#level += (passedMs * limit) / limitWindowMs;
+    else if (passedMs > now % limitWindowMs) this.#level = Infinity;
+    this.#level = Math.min(capacity, this.#level);
     this.#filledAt = now;
   }
 
   refusal(limit: number, settings: SimulatorSettings, requested: number): LimitRefusal | undefined {
-    const capacity = Math.max(1, limit * settings.limitBurst);
-    const perMs = limit / settings.limitWindowMs;
-    this.#fill(Math.max(capacity, Math.min(requested, limit)), perMs);
+    const capacity = capacityOf(limit, settings);
+    this.#fill(Math.max(capacity, Math.min(requested, limit)), limit, settings);
     // A millionth for rounding: whoever waits exactly as long as told is let in.
     if (this.#level + 1e-6 >= requested) return undefined;
-    const waitMs = requested > Math.max(1, limit) ? undefined : (requested - this.#level) / perMs;
+    const isTooLarge = requested > Math.max(1, limit);
     return {
       unit: this.unit,
       limit,
       used: Math.max(0, Math.ceil(capacity - this.#level)),
       requested,
-      waitMs,
+      waitMs: isTooLarge ? undefined : this.#msUntil(requested, limit, settings),
     };
   }
 
@@ -66,12 +69,21 @@ class Bucket {
   }
 
   standing(limit: number, settings: SimulatorSettings): LimitStanding {
-    const capacity = Math.max(1, limit * settings.limitBurst);
-    const perMs = limit / settings.limitWindowMs;
-    this.#fill(capacity, perMs);
-    const resetMs = Math.max(0, (capacity - this.#level) / perMs);
+    const capacity = capacityOf(limit, settings);
+    this.#fill(capacity, limit, settings);
+    const resetMs = Math.max(0, this.#msUntil(capacity, limit, settings));
     return { unit: this.unit, limit, remaining: Math.max(0, Math.floor(this.#level)), resetMs };
   }
+
+  #msUntil(level: number, limit: number, { limitRefill, limitWindowMs }: SimulatorSettings) {
+    if (limitRefill === "each window") return limitWindowMs - (this.#now() % limitWindowMs);
+    return ((level - this.#level) * limitWindowMs) / limit;
+  }
+}
+
+/** What may be used at once. */
+function capacityOf(limit: number, { limitRefill, limitBurst }: SimulatorSettings): number {
+  return Math.max(1, limitRefill === "evenly" ? limit * limitBurst : limit);
 }
 
 /** Token buckets of both limits. A limit that is null admits all. `now` gives milliseconds. */

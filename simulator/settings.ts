@@ -98,8 +98,10 @@ export const SimulatorSettings = z.strictObject({
   imagesPerMinute: perMinute,
   /** The window of both limits in milliseconds. Other than a minute it makes a test of limits short. */
   limitWindowMs: z.number().positive().default(60_000),
-  /** Share of a limit that may be used at once after a quiet time; the rest comes back evenly. */
+  /** Share of a limit that may be used at once after a quiet time, where it comes back evenly. */
   limitBurst: z.number().positive().max(1).default(1),
+  /** Whether what was used of a limit comes back evenly, or all at once when the next window begins. */
+  limitRefill: z.enum(["evenly", "each window"]).default("evenly"),
   /** Whether answers of the OpenAI API carry `x-ratelimit-*` headers for the limits that are set. */
   rateLimitHeaders: z.boolean().default(true),
   retryAfter: RetryAfterForm.default("seconds"),

@@ -55,6 +55,29 @@ test("a small burst paces calls evenly", () => {
   expect([admit(), admit()]).toEqual([true, false]);
 });
 
+test("a limit that comes back each window is used up within one, and whole again in the next", () => {
+  const settings = SimulatorSettings.parse({ imagesPerMinute: 3, limitRefill: "each window" });
+  let now = 50_000;
+  const limits = tokenBuckets(() => now);
+  const waitMs = () => limits.admit(settings, 1)?.waitMs;
+  expect([waitMs(), waitMs(), waitMs(), waitMs()]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    10_000,
+  ]);
+  now = 59_999;
+  expect(waitMs()).toBe(1);
+  now = 60_000;
+  expect(limits.standings(settings)).toMatchObject([{ remaining: 3, resetMs: 60_000 }]);
+  expect([waitMs(), waitMs(), waitMs(), waitMs()]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    60_000,
+  ]);
+});
+
 test("the limit on images counts n, and the 429 says limit, used and requested", async () => {
   await using simulator = await startSimulator({ imagesPerMinute: 5 });
   expect((await askImages(simulator.url, { n: 4 })).status).toBe(200);

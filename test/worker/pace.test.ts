@@ -102,30 +102,33 @@ describe("a limit that is known", () => {
 
 describe.each([1, 4])("a limit that %i workers do not know", (workers) => {
   test.each([
-    { tellsToWait: true, limitBurst: 1 },
-    { tellsToWait: false, limitBurst: 1 },
-    { tellsToWait: true, limitBurst: 0.1 },
-    { tellsToWait: false, limitBurst: 0.1 },
-  ])("is found, used and kept, also when it changes (%o)", async ({ tellsToWait, limitBurst }) => {
-    const stage = new PaceStage(redis, {
-      workers,
-      concurrency: 100,
-      latencyMs: 1_000,
-      images: 1,
-      tellsToWait,
-      provider: { limitBurst },
-    });
-    const sums = { calls: 0, refused: 0 };
-    for (const limit of [600, 300, 600]) {
-      stage.settings.imagesPerMinute = limit;
-      await stage.pass(180_000);
-      const { calls, refused } = stage.last(180_000);
-      sums.calls += calls;
-      sums.refused += refused;
-      expect(stage.last(120_000).images).toBeGreaterThanOrEqual(0.95 * 2 * limit);
-    }
-    expect(sums.refused / sums.calls).toBeLessThanOrEqual(0.01);
-  });
+    { tells: "time", limitBurst: 1 },
+    { tells: "nothing", limitBurst: 1 },
+    { tells: "time", limitBurst: 0.1 },
+    { tells: "nothing", limitBurst: 0.1 },
+  ] as const)(
+    "is found, used and kept, also when it changes (%o)",
+    async ({ tells, limitBurst }) => {
+      const stage = new PaceStage(redis, {
+        workers,
+        concurrency: 100,
+        latencyMs: 1_000,
+        images: 1,
+        tells,
+        provider: { limitBurst },
+      });
+      const sums = { calls: 0, refused: 0 };
+      for (const limit of [600, 300, 600]) {
+        stage.settings.imagesPerMinute = limit;
+        await stage.pass(180_000);
+        const { calls, refused } = stage.last(180_000);
+        sums.calls += calls;
+        sums.refused += refused;
+        expect(stage.last(120_000).images).toBeGreaterThanOrEqual(0.95 * 2 * limit);
+      }
+      expect(sums.refused / sums.calls).toBeLessThanOrEqual(0.01);
+    },
+  );
 });
 
 describe("calls in flight", () => {
@@ -164,7 +167,7 @@ describe("calls in flight", () => {
       latencyMs: 1_000,
       images: 1,
       mostInFlight: 20,
-      tellsToWait: false,
+      tells: "nothing",
       provider: {},
     });
     await stage.pass(240_000);
