@@ -1,4 +1,3 @@
-import type { Queue } from "bullmq";
 import type { BudgetLedger } from "../shared/budget-ledger.ts";
 import type { ProviderError } from "../shared/failure.ts";
 import type { Registration } from "../shared/registration.ts";
@@ -16,6 +15,7 @@ import type { RenewableKey } from "./renewable-key.ts";
 import type { RunContexts } from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
 import type { StorageWatch } from "./storage-watch.ts";
+import type { SubJobWriter } from "./sub-job-writer.ts";
 
 /** What a job needs of the lane that it came from. */
 export interface LaneContext {
@@ -35,7 +35,7 @@ export interface LaneContext {
   solitude: Solitude;
   /** The run as the lane knows it, asked of Redis where it is not known yet. */
   findRegistration(run: string): Promise<Registration | undefined>;
-  queue: Queue;
+  subJobs: SubJobWriter;
   /** Since when what Redis says of jobs can be believed. */
   continuity: Continuity;
   /** Ids of jobs that have a call in flight here, or had one whose result is not safe yet. */

@@ -31,6 +31,7 @@ import { ResultWriter } from "./result-writer.ts";
 import { RunContexts } from "./run-contexts.ts";
 import type { Solitude } from "./solitude.ts";
 import { StorageWatch } from "./storage-watch.ts";
+import { SubJobWriter } from "./sub-job-writer.ts";
 
 /** How often a worker looks at the lane's state: a pause takes effect within that time. */
 const pollMs = 400;
@@ -57,11 +58,12 @@ export class LaneService implements LaneContext {
   readonly storage: StorageWatch;
   readonly key: RenewableKey;
   readonly exit: LaneExit;
-  readonly queue: Queue;
+  readonly subJobs: SubJobWriter;
   readonly calls = new Set<string>();
   readonly continuity: Continuity;
   readonly #options: LaneServiceOptions;
   readonly #keys: LaneKeys;
+  readonly #queue: Queue;
   readonly #bull: Worker;
   readonly #heart: Heart;
   readonly #results: ResultWriter;
@@ -107,7 +109,8 @@ export class LaneService implements LaneContext {
       rest: () => this.#restOrGo(),
       beat: () => this.#beat(),
     });
-    this.queue = openLaneQueue(options.lane, this.#keys, options.redis);
+    this.#queue = openLaneQueue(options.lane, this.#keys, options.redis);
+    this.subJobs = new SubJobWriter(this.#queue);
     this.#bull = openLaneWorker(options, this.#keys, (job, token) => processJob(job, token, this));
     this.provider = new ProviderWatch(this.gate, this.log);
     this.storage = new StorageWatch(this.gate, this.log, this.abandoned);
@@ -126,7 +129,7 @@ export class LaneService implements LaneContext {
     const { onError } = this.#options;
     this.#bull.on("error", onError);
     this.#bull.on("stalled", () => this.observer.jobStalled(this.lane));
-    this.queue.on("error", onError);
+    this.#queue.on("error", onError);
     this.#stopListening = this.solitude.onChange(() => void this.#restOrGo().catch(onError));
     await this.#poll();
     await this.#beat();
@@ -165,7 +168,7 @@ export class LaneService implements LaneContext {
   async #letGo(): Promise<void> {
     await Promise.all([...this.#loops, this.runs.close()]);
     await this.#heart.stop();
-    await this.queue.close();
+    await this.#queue.close();
   }
 
   async findRegistration(run: string): Promise<Registration | undefined> {

@@ -1,13 +1,5 @@
 import { WaitingChildrenError } from "bullmq";
-import {
-  CallOutcome,
-  jobId,
-  jobNames,
-  jobOptions,
-  JOB_VERSION,
-  type CallJob,
-  type PromptJob,
-} from "../shared/job.ts";
+import { CallOutcome, jobId, JOB_VERSION, type CallJob, type PromptJob } from "../shared/job.ts";
 import { RESULT_VERSION, type PromptResult } from "../shared/result.ts";
 import { HandBack } from "./job-moves.ts";
 import { makeCall } from "./make-call.ts";
@@ -75,20 +67,13 @@ async function recall(work: Work<PromptJob>, all: readonly number[]): Promise<Ca
 async function expand(work: Work<PromptJob>, calls: number[][]): Promise<never> {
   const { job, token, data, lane, outcome } = work;
   if (outcome.attempts.length > 0) await job.updateData({ ...data, soFar: outcome });
-  const children = calls.map((generations) => ({
-    name: jobNames.call,
+  const subJobs = calls.map((generations) => ({
+    id: jobId(data.run, data.round, data.index, generations[0]),
     data: callJob(work, generations),
-    opts: {
-      ...jobOptions(jobId(data.run, data.round, data.index, generations[0])),
-      parent: { id: job.id!, queue: job.queueQualifiedName },
-      lifo: true,
-      ignoreDependencyOnFailure: true,
-    },
   }));
-  // Each `lifo` job goes to the very front, so the first call has to be added last.
-  const added = await lane.queue.addBulk(children.toReversed());
-  const lost = added.find((child, i) => child.id !== children.at(-1 - i)!.opts.jobId);
-  if (lost) throw new HandBack(`sub-jobs of ${job.id} were not added: Redis answered ${lost.id}`);
+  const lost = await lane.subJobs.add(job.id!, subJobs);
+  if (lost.length > 0)
+    throw new HandBack(`sub-jobs of ${job.id} were not added, Redis answered ${lost.join(", ")}`);
   if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
   throw new HandBack("the sub-jobs are done already");
 }

@@ -2,25 +2,17 @@ import type { LaneKeys } from "../shared/keys.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import { entryOf } from "../shared/result-entry.ts";
 import type { PromptResult } from "../shared/result.ts";
+import { Together } from "./together.ts";
 
 /** Results in one entry of the stream at most. */
 const mostTogether = 100;
 
-interface Waiting {
-  text: string;
-  resolve: () => void;
-  reject: (error: unknown) => void;
-}
-
-/**
- * Adds results to their runs' streams. Those that come while an entry is on its way go together into the next one: fast
- * calls cost one command for many, slow ones never wait.
- */
+/** Adds results to their runs' streams, those that come together in one entry. */
 export class ResultWriter {
   readonly #redis: RedisClient;
   readonly #keys: LaneKeys;
-  readonly #waiting = new Map<string, Waiting[]>();
-  readonly #writing = new Set<string>();
+  /** Of runs with results that wait for their turn. */
+  readonly #streams = new Map<string, Together<string, undefined>>();
 
   constructor(redis: RedisClient, keys: LaneKeys) {
     this.#redis = redis;
@@ -29,30 +21,17 @@ export class ResultWriter {
 
   /** Resolves once the result is in the stream. @throws what Redis refuses it with */
   async add(result: PromptResult): Promise<void> {
-    const text = JSON.stringify(result);
-    const added = Promise.withResolvers<void>();
-    const waiting = this.#waiting.get(result.run) ?? [];
-    this.#waiting.set(result.run, waiting);
-    waiting.push({ text, resolve: added.resolve, reject: added.reject });
-    if (!this.#writing.has(result.run)) void this.#write(result.run);
-    await added.promise;
+    const { run } = result;
+    const stream = this.#streams.get(run) ?? new Together(mostTogether, this.#adderTo(run));
+    this.#streams.set(run, stream);
+    await stream.add(JSON.stringify(result));
   }
 
-  /** Writes what waits for the run, until nothing does. */
-  async #write(run: string): Promise<void> {
-    this.#writing.add(run);
-    for (;;) {
-      const together = this.#waiting.get(run)?.splice(0, mostTogether) ?? [];
-      if (together.length === 0) break;
-      try {
-        const entry = entryOf(together.map(({ text }) => text));
-        await this.#redis.xadd(this.#keys.results(run), "*", ...entry);
-        for (const { resolve } of together) resolve();
-      } catch (error) {
-        for (const { reject } of together) reject(error);
-      }
-    }
-    this.#waiting.delete(run);
-    this.#writing.delete(run);
+  #adderTo(run: string): (texts: readonly string[]) => Promise<undefined[]> {
+    return async (texts) => {
+      this.#streams.delete(run);
+      await this.#redis.xadd(this.#keys.results(run), "*", ...entryOf(texts));
+      return texts.map(() => undefined);
+    };
   }
 }

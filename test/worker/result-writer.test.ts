@@ -37,12 +37,12 @@ describe("ResultWriter", () => {
     expect(await entries(keys)).toEqual([[1], [2]]);
   });
 
-  test("results that come while one is on its way go together, at most a hundred in an entry", async () => {
+  test("results that come together go in one entry, at most a hundred", async () => {
     const keys = newKeys();
     const writer = new ResultWriter(redis, keys);
     await Promise.all(Array.from({ length: 250 }, (_, index) => writer.add(result(index))));
     const written = await entries(keys);
-    expect(written.map((together) => together.length)).toEqual([1, 100, 100, 49]);
+    expect(written.map((together) => together.length)).toEqual([100, 100, 50]);
     expect(written.flat()).toEqual(Array.from({ length: 250 }, (_, index) => index));
   });
 
