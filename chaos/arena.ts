@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import type { RunningCli } from "../test/helpers/cli.ts";
 import { startTestRedis, type TestRedis } from "../test/helpers/redis.ts";
+import { startS3Server, type S3Server } from "../test/helpers/s3-server.ts";
 import { readJournalOf } from "../test/helpers/run-files.ts";
 import type { SimulatorOptions } from "../simulator/settings.ts";
 import { Processes } from "./processes.ts";
@@ -32,6 +33,7 @@ export class Arena implements AsyncDisposable {
   mayBuyTwice = 0;
   #provider: Provider | undefined;
   #redis: TestRedis | undefined;
+  #bucket: S3Server | undefined;
   #peakRedisBytes = 0;
 
   constructor({ seed, short }: ArenaOptions) {
@@ -91,6 +93,14 @@ export class Arena implements AsyncDisposable {
     });
     this.env["REDIS_URL"] = this.#redis.url;
     return this.#redis;
+  }
+
+  /** Starts S3-compatible storage with one bucket and lets the commands use it. */
+  async openBucket(): Promise<S3Server> {
+    this.#bucket = await startS3Server();
+    // How long the SDK tries by itself is not what is looked at.
+    Object.assign(this.env, this.#bucket.env, { AWS_MAX_ATTEMPTS: "2" });
+    return this.#bucket;
   }
 
   /** Asks Redis something, by a connection of its own. */
@@ -164,6 +174,7 @@ export class Arena implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.processes[Symbol.asyncDispose]();
     await this.#redis?.close();
+    await this.#bucket?.[Symbol.asyncDispose]();
     // A private Redis whose run was killed may still be writing.
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 40, retryDelay: 50 });
   }

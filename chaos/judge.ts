@@ -54,6 +54,21 @@ export function judge({ out, prompts, generations, mayFail = new Set(), calls }:
   };
 }
 
+/** What the ledgers say of several runs together. */
+export function judgedTogether(verdicts: readonly Verdict[]): Verdict {
+  const sumOf = (count: keyof Verdict) => verdicts.reduce((sum, each) => sum + each[count], 0);
+  return {
+    prompts: sumOf("prompts"),
+    images: sumOf("images"),
+    calls: sumOf("calls"),
+    lost: sumOf("lost"),
+    doubled: sumOf("doubled"),
+    falseFailures: sumOf("falseFailures"),
+    boughtTwice: sumOf("boughtTwice"),
+    disagreements: sumOf("disagreements"),
+  };
+}
+
 /** The last line of each index, which is the one that counts. */
 function lastLines(lines: readonly JournalLine[]): JournalLine[] {
   return [...new Map(lines.map((line) => [line.index, line])).values()];

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { Redis } from "ioredis";
 import { describe, expect, test, vi } from "vitest";
 import type { SimulatorOptions } from "../../simulator/settings.ts";
+import { downloadRun, settledIn as settledInBucket } from "../helpers/bucket-run.ts";
 import { startTestRedis } from "../helpers/redis.ts";
 import { filesBelow } from "../helpers/run-files.ts";
 import { bucketName, startS3Server, type S3Server } from "../helpers/s3-server.ts";
@@ -27,19 +28,12 @@ async function openS3Stage(options: SimulatorOptions = {}): Promise<S3Stage> {
 }
 
 /** How many results the bucket holds. */
-function settledIn({ bucket }: S3Server): number {
-  const parts = [...bucket].filter(([key]) => key.startsWith(`${prefix}.imagemill/journal/`));
-  return parts.reduce((sum, [, bytes]) => sum + bytes.toString().split("\n").length - 1, 0);
-}
+const settledIn = ({ bucket }: S3Server): number => settledInBucket(bucket, prefix);
 
-/** What lies at the location, as a folder of the stage: what people get who copy it. */
-function download({ stage, server: { bucket } }: S3Stage): string {
+/** What lies at the location, as a folder of the stage. */
+function download({ stage, server }: S3Stage): string {
   const folder = join(stage.folder, "download");
-  for (const [key, bytes] of bucket) {
-    const path = join(folder, key.slice(prefix.length));
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, bytes);
-  }
+  downloadRun(server.bucket, prefix, folder);
   return folder;
 }
 
