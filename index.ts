@@ -8,7 +8,8 @@ export type { Run } from "./library/run.ts";
 export type { RunEvents } from "./library/run-events.ts";
 export type { RunRequest } from "./library/run-request.ts";
 export type { PromptRow, PromptRows } from "./library/spool-rows.ts";
-export { steerRun, type SteeredRun, type SteerRunOptions } from "./library/steer-run.ts";
+export { steerRun, type SteerRunOptions } from "./library/steer-run.ts";
+export type { SteeredRun } from "./shared/steer-run.ts";
 export { surveyRun, type RunSurvey, type SurveyRunOptions } from "./library/survey-run.ts";
 export * from "./models.ts";
 export {

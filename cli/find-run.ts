@@ -1,9 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { locationOf, workFolder, type PlaceAccess } from "../producer/open-place.ts";
+import { workFolder, type PlaceAccess } from "../producer/open-place.ts";
 import { hasCode } from "../shared/caught.ts";
 import { openState } from "../shared/open-store.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
+import { locationOf } from "../shared/run-location.ts";
 import { isS3Location } from "../shared/s3-location.ts";
 import type { StateFiles } from "../shared/state-files.ts";
 import { StorageError } from "../shared/storage.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { notUnderWay } from "../library/steer-run.ts";
+import { notUnderWay } from "../shared/steer-run.ts";
 import { repeat } from "../shared/repeat.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { lookForRun, notHere, runsHere } from "./find-run.ts";

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openRun } from "../library/open-run.ts";
-import { steerOver, type SteeredRun } from "../library/steer-run.ts";
 import { workFolder, type PlaceAccess } from "../producer/open-place.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import { RunInUseError } from "../producer/run-lock.ts";
@@ -9,6 +8,7 @@ import { Cleanup } from "../shared/cleanup.ts";
 import { openState } from "../shared/open-store.ts";
 import { plural } from "../shared/quantity.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
+import { steerOver, type SteeredRun } from "../shared/steer-run.ts";
 import { writeSteering } from "../shared/steering.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import { lookForRun, notHere } from "./find-run.ts";

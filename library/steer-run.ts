@@ -1,52 +1,15 @@
 import { z } from "zod";
-import { locationOf } from "../producer/open-place.ts";
-import { defaultPrefix } from "../shared/keys.ts";
-import { openState, type S3Options } from "../shared/open-store.ts";
-import type { RedisClient } from "../shared/redis.ts";
-import { readRunFile, type RunFile } from "../shared/run-file.ts";
-import { isS3Location } from "../shared/s3-location.ts";
-import type { StateFiles } from "../shared/state-files.ts";
-import { dropRunJobs, findRegisteredRun, hasProducer, setRunState } from "../shared/steer.ts";
-import { readSteering, writeSteering } from "../shared/steering.ts";
-import { UsageError } from "../shared/usage-error.ts";
+import { steerOver, type SteeredRun, type SteeringWish } from "../shared/steer-run.ts";
 import { withRedisAt } from "../shared/with-redis.ts";
 import { parseOptions } from "../worker/providers/model-options.ts";
 import { accessShape } from "./resolve-run.ts";
 import { redisSource, type RedisInput } from "./redis-input.ts";
-
-/** Which run is steered, and how. */
-export interface SteeringWish {
-  /** Its id. May be left out where `out` is given. */
-  run?: string | undefined;
-  /** The run directory or its `s3://` location, where that can be seen from here. */
-  out?: string | undefined;
-  /** For `s3://` locations: options of the SDK's client. */
-  s3?: S3Options | undefined;
-  /** `paused`: no call starts; `cancelled`: it ends for good; `running` takes back either. */
-  state: "running" | "paused" | "cancelled";
-  /** For whoever looks at the run. */
-  reason?: string | undefined;
-  /** Default `imagemill`. */
-  prefix?: string | undefined;
-}
 
 /** What {@link steerRun} takes. */
 export interface SteerRunOptions extends SteeringWish {
   /** The Redis of its producer and workers. Without it only the directory is told, for a run that nobody has open. */
   redis?: RedisInput | undefined;
 }
-
-/** What is known of a run once it is steered. */
-export interface SteeredRun {
-  id: string;
-  /** Its directory, where that can be seen from here. */
-  out: string | undefined;
-  state: SteeringWish["state"];
-  /** A producer has it open, and sees to the rest. Else a cancelled run is ended by opening it once more. */
-  isLed: boolean;
-}
-
-const verbs = { paused: "pause", running: "unpause", cancelled: "cancel" } as const;
 
 const Options = z.object({
   run: z.string().optional(),
@@ -66,84 +29,4 @@ export async function steerRun(options: SteerRunOptions): Promise<SteeredRun> {
   parseOptions("steerRun", Options, options);
   if (options.redis === undefined) return await steerOver(undefined, options);
   return await withRedisAt(redisSource(options.redis), (redis) => steerOver(redis, options));
-}
-
-/** The same over a connection that is there. */
-export async function steerOver(
-  redis: RedisClient | undefined,
-  wish: SteeringWish,
-): Promise<SteeredRun> {
-  const { state, reason, prefix = defaultPrefix } = wish;
-  const seen = await seenRun(wish);
-  const id = seen?.id ?? wish.run!;
-  const before = redis && (await findRegisteredRun(redis, prefix, id));
-  const files = seen?.files ?? (before && (await sameRun(before.registration.location, wish, id)));
-  const out = files?.location;
-  if (out === undefined && !before) throw new UsageError(notUnderWay(id));
-  if (state === "paused") await refuseCancelled(id, files, before?.registration.state);
-  // The directory first: a producer that starts now registers the run first and looks there then.
-  if (files) await writeSteering(files, state, reason);
-  const registered = redis && (await findRegisteredRun(redis, prefix, id));
-  if (!registered) return { id, out, state, isLed: false };
-  await setRunState(redis, prefix, registered, state, reason);
-  if (state !== "cancelled")
-    return { id, out, state, isLed: await hasProducer(redis, prefix, registered) };
-  // Who sees the directory learns by the run's lock whether a producer lives, and settles what is left in Redis, too.
-  const isLed = out === undefined && !(await dropRunJobs(redis, prefix, registered));
-  return { id, out, state, isLed };
-}
-
-/** The run of the directory that is named. @throws UsageError where there is none, or nothing of it is left to be done */
-async function seenRun({ run, out, s3, state }: SteeringWish) {
-  if (out === undefined && run === undefined)
-    throw new UsageError("expected `run` or `out` to steer a run, got neither");
-  if (out === undefined) return undefined;
-  const files = await openState(locationOf(out), s3);
-  const file = await readRunFile(files);
-  if (!file || (run !== undefined && file.id !== run))
-    throw new UsageError(
-      `${files.location} does not hold ${run === undefined ? "a run" : `run ${run}`}`,
-    );
-  // A run may finish while it is paused: then there is a pause to be taken back, for images that are asked for later.
-  if (state !== "running" || !(await readSteering(files))) await refuseFinished(files, file, state);
-  return { id: file.id, files };
-}
-
-async function refuseFinished(
-  files: StateFiles,
-  { id, summary, outputsAt }: RunFile,
-  state: SteeringWish["state"],
-): Promise<void> {
-  if (summary?.state.startsWith("completed") !== true) return;
-  // Lines after those that the output files stand for, or a new round, are of a run that goes on.
-  if (outputsAt !== (await files.journalBytes())) return;
-  throw new UsageError(
-    `run ${id} is finished (${summary.state}): there is nothing to ${verbs[state]}`,
-  );
-}
-
-/** A pause would take the cancel's place, and the `unpause` after it would have the run go on. */
-async function refuseCancelled(
-  id: string,
-  files: StateFiles | undefined,
-  registered: string | undefined,
-): Promise<void> {
-  const steering = files && (await readSteering(files));
-  if (steering?.state !== "cancelled" && registered !== "cancelled") return;
-  throw new UsageError(
-    `run ${id} is cancelled: there is nothing to pause (\`imagemill unpause ${files?.location ?? id}\` takes the cancel back)`,
-  );
-}
-
-/** A place that another host told of, where the run is the same here. */
-async function sameRun(location: string, { s3 }: SteeringWish, id: string) {
-  if (isS3Location(location) && !s3) return undefined;
-  const files = await openState(locationOf(location), s3);
-  const file = await readRunFile(files).catch(() => undefined);
-  return file?.id === id ? files : undefined;
-}
-
-/** What is said of a run that neither Redis nor a directory here knows. */
-export function notUnderWay(id: string): string {
-  return `run ${id} is not under way on this Redis (see \`imagemill status\`), and no directory of that name or id is here`;
 }

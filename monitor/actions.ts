@@ -1,9 +1,9 @@
-import { findRegisteredRun, restLane, resumeLane, setRunState } from "../shared/steer.ts";
-import { writeSteering } from "../shared/steering.ts";
+import { restLane, resumeLane } from "../shared/steer.ts";
+import { steerOver } from "../shared/steer-run.ts";
 import { type MonitorContext, runOf, seeQueues } from "./context.ts";
-import { NotFound } from "./page.ts";
 import { readFilter, tryNow } from "./retry-filter.ts";
 import { viewRun } from "./run-view.ts";
+import { NotFound, RedisAway } from "./trouble.ts";
 
 /** What an action is told. */
 export interface ActionRequest {
@@ -11,7 +11,7 @@ export interface ActionRequest {
   form: ReadonlyMap<string, string>;
 }
 
-/** Does what a signed-in reader asked for, and gives the path of the page to show next. @throws NotFound */
+/** Does what a signed-in reader asked for, and gives the path of the page to show next. @throws NotFound, UsageError, RedisAway */
 export type ActionHandler = (context: MonitorContext, request: ActionRequest) => Promise<string>;
 
 type Wish = "paused" | "running" | "cancelled";
@@ -27,26 +27,23 @@ const steer =
     const isOver = viewRun(run, lanes).condition.startsWith("completed");
     if (isOver && wish !== "running") return `/runs/${id}`;
     const reason = wish === "running" ? undefined : `${wish} on the monitor's page`;
-    await writeSteering(run.directory, wish, reason);
     const lane = lanes.find(({ snapshot }) => snapshot.state.runs.has(id));
-    if (lane) {
-      const { redis, prefix } = lane.source;
-      const registered = await findRegisteredRun(redis, prefix, id);
-      if (registered) await setRunState(redis, prefix, registered, wish, reason);
-      lane.view.snapshot.forget();
-    }
+    const { redis, prefix } = lane?.source ?? {};
+    await steerOver(redis, { run: id, out: run.directory, state: wish, reason, prefix });
+    lane?.view.snapshot.forget();
     return `/runs/${id}`;
   };
 
 const steerLane =
   (wish: "pause" | "unpause"): ActionHandler =>
   async (context, { form }) => {
-    const { lanes } = await seeQueues(context);
+    const { lanes, trouble } = await seeQueues(context);
     // Runs with a private Redis each may use lanes of one name.
     const lane = lanes.find(
       ({ snapshot, source }) =>
         snapshot.lane === form.get("lane") && source.name === (form.get("source") ?? source.name),
     );
+    if (!lane && trouble !== undefined) throw new RedisAway(trouble);
     if (!lane) throw new NotFound(`There is no lane ${form.get("lane")}`);
     const { redis, prefix } = lane.source;
     if (wish === "pause")

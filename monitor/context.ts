@@ -1,10 +1,10 @@
 import type { Log } from "../shared/log.ts";
 import { endsWithin } from "../shared/within.ts";
 import type { KnownRun } from "./known-run.ts";
-import { NotFound } from "./page.ts";
 import type { QueuesSeen, QueueSources } from "./queue-sources.ts";
 import type { RunStore } from "./run-store.ts";
 import type { Thumbnails } from "./thumbnails.ts";
+import { NotFound } from "./trouble.ts";
 
 const lookMs = 250;
 

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import type { Context, Hono } from "hono";
 import { hasCode } from "../shared/caught.ts";
 import { type MonitorContext, runOf } from "./context.ts";
-import { NotFound } from "./page.ts";
+import { NotFound } from "./trouble.ts";
 
 const types: Record<string, string> = {
   ".png": "image/png",

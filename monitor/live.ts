@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../shared/log.ts";
-import { NotFound } from "./page.ts";
+import { troubleOf } from "./trouble.ts";
 
 /** How often a page that is looked at is made anew. */
 const everyMs = 1_000;
@@ -41,13 +41,23 @@ export async function followPage(
         await stream.writeSSE({ event: "quiet", data: "" });
       }
       await delay(everyMs, undefined, { signal: gone.signal }).catch(() => undefined);
-      if (!gone.signal.aborted) reply = await render();
+      if (!gone.signal.aborted) reply = await renderAgain(render, reply);
     }
   };
   return streamSSE(context, follow, async (error) => {
-    if (!(error instanceof NotFound))
+    if (troubleOf(error).status === 500)
       log.error({ error, path: context.req.path }, "a page could not be sent again");
   });
+}
+
+/** While Redis goes away in the middle of a page, what was shown last stays; the next time the page says so itself. */
+async function renderAgain(render: () => Promise<LiveReply>, shown: LiveReply): Promise<LiveReply> {
+  try {
+    return await render();
+  } catch (error) {
+    if (troubleOf(error).status === 503) return shown;
+    throw error;
+  }
 }
 
 /** The page counts times by itself: they are no change. */

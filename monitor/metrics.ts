@@ -1,7 +1,10 @@
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { isQueueError } from "../shared/queue-error.ts";
 import { version } from "../shared/version.ts";
 import { type MonitorContext, seeQueues } from "./context.ts";
 import type { LaneSnapshot } from "./lane-view.ts";
+import type { SeenLane } from "./queue-sources.ts";
+import type { WaitingRetries } from "./retries.ts";
 
 /**
  * The metrics of the monitor: what whole lanes show. Workers do not tell these, or thirty of them would add the same
@@ -87,31 +90,34 @@ export class MonitorMetrics {
     for (const gauge of perLane) gauge.reset();
     // Lanes of one name in several private Redis are counted together.
     await Promise.all(
-      lanes.map(async ({ view, snapshot }) => {
-        this.#setLane(snapshot);
-        const { lane } = snapshot;
-        const { retries, suspects } = await view.retries();
-        const soon = Date.now() + 10_000;
-        this.#retries.inc({ lane }, retries.filter(({ state }) => state !== "active").length);
-        this.#retriesDue.inc(
-          { lane },
-          retries.filter(({ dueAt }) => dueAt !== undefined && dueAt <= soon).length,
-        );
-        this.#suspects.inc({ lane }, suspects.length);
+      lanes.map(async (seen) => {
+        const waiting = await this.#retriesOf(seen);
+        if (waiting) this.#setLane(seen.snapshot, waiting);
       }),
     );
     return await this.#registry.metrics();
   }
 
-  #setLane({
-    lane,
-    state,
-    jobs,
-    workers,
-    stuck,
-    oldestWaitingSince,
-    produced,
-  }: LaneSnapshot): void {
+  /** Undefined where Redis went away meanwhile: then the lane is left out, as it is while Redis is away. */
+  async #retriesOf({ view, source }: SeenLane): Promise<WaitingRetries | undefined> {
+    try {
+      return await view.retries();
+    } catch (error) {
+      if (!isQueueError(error)) throw error;
+      if (source.isShared) this.#up.set(0);
+      return undefined;
+    }
+  }
+
+  #setLane(
+    { lane, state, jobs, workers, stuck, oldestWaitingSince, produced }: LaneSnapshot,
+    { retries, suspects }: WaitingRetries,
+  ): void {
+    const soon = Date.now() + 10_000;
+    const due = retries.filter(({ dueAt }) => dueAt !== undefined && dueAt <= soon);
+    this.#retries.inc({ lane }, retries.filter(({ state: at }) => at !== "active").length);
+    this.#retriesDue.inc({ lane }, due.length);
+    this.#suspects.inc({ lane }, suspects.length);
     for (const [name, value] of Object.entries(jobs)) this.#jobs.inc({ lane, state: name }, value);
     const oldestMs = oldestWaitingSince === undefined ? 0 : Date.now() - oldestWaitingSince;
     this.#oldest.set({ lane }, Math.max(0, oldestMs) / 1000);

@@ -1,4 +1,5 @@
 import type { Html } from "../shared/html.ts";
+import type { Trouble } from "./trouble.ts";
 
 /** A page before it is put into the frame that all pages share. */
 export interface Page {
@@ -7,7 +8,7 @@ export interface Page {
   section: "runs" | "retries" | "lanes" | "none";
   main: Html;
   /** Default 200. */
-  status?: 404 | 500;
+  status?: Trouble["status"];
 }
 
 /** What a page's or an action's code sees of a request. */
@@ -23,9 +24,4 @@ export interface PageRequest {
 export function wholeNumber(text: string | null, least: number, most: number): number {
   const value = Number(text ?? NaN);
   return Number.isInteger(value) ? Math.max(least, Math.min(value, most)) : least;
-}
-
-/** Nothing is at this address. */
-export class NotFound extends Error {
-  override readonly name = "NotFound";
 }

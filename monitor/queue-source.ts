@@ -10,10 +10,12 @@ import { LaneView } from "./lane-view.ts";
 import { recent } from "./recent.ts";
 
 const lookForLanesMs = 1_500;
+/** The name of the source that producers and workers share. */
+export const sharedName = "shared";
 
 /** A Redis with lanes: the shared one, or the private one of a run. */
 export class QueueSource {
-  /** `shared`, or the run directory whose private Redis it is. */
+  /** {@link sharedName}, or the run directory whose private Redis it is. */
   readonly name: string;
   readonly redis: RedisClient;
   readonly #prefix: string;
@@ -26,6 +28,10 @@ export class QueueSource {
     this.redis = connectRedis(target, { role: "producer", name: "imagemill-monitor" });
     this.#prefix = prefix;
     this.#stopListening = limitErrors(this.redis, (message) => log.warn({}, `Redis: ${message}`));
+  }
+
+  get isShared(): boolean {
+    return this.name === sharedName;
   }
 
   get prefix(): string {

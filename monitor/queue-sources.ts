@@ -3,7 +3,7 @@ import { redisMessage } from "../shared/redis-message.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
 import type { KnownRun } from "./known-run.ts";
 import type { LaneSnapshot, LaneView } from "./lane-view.ts";
-import { QueueSource } from "./queue-source.ts";
+import { QueueSource, sharedName } from "./queue-source.ts";
 
 /** A lane of one of the sources, as it was a moment ago. */
 export interface SeenLane {
@@ -41,7 +41,7 @@ export class QueueSources {
   constructor(options: QueueSourcesOptions) {
     this.#options = options;
     const { shared, prefix, log } = options;
-    this.#shared = shared && new QueueSource("shared", shared, prefix, log);
+    this.#shared = shared && new QueueSource(sharedName, shared, prefix, log);
   }
 
   /** Whether a shared Redis was given. */
@@ -71,7 +71,7 @@ export class QueueSources {
           return await Promise.all(seen);
         } catch (error) {
           // A private Redis that is gone belonged to a run that has ended.
-          if (source === this.#shared) trouble = redisMessage(error);
+          if (source.isShared) trouble = redisMessage(error);
           return [];
         }
       }),

@@ -1,23 +1,22 @@
 import { serve } from "@hono/node-server";
-import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import { Hono } from "hono";
 import { once } from "node:events";
-import { asError } from "../shared/caught.ts";
-import { html } from "../shared/html.ts";
 import { answerProbe, type ListenAddress, probePaths } from "../shared/probes.ts";
-import type { Access, Credentials } from "./access.ts";
+import type { Access } from "./access.ts";
 import { actionRoutes, type ActionHandler } from "./actions.ts";
 import { findAsset } from "./assets.ts";
 import { type MonitorContext, runOf, seeQueues } from "./context.ts";
+import { addDoor, credentialsOf } from "./door.ts";
+import { limitForms, readForm } from "./form.ts";
 import { addImageRoutes } from "./image-routes.ts";
 import { followPage } from "./live.ts";
-import { NotFound, type Page, type PageRequest } from "./page.ts";
-import { layout } from "./pages/layout.ts";
-import { addQueuesBoard } from "./queues-board.ts";
+import { errorReply, pageReply, requestOf } from "./page-reply.ts";
 import { signInPage } from "./pages/sign-in-page.ts";
+import { addQueuesBoard } from "./queues-board.ts";
 import { pageRoutes, type PageHandler } from "./routes.ts";
 import { isUnderWay, viewRun } from "./run-view.ts";
 import { seriesReply } from "./series.ts";
+import { NotFound, troubleOf } from "./trouble.ts";
 
 /** What the web server is made of. */
 export interface MonitorServerOptions {
@@ -32,19 +31,6 @@ export interface MonitorServer extends AsyncDisposable {
   /** Such as `http://127.0.0.1:8790`. */
   readonly url: string;
 }
-
-/** Forms are small, and anybody may send one to sign in. */
-const mostFormBytes = 64 * 1024;
-
-const securityHeaders = {
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "same-origin",
-  "cross-origin-resource-policy": "same-origin",
-  "cache-control": "no-store",
-};
 
 /** Serves the monitor. @throws Error of the system where it cannot listen there */
 export async function startMonitorServer(options: MonitorServerOptions): Promise<MonitorServer> {
@@ -66,67 +52,23 @@ export async function startMonitorServer(options: MonitorServerOptions): Promise
 function createApp(options: MonitorServerOptions): Hono {
   const { context, access } = options;
   const app = new Hono();
-  app.use(async (c, next) => {
-    for (const [name, value] of Object.entries(securityHeaders)) c.header(name, value);
-    const credentials = credentialsOf(c);
-    if (!access.isAddressed(credentials)) return c.text("this server has another name\n", 421);
-    const isOpen = ["/livez", "/readyz", "/sign-in"].includes(c.req.path) || isAsset(c);
-    if (!isOpen && !access.mayLook(credentials)) {
-      const wantsPage = c.req.header("accept")?.includes("text/html");
-      return wantsPage ? c.redirect("/sign-in", 303) : c.text("the token is missing\n", 401);
-    }
-    return await next();
-  });
-  const tooLarge = (c: Context) => c.text(`expected at most ${mostFormBytes} bytes\n`, 413);
-  app.use(bodyLimit({ maxSize: mostFormBytes, onError: tooLarge }));
+  addDoor(app, access);
+  limitForms(app);
   addProbes(app, options);
   addSignIn(app, access);
-  app.get("/assets/:name", async (c) => {
-    const asset = await findAsset(c.req.param("name"));
-    if (!asset) return c.notFound();
-    c.header("cache-control", "no-cache");
-    c.header("etag", asset.etag);
-    if (c.req.header("if-none-match") === asset.etag) return c.body(null, 304);
-    return c.body(asset.bytes, 200, { "content-type": asset.type });
-  });
+  addAssets(app);
   for (const [path, handler] of pageRoutes) addPage(app, path, handler, options);
   for (const [path, handler] of actionRoutes) addAction(app, path, handler, options);
   addImageRoutes(app, context);
   addQueuesBoard(app, context);
-  app.get("/runs/:id/series.json", async (c) => {
-    const run = await runOf(context, c.req.param("id"));
-    const { condition } = viewRun(run, (await seeQueues(context)).lanes);
-    return c.json(seriesReply(run.index, isUnderWay(condition) ? Date.now() : undefined));
-  });
+  addSeries(app, context);
   app.notFound((c) => errorReply(c, access, new NotFound("There is no such page")));
   app.onError((error, c) => {
-    if (!(error instanceof NotFound))
+    if (troubleOf(error).status === 500)
       context.log.error({ error, path: c.req.path }, "a page failed");
     return errorReply(c, access, error);
   });
   return app;
-}
-
-function isAsset(c: Context): boolean {
-  return c.req.path.startsWith("/assets/");
-}
-
-function credentialsOf(c: Context): Credentials {
-  return {
-    host: c.req.header("host"),
-    origin: c.req.header("origin"),
-    cookie: c.req.header("cookie"),
-    authorization: c.req.header("authorization"),
-  };
-}
-
-function requestOf(c: Context, access: Access): PageRequest {
-  return {
-    parameters: c.req.param(),
-    query: new URL(c.req.url).searchParams,
-    actionToken: access.actionToken(credentialsOf(c)),
-    now: Date.now(),
-  };
 }
 
 function addPage(
@@ -157,10 +99,7 @@ function addAction(
   { context, access }: MonitorServerOptions,
 ): void {
   app.post(path, async (c) => {
-    const fields = Object.entries(await c.req.parseBody());
-    const form = new Map(
-      fields.flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])),
-    );
+    const form = await readForm(c);
     const credentials = credentialsOf(c);
     const isAllowed = access.mayAct(credentials, form.get("token") ?? "");
     form.delete("token");
@@ -174,18 +113,24 @@ function addAction(
   });
 }
 
-function pageReply(c: Context, page: Page, request: PageRequest): Response | Promise<Response> {
-  return c.html(layout(page, request), page.status ?? 200);
+function addAssets(app: Hono): void {
+  app.get("/assets/:name", async (c) => {
+    const asset = await findAsset(c.req.param("name"));
+    if (!asset) return c.notFound();
+    c.header("cache-control", "no-cache");
+    c.header("etag", asset.etag);
+    if (c.req.header("if-none-match") === asset.etag) return c.body(null, 304);
+    return c.body(asset.bytes, 200, { "content-type": asset.type });
+  });
 }
 
-function errorReply(c: Context, access: Access, error: unknown): Response | Promise<Response> {
-  const isMissing = error instanceof NotFound;
-  const title = isMissing ? "Not found" : "Something went wrong";
-  const main = html`<h1>${title}</h1>
-    <p class="note bad">${asError(error).message}</p>
-    <p><a href="/">All runs</a></p>`;
-  const page: Page = { title, section: "none", main, status: isMissing ? 404 : 500 };
-  return pageReply(c, page, requestOf(c, access));
+/** The numbers that a run's charts are drawn from. */
+function addSeries(app: Hono, context: MonitorContext): void {
+  app.get("/runs/:id/series.json", async (c) => {
+    const run = await runOf(context, c.req.param("id"));
+    const { condition } = viewRun(run, (await seeQueues(context)).lanes);
+    return c.json(seriesReply(run.index, isUnderWay(condition) ? Date.now() : undefined));
+  });
 }
 
 function addProbes(app: Hono, { context, metrics }: MonitorServerOptions): void {
@@ -211,8 +156,8 @@ function addSignIn(app: Hono, access: Access): void {
     return pageReply(c, signInPage(token !== undefined), requestOf(c, access));
   });
   app.post("/sign-in", async (c) => {
-    const { token } = await c.req.parseBody();
-    if (typeof token !== "string" || !access.isToken(token))
+    const token = (await readForm(c)).get("token");
+    if (token === undefined || !access.isToken(token))
       return pageReply(c, signInPage(true), requestOf(c, access));
     c.header("set-cookie", access.signInCookie());
     return c.redirect("/", 303);

@@ -1,9 +1,10 @@
 import { hash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { openStore, type S3Options } from "../shared/open-store.ts";
-import { isS3Location, normalS3Location } from "../shared/s3-location.ts";
+import { locationOf } from "../shared/run-location.ts";
+import { isS3Location } from "../shared/s3-location.ts";
 import { folderPlace } from "./folder-place.ts";
 import type { RunPlace } from "./run-place.ts";
 
@@ -13,11 +14,6 @@ export interface PlaceAccess {
   s3?: S3Options | undefined;
   /** Where working copies of runs at `s3://` locations are. Default: `imagemill` in the user's cache folder. */
   cacheFolder?: string | undefined;
-}
-
-/** A run's location in the one way in which it is written: an absolute path, or `s3://bucket/prefix`. @throws UsageError */
-export function locationOf(out: string): string {
-  return isS3Location(out) ? normalS3Location(out) : resolve(out);
 }
 
 /** The folder in which a run is worked on here: of one in a folder the run directory itself. */

@@ -2,7 +2,7 @@ import { html, type Html } from "../../shared/html.ts";
 import type { JournalLine } from "../../shared/journal-line.ts";
 import type { AttemptRecord, ImageRecord } from "../../shared/result.ts";
 import { type MonitorContext, runOf, seeQueues } from "../context.ts";
-import { NotFound, type Page, type PageRequest } from "../page.ts";
+import type { Page, PageRequest } from "../page.ts";
 import type { WaitingRetry } from "../retries.ts";
 import { matching } from "../retry-filter.ts";
 import { type RunView, viewRun } from "../run-view.ts";
@@ -12,6 +12,7 @@ import { action, figure, live } from "./layout.ts";
 import { gap, imageHref } from "./prompt-card.ts";
 import { attemptText, kindBadge, nextText } from "./retries-page.ts";
 import { runHead } from "./run-head.ts";
+import { NotFound } from "../trouble.ts";
 
 /** One prompt: its images, its parameters, and everything that was tried. */
 export async function promptPage(context: MonitorContext, request: PageRequest): Promise<Page> {

@@ -50,6 +50,19 @@ describe("the monitor's door", () => {
     expect(response.status).toBe(413);
   });
 
+  test("tells of a form that cannot be read", async () => {
+    await using watched = await openWatchedMill(server, { prompts: 1 });
+    for (const path of ["/sign-in", "/lanes/pause"]) {
+      const response = await fetch(watched.monitor.url + path, {
+        method: "POST",
+        headers: { "content-type": "multipart/form-data; boundary=b" },
+        body: "--other\r\nbroken",
+      });
+      expect(response.status).toBe(400);
+      expect(await response.text()).toContain("The form cannot be read");
+    }
+  });
+
   test("says what is missing where it would be open to other machines", async () => {
     await using stage = await openStage();
     const end = await stage.cli("monitor", "--listen", "0.0.0.0:0");

@@ -64,6 +64,23 @@ describe("an action", () => {
     expect(await readSteering(mill.out)).toBeUndefined();
   });
 
+  test("does not pause a run that was cancelled meanwhile, and says why", async () => {
+    await using watched = await openWatchedMill(server, { prompts: 5 });
+    const { mill, monitor } = watched;
+    const run = await mill.open();
+    const post = async (path: string) =>
+      await fetch(`${monitor.url}/runs/${run.id}/${path}`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${monitorToken}` },
+        redirect: "manual",
+      });
+    expect((await post("cancel")).status).toBe(303);
+    const paused = await post("pause");
+    expect(paused.status).toBe(409);
+    expect(await paused.text()).toContain("is cancelled: there is nothing to pause");
+    expect(await readSteering(mill.out)).toMatchObject({ state: "cancelled" });
+  });
+
   test("pauses a lane, which says why, and lets it go on", async () => {
     await using watched = await openWatchedMill(server, { prompts: 5 });
     await watched.mill.open();

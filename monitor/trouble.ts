@@ -1,0 +1,44 @@
+import { asError, messageOf } from "../shared/caught.ts";
+import { isQueueError } from "../shared/queue-error.ts";
+import { redisMessage } from "../shared/redis-message.ts";
+import { UsageError } from "../shared/usage-error.ts";
+
+/** Nothing is at this address. */
+export class NotFound extends Error {
+  override readonly name = "NotFound";
+}
+
+/** What was to be done needs Redis. */
+export class RedisAway extends Error {
+  override readonly name = "RedisAway";
+}
+
+/** What came is no form. */
+export class MalformedForm extends Error {
+  override readonly name = "MalformedForm";
+}
+
+/** Why a page cannot be made, or an action not done, for who asked. */
+export interface Trouble {
+  status: 400 | 404 | 409 | 500 | 503;
+  title: string;
+  message: string;
+}
+
+/** What is said of an error; 500 is a fault of the monitor's own. */
+export function troubleOf(error: unknown): Trouble {
+  const message = messageOf(error);
+  if (error instanceof NotFound) return { status: 404, title: "Not found", message };
+  if (error instanceof MalformedForm)
+    return { status: 400, title: "The form cannot be read", message };
+  if (error instanceof UsageError) return { status: 409, title: "This cannot be done", message };
+  if (error instanceof RedisAway || isQueueError(error))
+    return { status: 503, title: "Redis cannot be read", message: redisTrouble(error) };
+  return { status: 500, title: "Something went wrong", message };
+}
+
+/** ioredis tells of a connection that broke only which of its options bounds the retries. */
+function redisTrouble(error: unknown): string {
+  const why = asError(error).name === "MaxRetriesPerRequestError" ? "" : `: ${redisMessage(error)}`;
+  return `Redis did not answer what was asked${why}. This works again once it does.`;
+}
