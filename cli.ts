@@ -1,21 +1,31 @@
 import { Command, CommanderError, type Option } from "commander";
-import { Declined } from "./cli/approve.ts";
-import { doctorCommand } from "./cli/doctor-command.ts";
-import { exportCommand } from "./cli/export-command.ts";
-import { failuresCommand } from "./cli/failures-command.ts";
+import { Declined } from "./cli/declined.ts";
 import { exitCodes, type Io } from "./cli/io.ts";
-import { modelsCommand } from "./cli/models-command.ts";
-import { monitorCommand } from "./cli/monitor-command.ts";
-import { resumeCommand, retryCommand } from "./cli/resume-command.ts";
-import { enqueueCommand, runCommand } from "./cli/run-command.ts";
-import { simulateCommand } from "./cli/simulate-command.ts";
-import { statusCommand } from "./cli/status-command.ts";
-import { cancelCommand, pauseCommand, unpauseCommand } from "./cli/steer-commands.ts";
-import { workCommand } from "./cli/work-command.ts";
 import { hasCode, messageOf, stackOf } from "./shared/caught.ts";
 import { StorageError } from "./shared/storage.ts";
 import { UsageError } from "./shared/usage-error.ts";
 import { version } from "./shared/version.ts";
+
+type MakeCommand = (io: Io) => Command;
+
+/** The commands in the order of `--help`. Only the one that is asked for is loaded: all of them are 50 files more. */
+const commands: Record<string, () => Promise<MakeCommand>> = {
+  run: async () => (await import("./cli/run-command.ts")).runCommand,
+  enqueue: async () => (await import("./cli/run-command.ts")).enqueueCommand,
+  work: async () => (await import("./cli/work-command.ts")).workCommand,
+  resume: async () => (await import("./cli/resume-command.ts")).resumeCommand,
+  status: async () => (await import("./cli/status-command.ts")).statusCommand,
+  failures: async () => (await import("./cli/failures-command.ts")).failuresCommand,
+  retry: async () => (await import("./cli/resume-command.ts")).retryCommand,
+  export: async () => (await import("./cli/export-command.ts")).exportCommand,
+  pause: async () => (await import("./cli/steer-commands.ts")).pauseCommand,
+  unpause: async () => (await import("./cli/steer-commands.ts")).unpauseCommand,
+  cancel: async () => (await import("./cli/steer-commands.ts")).cancelCommand,
+  monitor: async () => (await import("./cli/monitor-command.ts")).monitorCommand,
+  models: async () => (await import("./cli/models-command.ts")).modelsCommand,
+  simulate: async () => (await import("./cli/simulate-command.ts")).simulateCommand,
+  doctor: async () => (await import("./cli/doctor-command.ts")).doctorCommand,
+};
 
 /** Runs the command line and gives its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -27,32 +37,19 @@ export async function main(argv: readonly string[]): Promise<number> {
     exitCode: exitCodes.done,
   };
   try {
-    await program(io).parseAsync(argv, { from: "user" });
+    const root = await program(io, argv[0]);
+    await root.parseAsync(argv, { from: "user" });
     return io.exitCode;
   } catch (error) {
     return report(io, error);
   }
 }
 
-/** The command line with all its commands, to parse arguments with. */
-export function program(io: Io): Command {
-  const commands = [
-    runCommand,
-    enqueueCommand,
-    workCommand,
-    resumeCommand,
-    statusCommand,
-    failuresCommand,
-    retryCommand,
-    exportCommand,
-    pauseCommand,
-    unpauseCommand,
-    cancelCommand,
-    monitorCommand,
-    modelsCommand,
-    simulateCommand,
-    doctorCommand,
-  ];
+/** The command line, to parse arguments with: with the command of this name alone, or with all where there is none. */
+export async function program(io: Io, name?: string): Promise<Command> {
+  const names =
+    name !== undefined && Object.hasOwn(commands, name) ? [name] : Object.keys(commands);
+  const makers = await Promise.all(names.map((known) => commands[known]!()));
   const root = new Command("imagemill")
     .description(
       "Turn a dataset of prompts into a dataset of images: nothing lost, no image paid for twice.",
@@ -62,7 +59,7 @@ export function program(io: Io): Command {
     .showHelpAfterError("(--help shows what can be given)")
     .configureHelp({ optionDescription: describeOption })
     .exitOverride();
-  for (const create of commands) root.addCommand(create(io).copyInheritedSettings(root));
+  for (const make of makers) root.addCommand(make(io).copyInheritedSettings(root));
   return root;
 }
 

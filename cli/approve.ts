@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 import type { RunSurvey } from "../library/survey-run.ts";
+import { Declined } from "./declined.ts";
 import { estimateLine, type EstimateBasis } from "./estimate-view.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -8,11 +9,6 @@ import type { Terminal } from "./terminal.ts";
 const askAboveUsd = 10;
 /** The same for a run of more images than this whose cost is not known. */
 const askAboveImages = 100;
-
-/** The person did not want the run: nothing was sent. */
-export class Declined extends Error {
-  override readonly name = "Declined";
-}
 
 /** Whether a run is asked about: not one that has a budget, nor one that is only simulated. */
 function isDear(

@@ -50,7 +50,7 @@ export async function drive(io: Io, driven: Drive): Promise<void> {
     printDryRun(io, survey, basis, options.json === true);
     return;
   }
-  const log = createLog(terminal, io.env, "warn");
+  const log = await createLog(terminal, io.env, "warn");
   const proxy = readProxySettings(io.env);
   const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);
   if (shared) await prepareRedis(shared, (text) => warn(terminal, [text]));

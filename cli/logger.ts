@@ -1,5 +1,4 @@
 import { pino } from "pino";
-import pretty from "pino-pretty";
 import { asError } from "../shared/caught.ts";
 import type { Environment } from "../shared/find-key.ts";
 import type { Log } from "../shared/log.ts";
@@ -22,17 +21,17 @@ type Level = (typeof levels)[number];
  * `IMAGEMILL_LOG_LEVEL`, where that is not set than `usual`, is left out.
  * @throws UsageError where it is set to something else
  */
-export function createLog(terminal: Terminal, env: Environment, usual: Level): Log {
+export async function createLog(terminal: Terminal, env: Environment, usual: Level): Promise<Log> {
   const level = env["IMAGEMILL_LOG_LEVEL"] || usual;
   if (!levels.some((known) => known === level))
     throw new UsageError(`IMAGEMILL_LOG_LEVEL: ${unknownName("level", level, levels)}`);
-  const format = terminal.isInteractive
-    ? pretty.prettyFactory({
-        colorize: true,
-        translateTime: "SYS:HH:MM:ss",
-        ignore: "pid,hostname",
-      })
-    : undefined;
+  const pretty = terminal.isInteractive ? await import("pino-pretty") : undefined;
+  const format = pretty?.prettyFactory({
+    colorize: true,
+    translateTime: "SYS:HH:MM:ss",
+    ignore: "pid,hostname",
+  });
   const destination = { write: (line: string) => terminal.write(format ? format(line) : line) };
-  return pino({ level, base: null, serializers: { error: describe } }, destination);
+  const log: Log = pino({ level, base: null, serializers: { error: describe } }, destination);
+  return log;
 }

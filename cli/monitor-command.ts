@@ -49,7 +49,7 @@ export function monitorCommand(io: Io): Command {
     .action(async (directories: string[], flags: MonitorFlags) => {
       for (const directory of directories) await requireRun(directory);
       const terminal = new Terminal(io.stderr);
-      const log = createLog(terminal, io.env, "info");
+      const log = await createLog(terminal, io.env, "info");
       await using monitor = await start(io, directories, flags, log);
       io.stdout.write(`${monitor.signInUrl}\n`);
       log.info({ url: monitor.url }, "the monitor listens; Ctrl-C ends it");

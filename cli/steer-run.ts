@@ -81,7 +81,7 @@ async function endCancelled(
     const ending = await openRun({
       ...access,
       out,
-      log: createLog(new Terminal(io.stderr), io.env, "warn"),
+      log: await createLog(new Terminal(io.stderr), io.env, "warn"),
       redis: async () => target ?? (await embedded()),
       isPrivateRedis: target === undefined,
     });

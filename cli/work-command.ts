@@ -105,7 +105,7 @@ function addWorkOptions(command: Command): Command {
 /** Works in this process, or keeps several at work, until the first signal. Gives the exit code. */
 async function startWork(io: Io, flags: WorkFlags): Promise<number> {
   const terminal = new Terminal(io.stderr);
-  const log = createLog(terminal, io.env, "info");
+  const log = await createLog(terminal, io.env, "info");
   const config = await readConfig(process.cwd(), flags.config);
   const profiles = reachableProfiles(io, flags.imageHosts, config);
   const proxy = readProxySettings(io.env);

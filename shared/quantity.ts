@@ -1,6 +1,8 @@
-/** A number with separators: `12,345`. */
+/** A number with separators and at most three decimals: `12,345`. Loading `Intl` for it would take 10 ms of each start. */
 export function count(value: number): string {
-  return value.toLocaleString("en-US");
+  const [whole = "", decimals] = String(Number(value.toFixed(3))).split(".");
+  const grouped = whole.replaceAll(/\B(?=(\d{3})+$)/g, ",");
+  return decimals === undefined ? grouped : `${grouped}.${decimals}`;
 }
 
 /** `1 prompt`, `2 prompts`. */

@@ -116,6 +116,6 @@ function modelsOfProfiles(proxy: ProxySettings | undefined): ModelFactory {
   return async (profile, model, options) => {
     if (profile.createModel) return await profile.createModel(model, options);
     const { createModel } = await import("./providers/index.ts");
-    return createModel(profile, model, { ...options, ...(proxy && { proxy }) });
+    return await createModel(profile, model, { ...options, ...(proxy && { proxy }) });
   };
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { approve, Declined } from "../../cli/approve.ts";
+import { approve } from "../../cli/approve.ts";
+import { Declined } from "../../cli/declined.ts";
 import type { EstimateBasis } from "../../cli/estimate-view.ts";
 import type { RunSurvey } from "../../library/survey-run.ts";
 import { findModel } from "../../shared/model-registry.ts";

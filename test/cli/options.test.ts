@@ -4,11 +4,11 @@ import { describe, expect, test } from "vitest";
 import { program } from "../../cli.ts";
 
 /** The whole command line, which prints to nowhere, or to `print`. */
-function commands(print: (text: string) => void = () => undefined): Command[] {
+async function commands(print: (text: string) => void = () => undefined): Promise<Command[]> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no command is run: nothing is written to it
   const stream = nowhere as unknown as NodeJS.WriteStream;
-  const root = program({ env: {}, stdout: stream, stderr: stream, exitCode: 0 });
+  const root = await program({ env: {}, stdout: stream, stderr: stream, exitCode: 0 });
   const output = {
     writeOut: print,
     writeErr: print,
@@ -19,8 +19,8 @@ function commands(print: (text: string) => void = () => undefined): Command[] {
 }
 
 /** Each option that takes a value, with its command. */
-function valueOptions() {
-  return commands().flatMap((command) =>
+async function valueOptions() {
+  return (await commands()).flatMap((command) =>
     command.options
       .filter(({ required, optional }) => required || optional)
       .map(({ long }) => ({ command, flag: long! })),
@@ -28,9 +28,9 @@ function valueOptions() {
 }
 
 describe("every command", () => {
-  test("has help that fits 80 columns", () => {
+  test("has help that fits 80 columns", async () => {
     const tooLong: string[] = [];
-    for (const command of commands((text) => {
+    for (const command of await commands((text) => {
       tooLong.push(...text.split("\n").filter((line) => line.length > 80));
     })) {
       command.outputHelp();
@@ -38,8 +38,8 @@ describe("every command", () => {
     expect(tooLong).toEqual([]);
   });
 
-  test("refuses each option whose value is empty or blank", () => {
-    const options = valueOptions();
+  test("refuses each option whose value is empty or blank", async () => {
+    const options = await valueOptions();
     expect(options.length).toBeGreaterThan(50);
     for (const { command, flag } of options) {
       for (const value of ["", " "])
@@ -49,9 +49,9 @@ describe("every command", () => {
     }
   });
 
-  test("refuses a list of which only the commas are left", () => {
+  test("refuses a list of which only the commas are left", async () => {
     const lists = ["--base-url", "--image-hosts", "--lanes"];
-    const given = valueOptions().filter(({ flag }) => lists.includes(flag));
+    const given = (await valueOptions()).filter(({ flag }) => lists.includes(flag));
     expect(new Set(given.map(({ flag }) => flag)).size).toBe(lists.length);
     for (const { command, flag } of given)
       expect(() => command.parseOptions([flag, ","])).toThrow("Expected a value, or several");

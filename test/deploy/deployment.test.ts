@@ -73,13 +73,13 @@ function exitCodesFor(action: string): number[] {
 }
 
 /** Parses a command line as imagemill does, without running it. */
-function parseCommand([name, ...args]: readonly string[]): {
+async function parseCommand([name, ...args]: readonly string[]): Promise<{
   name: string;
   command: Command;
   operands: string[];
-} {
+}> {
   const { env, stdout, stderr } = process;
-  const all = program({ env, stdout, stderr, exitCode: 0 });
+  const all = await program({ env, stdout, stderr, exitCode: 0 }, name);
   const command = all.commands.find((candidate) => candidate.name() === name);
   if (!command) throw new Error(`there is no command ${name}`);
   const { operands, unknown } = command.parseOptions([...args]);
@@ -88,29 +88,29 @@ function parseCommand([name, ...args]: readonly string[]): {
   return { name: command.name(), command, operands };
 }
 
-function timeoutOf(args: readonly string[]): number {
-  return z.object({ timeout: z.number() }).parse(parseCommand(args).command.opts()).timeout;
+async function timeoutOf(args: readonly string[]): Promise<number> {
+  return z.object({ timeout: z.number() }).parse((await parseCommand(args)).command.opts()).timeout;
 }
 
 describe("docker-compose.yml", () => {
-  test("has command lines that imagemill takes", () => {
+  test("has command lines that imagemill takes", async () => {
     const { worker, producer, simulator } = services;
-    expect([worker, producer, simulator].map(({ command }) => parseCommand(command!).name)).toEqual(
-      ["work", "enqueue", "simulate"],
-    );
+    const parsed = [worker, producer, simulator].map(({ command }) => parseCommand(command!));
+    const names = (await Promise.all(parsed)).map(({ name }) => name);
+    expect(names).toEqual(["work", "enqueue", "simulate"]);
     expect(services.redis.command).toEqual(expect.arrayContaining(["noeviction", "--appendonly"]));
     expect(simulator.profiles).toEqual(["simulator"]);
   });
 
-  test("lets workers and the producer finish their calls", () => {
-    const timeout = timeoutOf(services.producer.command!);
+  test("lets workers and the producer finish their calls", async () => {
+    const timeout = await timeoutOf(services.producer.command!);
     for (const { stop_grace_period: grace } of [services.worker, services.producer])
       expect(duration(grace!)).toBeGreaterThan(timeout);
   });
 
-  test("gives workers and the producer one Redis, and the run directory at the same path", () => {
+  test("gives workers and the producer one Redis, and the run directory at the same path", async () => {
     const { worker, producer } = services;
-    const { out } = parseCommand(producer.command!).command.opts<{ out: string }>();
+    const { out } = (await parseCommand(producer.command!)).command.opts<{ out: string }>();
     for (const { environment, volumes } of [worker, producer]) {
       expect(environment).toMatchObject({ REDIS_URL: "redis://redis:6379" });
       const mounts = volumes!.map((volume) => volume.split(":")[1]!);
@@ -123,13 +123,13 @@ describe("examples/kubernetes", () => {
   const worker = podOf("Deployment");
   const producer = podOf("Job");
 
-  test("has command lines that imagemill takes", () => {
-    expect(parseCommand(worker.container.args).name).toBe("work");
-    expect(parseCommand(producer.container.args).name).toBe("enqueue");
+  test("has command lines that imagemill takes", async () => {
+    expect((await parseCommand(worker.container.args)).name).toBe("work");
+    expect((await parseCommand(producer.container.args)).name).toBe("enqueue");
   });
 
-  test("lets workers and the producer finish their calls", () => {
-    const timeout = timeoutOf(producer.container.args);
+  test("lets workers and the producer finish their calls", async () => {
+    const timeout = await timeoutOf(producer.container.args);
     for (const { pod } of [worker, producer])
       expect(pod.terminationGracePeriodSeconds! * 1_000).toBeGreaterThan(timeout);
   });
@@ -155,12 +155,12 @@ describe("examples/kubernetes", () => {
   });
 });
 
-test("the Dockerfile runs as somebody else than root, and by default a worker that imagemill takes", () => {
+test("the Dockerfile runs as somebody else than root, and by default a worker that imagemill takes", async () => {
   const lines = readFileSync(join(root, "Dockerfile"), "utf8");
   expect(lines).toMatch(/^FROM node:24[^\n]*\n# tini/m);
   expect(lines).toMatch(/^USER node$/m);
   const command = z.array(z.string()).parse(JSON.parse(/^CMD (\[.*\])$/m.exec(lines)![1]!));
-  expect(parseCommand(command).name).toBe("work");
+  expect((await parseCommand(command)).name).toBe("work");
   // The build makes dist and node_modules; the rest has to be there.
   const copied = Array.from(
     lines.matchAll(/^COPY --from=build \/app\/(\S+)/gm),

@@ -161,7 +161,7 @@ export async function openTestLane(
         profile,
         concurrency: 4,
         redis: connect("worker"),
-        createModel: async (...parts) => createModel(...parts),
+        createModel,
         log: silentLog,
         solitude: new Solitude(),
         memory: new AnswerMemory(),

@@ -52,7 +52,7 @@ class WatchedModel extends AsyncImageGenerationModel {
 
 /** The built-in models, with somebody who watches their calls. */
 export function watchedModels(watch: CallWatch): ModelFactory {
-  return async (...parts) => new WatchedModel(createModel(...parts), watch);
+  return async (...parts) => new WatchedModel(await createModel(...parts), watch);
 }
 
 /** Holds answers back until they are released. */

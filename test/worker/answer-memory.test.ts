@@ -104,7 +104,7 @@ test("answers that all come at once are read a few at a time, and the time that 
     response.end(body);
   });
   const profile = { name: "t", kind: "openai", keyVariable: "K", baseUrl: server.url } as const;
-  await using model = createModel(profile, "imagemill-sim-1", { timeoutMs: 3_000 });
+  await using model = await createModel(profile, "imagemill-sim-1", { timeoutMs: 3_000 });
   const memory = new AnswerMemory(6 * mb);
   const held = { now: 0, most: 0 };
   const makes = Array.from({ length: 24 }, async () => {

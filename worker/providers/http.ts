@@ -1,4 +1,5 @@
-import { EnvHttpProxyAgent } from "undici";
+import type { Dispatcher } from "undici";
+import Agent from "undici/lib/dispatcher/agent.js";
 import type { HttpAnswer } from "./answer-reader.ts";
 import { sendRequest, type HttpRequest } from "./http-exchange.ts";
 import { publicLookup, type Resolve } from "./public-address.ts";
@@ -35,22 +36,34 @@ export function createHttpClient(options: {
     headersTimeout: timeoutMs + 10_000,
     bodyTimeout: timeoutMs + 10_000,
     connectTimeout: Math.min(maxConnectMs, timeoutMs),
+  };
+  const agent = createAgent(settings, proxy);
+  const connect = { lookup: publicLookup(resolve) };
+  const publicAgent = createAgent({ ...settings, connect }, proxy);
+  return {
+    send: async (url, request) =>
+      await sendRequest(await (request.publicOnly ? publicAgent : agent), url, request),
+    close: async () => {
+      const opened = await Promise.all([agent, publicAgent]);
+      await Promise.all(opened.map((each) => each.destroy()));
+    },
+  };
+}
+
+/** undici as a whole, which its agents for proxies need, is loaded for them alone. */
+async function createAgent(
+  settings: Agent.Options,
+  { httpProxy = "", httpsProxy = httpProxy, noProxy = "" }: ProxySettings,
+): Promise<Dispatcher> {
+  if (!httpProxy && !httpsProxy) return new Agent(settings);
+  const { EnvHttpProxyAgent } = await import("undici");
+  return new EnvHttpProxyAgent({
+    ...settings,
     // What is not encrypted needs no tunnel, and many proxies refuse one to port 80.
     proxyTunnel: false,
     // Empty and not undefined: undefined would read the environment.
-    httpProxy: proxy.httpProxy ?? "",
-    httpsProxy: proxy.httpsProxy ?? proxy.httpProxy ?? "",
-    noProxy: proxy.noProxy ?? "",
-  };
-  const agent = new EnvHttpProxyAgent(settings);
-  const publicAgent = new EnvHttpProxyAgent({
-    ...settings,
-    connect: { lookup: publicLookup(resolve) },
+    httpProxy,
+    httpsProxy,
+    noProxy,
   });
-  return {
-    send: (url, request) => sendRequest(request.publicOnly ? publicAgent : agent, url, request),
-    close: async () => {
-      await Promise.all([agent.destroy(), publicAgent.destroy()]);
-    },
-  };
 }

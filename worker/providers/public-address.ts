@@ -34,13 +34,19 @@ const ranges6: readonly Range[] = [
   ["ff00::", 8, "a multicast address"],
 ];
 
-const lists = [...ranges4, ...ranges6.concat(ranges4.flatMap(embedded))].map(
-  ([network, prefix, what]) => {
-    const list = new BlockList();
-    list.addSubnet(network, prefix, isIPv6(network) ? "ipv6" : "ipv4");
-    return { list, what };
-  },
-);
+let lists: { list: BlockList; what: string }[] | undefined;
+
+/** All ranges, made when the first address is looked at: many programs never ask for an image at a URL. */
+function nonPublicLists() {
+  lists ??= [...ranges4, ...ranges6, ...ranges4.flatMap(embedded)].map(
+    ([network, prefix, what]) => {
+      const list = new BlockList();
+      list.addSubnet(network, prefix, isIPv6(network) ? "ipv6" : "ipv4");
+      return { list, what };
+    },
+  );
+  return lists;
+}
 
 /** An IPv4 range as IPv6 carries it: compatible (`::a.b.c.d`), translated (NAT64), and 6to4. BlockList itself knows mapped. */
 function embedded([network, prefix, what]: Range): Range[] {
@@ -56,7 +62,7 @@ function embedded([network, prefix, what]: Range): Range[] {
 export function describeNonPublic(address: string): string | undefined {
   const [bare = ""] = address.split("%");
   const family = isIP(bare) === 6 ? "ipv6" : "ipv4";
-  return lists.find(({ list }) => list.check(bare, family))?.what;
+  return nonPublicLists().find(({ list }) => list.check(bare, family))?.what;
 }
 
 /** A host that may not be asked, since its address is none of the public Internet. No connection was begun. */

@@ -253,8 +253,8 @@ test("images of a model come from its list of hosts, too", async () => {
   const call = { numGenerations: 1, parameters: {} };
   const profile = { name: "openai", kind: "openai", baseUrl: server.url, keyVariable: "" } as const;
   const imageHosts = ["localhost"];
-  await using listed = createModel({ ...profile, imageHosts }, "dall-e-3", options);
-  await using plain = createModel(profile, "dall-e-3", options);
+  await using listed = await createModel({ ...profile, imageHosts }, "dall-e-3", options);
+  await using plain = await createModel(profile, "dall-e-3", options);
   expect((await listed.agenerate("a cat", call)).images).toHaveLength(1);
   expect(await rejection(plain.agenerate("a cat", call))).toMatchObject({ kind: "bad_response" });
   expect(images.received).toHaveLength(1);

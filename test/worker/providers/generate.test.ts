@@ -299,7 +299,7 @@ test("a profile's kind decides which API is spoken", async () => {
   );
   for (const kind of ["openai", "huggingface"] as const) {
     const profile = { name: kind, kind, baseUrl: server.url, keyVariable: "KEY" };
-    await using model = createModel(profile, "org/model", { timeoutMs: 5000 });
+    await using model = await createModel(profile, "org/model", { timeoutMs: 5000 });
     expect(model.modelName).toBe("org/model");
     expect((await model.generateSettled(["a cat"]))[0]!.images).toHaveLength(1);
   }

@@ -21,6 +21,6 @@ test("imagemill/models loads no queue, no Redis, of OpenAI's package the images 
   const { stdout } = await promisify(execFile)(node, args, { cwd: root });
   const names = z.array(z.string()).parse(JSON.parse(stdout));
   expect(names).toContain("openai/resources/images");
-  for (const heavy of ["openai", "bullmq", "ioredis", "pino", "@huggingface/inference"])
+  for (const heavy of ["openai", "undici", "bullmq", "ioredis", "pino", "@huggingface/inference"])
     expect(names).not.toContain(heavy);
 });
