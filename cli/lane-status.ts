@@ -15,13 +15,11 @@ import type { Registration } from "../shared/registration.ts";
 import type { RunSummary } from "../shared/run-file.ts";
 import { listLanes } from "../shared/steer.ts";
 import { readSteering } from "../shared/steering.ts";
-import { KnownRun } from "../monitor/known-run.ts";
 import { readRetries } from "../monitor/retries.ts";
 import { measureRun, type RunMeasures } from "../monitor/run-view.ts";
-import { readRunFile } from "../shared/run-file.ts";
 import { isS3Location } from "../shared/s3-location.ts";
-import { endsWithin } from "../shared/within.ts";
 import type { FoundRun } from "./find-run.ts";
+import type { SeenRuns } from "./seen-runs.ts";
 
 /** A run as `status` shows it. */
 export interface RunStatus extends Pick<
@@ -56,15 +54,16 @@ export interface LaneStatus {
 export async function readLanes(
   redis: RedisClient,
   run: string | undefined,
+  seenRuns: SeenRuns,
 ): Promise<LaneStatus[]> {
   const lanes = await listLanes(redis, defaultPrefix);
-  const all = await Promise.all(lanes.map((lane) => readLane(redis, lane)));
+  const all = await Promise.all(lanes.map((lane) => readLane(redis, lane, seenRuns)));
   return run === undefined
     ? all
     : all.filter(({ runs }) => runs.some((known) => known.run === run));
 }
 
-async function readLane(redis: RedisClient, lane: string): Promise<LaneStatus> {
+async function readLane(redis: RedisClient, lane: string, seenRuns: SeenRuns): Promise<LaneStatus> {
   const keys = laneKeys(defaultPrefix, lane);
   const { pause, holdMs, runs } = await readLaneState(redis, keys);
   const workers = await readHeartbeats(redis, keys);
@@ -74,7 +73,7 @@ async function readLane(redis: RedisClient, lane: string): Promise<LaneStatus> {
   await queue.close();
   const produced = await producedRuns(redis, keys, runs.keys());
   const measured = await Promise.all(
-    Array.from(runs.values(), (run) => runStatus(run, produced.has(run.run))),
+    Array.from(runs.values(), (run) => runStatus(run, produced.has(run.run), seenRuns)),
   );
   return { lane, pause: pause ?? null, holdMs, jobs, retries, runs: measured, workers };
 }
@@ -86,29 +85,24 @@ async function waitingRetries(redis: RedisClient, queue: Queue): Promise<LaneSta
   return { waiting: waiting.length, nextAt: due.length > 0 ? Math.min(...due) : null };
 }
 
-/** Runs looked at before: of their journals only what is new is read. */
-const known = new Map<string, KnownRun>();
-/** A long journal is not waited for: its progress shows the next time. */
-const readMs = 2_000;
-
-async function runStatus(registration: Registration, hasProducer: boolean): Promise<RunStatus> {
+async function runStatus(
+  registration: Registration,
+  hasProducer: boolean,
+  seenRuns: SeenRuns,
+): Promise<RunStatus> {
   const { run, location, state } = registration;
-  const file = await readRunFile(location).catch(() => undefined);
+  const seen = await seenRuns.look(location);
   const isInterrupted = state === "running" && !hasProducer;
   // Nothing is left to be done for a run that is cancelled.
   const isGone =
-    !file && state !== "cancelled" && registration.host === hostname() && !isS3Location(location);
+    !seen && state !== "cancelled" && registration.host === hostname() && !isS3Location(location);
   const status: RunStatus = {
     ...registration,
     ...(isInterrupted && { state: "interrupted" }),
     ...((isInterrupted || isGone) && { note: noteOf(registration, hasProducer, isGone) }),
   };
   // Another host's path may be another run's here.
-  if (file?.id !== run) return status;
-  const seen = known.get(location) ?? new KnownRun(location, file);
-  known.set(location, seen);
-  await endsWithin(readMs, seen.look());
-  if (seen.indexed < 1) return status;
+  if (seen?.file.id !== run || seen.indexed < 1) return status;
   return { ...status, progress: measureRun(seen, status.state === "running") };
 }
 

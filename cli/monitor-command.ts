@@ -4,15 +4,18 @@ import { defaultPrefix } from "../shared/keys.ts";
 import type { Log } from "../shared/log.ts";
 import type { ListenAddress } from "../shared/probes.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
-import { readRunFile } from "../shared/run-file.ts";
+import type { RunPlaces } from "../monitor/run-places.ts";
+import { workFolder, type PlaceAccess } from "../producer/open-place.ts";
 import { statePaths } from "../producer/run-directory.ts";
-import { isS3Location } from "../shared/s3-location.ts";
+import { StorageError } from "../shared/storage.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { livingEmbeddedRedis } from "./embedded-redis.ts";
+import { findRun } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { listenAddress } from "./listen-address.ts";
 import { cacheDirectory } from "./cache-directory.ts";
 import { createLog } from "./logger.ts";
+import { placeAccess } from "./place-access.ts";
 import { readRedisTarget, readSecretFile } from "./redis-environment.ts";
 import { signalled } from "./signals.ts";
 import { Terminal } from "./terminal.ts";
@@ -24,7 +27,7 @@ interface MonitorFlags {
 }
 
 const help = `
-It shows the runs of the folders that it is given, and nothing else; those under
+It shows the runs of the places that it is given, and nothing else; those under
 way over REDIS_URL or over their own private Redis. On this machine anybody may
 look; pausing, cancelling and retrying need the token, which is in the address
 that is printed. Another address than this machine's needs --token (better:
@@ -37,8 +40,8 @@ export function monitorCommand(io: Io): Command {
     .description(
       "serve a web page that shows runs, retries, images, lanes and workers, and metrics",
     )
-    .argument("[directories...]", "further run directories")
-    .option("--runs <dir>", "folder whose sub-folders are run directories", "runs")
+    .argument("[runs...]", "further runs: directories, s3:// locations or ids")
+    .option("--runs <dir>", "folder or s3:// location below which runs are", "runs")
     .addOption(
       new Option("--listen <host:port>", "address to listen on")
         .argParser(listenAddress)
@@ -47,10 +50,11 @@ export function monitorCommand(io: Io): Command {
     .option("--token <secret>", "lets its holder act (default: a new one at each start)")
     .addHelpText("after", help)
     .action(async (directories: string[], flags: MonitorFlags) => {
-      for (const directory of directories) await requireRun(directory);
+      const access = placeAccess(io.env);
+      const places = await placesOf(directories, flags.runs, access);
       const terminal = new Terminal(io.stderr);
       const log = await createLog(terminal, io.env, "info");
-      await using monitor = await start(io, directories, flags, log);
+      await using monitor = await start(io, places, flags, log, access);
       io.stdout.write(`${monitor.signInUrl}\n`);
       log.info({ url: monitor.url }, "the monitor listens; Ctrl-C ends it");
       await signalled();
@@ -58,22 +62,34 @@ export function monitorCommand(io: Io): Command {
   return command;
 }
 
-async function requireRun(directory: string): Promise<void> {
-  if (isS3Location(directory))
-    throw new UsageError(
-      `${directory} is no folder: the monitor shows a run there by its Redis, and serves images from folders only`,
-    );
-  if (await readRunFile(directory)) return;
-  throw new UsageError(
-    `expected a run directory, got ${directory}, which has no .imagemill/run.json`,
-  );
+/** @throws UsageError where one of them is no run or cannot be reached */
+async function placesOf(
+  directories: readonly string[],
+  runs: string,
+  access: PlaceAccess,
+): Promise<RunPlaces> {
+  const found = await Promise.all(directories.map((text) => findRun(text, access)));
+  const { bucketsOf } = await import("../monitor/run-places.ts");
+  const places = {
+    roots: [runs],
+    directories: found.map(({ location }) => location),
+    s3: access.s3,
+  };
+  try {
+    await bucketsOf(places);
+    return places;
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
 }
 
 async function start(
   io: Io,
-  directories: readonly string[],
-  { runs, listen, token: given }: MonitorFlags,
+  places: RunPlaces,
+  { listen, token: given }: MonitorFlags,
   log: Log,
+  { cacheFolder }: PlaceAccess,
 ) {
   const { isLoopback } = await import("../monitor/access.ts");
   const token = given ?? (await readSecretFile(io.env, "IMAGEMILL_TOKEN_FILE"));
@@ -87,11 +103,11 @@ async function start(
   const { startMonitor } = await import("../monitor/monitor.ts");
   try {
     return await startMonitor({
-      places: { roots: [runs], directories },
+      places,
       address: listen,
       token,
       redis: await readRedisTarget(io.env),
-      privateRedis,
+      privateRedis: (location) => privateRedis(workFolder(location, cacheFolder)),
       prefix: defaultPrefix,
       cacheDirectory: cacheDirectory(io.env),
       log,

@@ -7,6 +7,7 @@ import { EnvironmentCommand, type Io } from "./io.ts";
 import { readLanes, readStopped, type LaneStatus } from "./lane-status.ts";
 import { placeAccess } from "./place-access.ts";
 import { redisOfRun, withRedis } from "./queue-access.ts";
+import { SeenRuns } from "./seen-runs.ts";
 import { endAtSignal } from "./signals.ts";
 import { statusText } from "./status-text.ts";
 import { Terminal } from "./terminal.ts";
@@ -27,8 +28,9 @@ export function statusCommand(io: Io): Command {
     .option("--json", "print it as JSON")
     .addHelpText("after", help)
     .action(async (run: string | undefined, { watch, json }: { watch?: true; json?: true }) => {
+      await using seen = new SeenRuns(placeAccess(io.env).s3);
       const show = async () => {
-        const lanes = await readStatus(io, run);
+        const lanes = await readStatus(io, run, seen);
         const clear = watch && io.stdout.isTTY ? "\u001b[2J\u001b[H" : "";
         io.stdout.write(clear + (json ? `${JSON.stringify(lanes)}\n` : statusText(lanes)));
       };
@@ -38,22 +40,22 @@ export function statusCommand(io: Io): Command {
   return command;
 }
 
-async function readStatus(io: Io, run: string | undefined): Promise<LaneStatus[]> {
-  if (run !== undefined) return await statusOf(io, run);
+async function readStatus(io: Io, run: string | undefined, seen: SeenRuns): Promise<LaneStatus[]> {
+  if (run !== undefined) return await statusOf(io, run, seen);
   if (await redisOfRun(io, undefined))
-    return await withRedis(io, undefined, (redis) => readLanes(redis, undefined));
+    return await withRedis(io, undefined, (redis) => readLanes(redis, undefined, seen));
   const runs = await runsHere(placeAccess(io.env));
-  return (await Promise.all(runs.map(({ directory }) => statusOf(io, directory)))).flat();
+  return (await Promise.all(runs.map(({ directory }) => statusOf(io, directory, seen)))).flat();
 }
 
 /** A run in the Redis where it is under way, else as its directory knows it. */
-async function statusOf(io: Io, text: string): Promise<LaneStatus[]> {
+async function statusOf(io: Io, text: string, seen: SeenRuns): Promise<LaneStatus[]> {
   const found = await lookForRun(text, placeAccess(io.env));
   const target = await redisOfRun(io, found?.directory);
   if (!found && !target) throw notHere(text);
   const id = found?.run.id ?? text;
   const lanes = target
-    ? await withRedis(io, found?.directory, (redis) => readLanes(redis, id))
+    ? await withRedis(io, found?.directory, (redis) => readLanes(redis, id, seen))
     : [];
   if (lanes.length > 0) return lanes;
   if (!found) throw new UsageError(notUnderWay(id));

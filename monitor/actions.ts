@@ -29,7 +29,8 @@ const steer =
     const reason = wish === "running" ? undefined : `${wish} on the monitor's page`;
     const lane = lanes.find(({ snapshot }) => snapshot.state.runs.has(id));
     const { redis, prefix } = lane?.source ?? {};
-    await steerOver(redis, { run: id, out: run.directory, state: wish, reason, prefix });
+    const out = run.source.location;
+    await steerOver(redis, { run: id, out, s3: context.s3, state: wish, reason, prefix });
     lane?.view.snapshot.forget();
     return `/runs/${id}`;
   };

@@ -1,4 +1,5 @@
 import type { Log } from "../shared/log.ts";
+import type { S3Options } from "../shared/open-store.ts";
 import { endsWithin } from "../shared/within.ts";
 import type { KnownRun } from "./known-run.ts";
 import type { QueuesSeen, QueueSources } from "./queue-sources.ts";
@@ -13,6 +14,8 @@ export interface MonitorContext {
   store: RunStore;
   queues: QueueSources;
   thumbnails: Thumbnails;
+  /** How the storage of runs at `s3://` locations is reached. */
+  s3: S3Options | undefined;
   log: Log;
 }
 
@@ -24,7 +27,7 @@ export function seeQueues({ queues, store }: MonitorContext): Promise<QueuesSeen
 /** The run that a path names, also one that has just begun. @throws NotFound */
 export async function runOf({ store }: MonitorContext, id: string | undefined): Promise<KnownRun> {
   const run = store.find(id ?? "") ?? (await store.lookFor(id ?? ""));
-  if (!run) throw new NotFound(`There is no run ${id} in the folders that the monitor was given`);
+  if (!run) throw new NotFound(`There is no run ${id} among those that the monitor was given`);
   // A small journal is read before the page is made; of a large one the page says how far it is.
   await endsWithin(lookMs, run.look());
   return run;

@@ -1,23 +1,25 @@
-import { open, stat } from "node:fs/promises";
-import { asError, hasCode } from "../shared/caught.ts";
+import { open } from "node:fs/promises";
+import { asError } from "../shared/caught.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { readJournalLineAt } from "../shared/journal-reader.ts";
-import { readRunFile, runFilePath, type RunFile } from "../shared/run-file.ts";
+import type { RunFile } from "../shared/run-file.ts";
 import { journalPath } from "../shared/state-files.ts";
 import { countRows } from "./count-rows.ts";
 import type { PromptEntry } from "./prompt-table.ts";
 import { RunIndex } from "./run-index.ts";
+import type { RunSource } from "./run-source.ts";
 
 /** An index that nobody has looked at for so long is dropped; it is made again when needed. */
 const forgetMs = 15 * 60_000;
 
-/** A run directory that the monitor was given, with the index of its journal once that is needed. */
+/** A run that the monitor was given, with the index of its journal once that is needed. */
 export class KnownRun {
-  readonly directory: string;
+  readonly source: RunSource;
   #file: RunFile;
-  #fileMtimeMs = -1;
   #index: RunIndex | undefined;
   #journalBytes = 0;
+  #rewrites = 0;
+  #refreshedAt = 0;
   #grewAt = 0;
   #lookedAt = 0;
   #fileTrouble: Error | undefined;
@@ -26,9 +28,14 @@ export class KnownRun {
   #counted = "";
   #refreshing: Promise<boolean> | undefined;
 
-  constructor(directory: string, file: RunFile) {
-    this.directory = directory;
+  constructor(source: RunSource, file: RunFile) {
+    this.source = source;
     this.#file = file;
+  }
+
+  /** Where its journal can be read. */
+  get journal(): string {
+    return journalPath(this.source.directory);
   }
 
   get file(): RunFile {
@@ -59,10 +66,10 @@ export class KnownRun {
     return this.#index;
   }
 
-  /** Makes the index be made and kept; resolves when it has caught up with the journal. */
-  async look(): Promise<void> {
+  /** Makes the index be made and kept; resolves when it has caught up with the journal. False where the run is gone. */
+  async look(): Promise<boolean> {
     this.#lookedAt = Date.now();
-    await this.refresh();
+    return await this.refresh();
   }
 
   /** The share of the journal that is in the index. */
@@ -78,18 +85,37 @@ export class KnownRun {
   }
 
   async #refresh(): Promise<boolean> {
+    const { wanted, idle } = this.source.everyMs;
+    const everyMs = this.#isWanted ? (this.#index ? wanted : 0) : idle;
+    if (Date.now() - this.#refreshedAt < everyMs) return true;
     if (!(await this.#refreshFile())) return false;
+    this.#refreshedAt = Date.now();
     void this.#countRows();
-    const size = await sizeOf(journalPath(this.directory));
-    // A journal that is shorter than what was read of it is another one, or lost a line that was never whole.
-    if (size < (this.#index?.bytes ?? 0)) this.#index = undefined;
-    if (size > this.#journalBytes && this.#journalBytes > 0) this.#grewAt = Date.now();
-    this.#journalBytes = size;
-    const isWanted = Date.now() - this.#lookedAt < forgetMs || this.#file.summary === null;
-    if (!isWanted && Date.now() - this.#grewAt > forgetMs) this.#index = undefined;
-    else if (size > (this.#index?.bytes ?? 0)) await this.#readOn();
-    else this.#journalTrouble = undefined;
+    try {
+      await this.#refreshJournal();
+      this.#journalTrouble = undefined;
+    } catch (error) {
+      this.#journalTrouble = asError(error);
+    }
     return true;
+  }
+
+  /** Whether it is looked at, under way, or was a moment ago. */
+  get #isWanted(): boolean {
+    const now = Date.now();
+    const isLookedAt = now - this.#lookedAt < forgetMs || this.#file.summary === null;
+    return isLookedAt || now - this.#grewAt <= forgetMs;
+  }
+
+  async #refreshJournal(): Promise<void> {
+    const { bytes, rewrites } = await this.source.refreshJournal(this.#isWanted);
+    // A journal that is shorter than what was read of it is another one, or lost a line that was never whole.
+    if (bytes < (this.#index?.bytes ?? 0) || rewrites !== this.#rewrites) this.#index = undefined;
+    this.#rewrites = rewrites;
+    if (bytes > this.#journalBytes && this.#journalBytes > 0) this.#grewAt = Date.now();
+    this.#journalBytes = bytes;
+    if (!this.#isWanted) this.#index = undefined;
+    else if (bytes > (this.#index?.bytes ?? 0)) await this.#readOn();
   }
 
   /** Once for each state of the dataset that the run tells of. */
@@ -103,36 +129,26 @@ export class KnownRun {
 
   async #refreshFile(): Promise<boolean> {
     try {
-      const { mtimeMs } = await stat(runFilePath(this.directory));
-      if (mtimeMs === this.#fileMtimeMs) return true;
-      const file = await readRunFile(this.directory);
+      const file = await this.source.readRun();
       if (!file) return false;
       this.#fileTrouble = undefined;
       if (file.id !== this.#file.id) this.#index = undefined;
       this.#file = file;
-      this.#fileMtimeMs = mtimeMs;
-      return true;
     } catch (error) {
-      if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return false;
       this.#fileTrouble = asError(error);
-      return true;
     }
+    return true;
   }
 
   async #readOn(): Promise<void> {
     this.#index ??= new RunIndex(Date.parse(this.#file.createdAt));
-    try {
-      await this.#index.readOn(journalPath(this.directory));
-      this.#journalTrouble = undefined;
-    } catch (error) {
-      this.#journalTrouble = asError(error);
-    }
+    await this.#index.readOn(this.journal);
   }
 
   /** Reads the lines of these prompts again, in their order. */
   async lines(entries: readonly PromptEntry[]): Promise<JournalLine[]> {
     if (entries.length === 0) return [];
-    const journal = await open(journalPath(this.directory));
+    const journal = await open(this.journal);
     try {
       return await Promise.all(
         entries.map(({ offset, length }) => readJournalLineAt(journal, offset, length)),
@@ -140,14 +156,5 @@ export class KnownRun {
     } finally {
       await journal.close();
     }
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return 0;
-    throw error;
   }
 }

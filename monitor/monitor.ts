@@ -7,7 +7,8 @@ import type { RedisTarget } from "../shared/redis-target.ts";
 import { Access } from "./access.ts";
 import { MonitorMetrics } from "./metrics.ts";
 import { QueueSources } from "./queue-sources.ts";
-import { type RunPlaces, RunStore } from "./run-store.ts";
+import type { RunPlaces } from "./run-places.ts";
+import { RunStore } from "./run-store.ts";
 import { startMonitorServer } from "./server.ts";
 import { Thumbnails } from "./thumbnails.ts";
 
@@ -20,8 +21,8 @@ export interface MonitorOptions {
   token?: string | undefined;
   /** The Redis of runs that producers and workers share. */
   redis?: RedisTarget | undefined;
-  /** The private Redis of a run directory, while it is up. */
-  privateRedis: (directory: string) => Promise<RedisTarget | undefined>;
+  /** The private Redis of a run at a location, while it is up. */
+  privateRedis: (location: string) => Promise<RedisTarget | undefined>;
   prefix: string;
   /** Where thumbnails are kept; never a run directory. */
   cacheDirectory: string;
@@ -35,7 +36,7 @@ export interface Monitor extends AsyncDisposable {
   readonly signInUrl: string;
 }
 
-/** Starts a monitor: it reads Redis and the given run directories, and changes only what a signed-in reader asks for. */
+/** Starts a monitor: it reads Redis and the given runs, and changes only what a signed-in reader asks for. */
 export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
   const { places, address, redis, privateRedis, prefix, log } = options;
   const token = options.token ?? randomBytes(18).toString("base64url");
@@ -48,7 +49,7 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
   thumbnails
     .prune()
     .catch((error: unknown) => log.warn({ error }, "the cache could not be tidied"));
-  const context = { store, queues, thumbnails, log };
+  const context = { store, queues, thumbnails, s3: places.s3, log };
   const metrics = new MonitorMetrics(context);
   const access = new Access({ host: address.host, token });
   const server = stack.use(

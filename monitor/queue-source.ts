@@ -15,7 +15,7 @@ export const sharedName = "shared";
 
 /** A Redis with lanes: the shared one, or the private one of a run. */
 export class QueueSource {
-  /** {@link sharedName}, or the run directory whose private Redis it is. */
+  /** {@link sharedName}, or the location of the run whose private Redis it is. */
   readonly name: string;
   readonly redis: RedisClient;
   readonly #prefix: string;

@@ -22,8 +22,8 @@ export interface QueuesSeen {
 /** How queues are found. */
 export interface QueueSourcesOptions {
   shared: RedisTarget | undefined;
-  /** The private Redis of a run directory, while it is up. */
-  privateRedis: (directory: string) => Promise<RedisTarget | undefined>;
+  /** The private Redis of a run at a location, while it is up. */
+  privateRedis: (location: string) => Promise<RedisTarget | undefined>;
   prefix: string;
   log: Log;
 }
@@ -84,13 +84,13 @@ export class QueueSources {
     this.#lookedAt = Date.now();
     const { privateRedis, prefix, log } = this.#options;
     await Promise.all(
-      runs.map(async ({ directory }) => {
-        const target = await privateRedis(directory);
-        const known = this.#private.get(directory);
+      runs.map(async ({ source: { location } }) => {
+        const target = await privateRedis(location);
+        const known = this.#private.get(location);
         if (target && !known)
-          this.#private.set(directory, new QueueSource(directory, target, prefix, log));
+          this.#private.set(location, new QueueSource(location, target, prefix, log));
         if (!target && known) {
-          this.#private.delete(directory);
+          this.#private.delete(location);
           await known.close();
         }
       }),

@@ -1,31 +1,36 @@
-import { readdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { asError, hasCode } from "../shared/caught.ts";
+import { hash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { asError } from "../shared/caught.ts";
+import { inOrder } from "../shared/in-order.ts";
 import type { Log } from "../shared/log.ts";
+import { openStore } from "../shared/open-store.ts";
 import { repeat } from "../shared/repeat.ts";
-import { readRunFile } from "../shared/run-file.ts";
+import { isS3Location } from "../shared/s3-location.ts";
+import { closeLimitMs, endsWithin } from "../shared/within.ts";
+import { BucketSource } from "./bucket-source.ts";
+import { FolderSource } from "./folder-source.ts";
 import { KnownRun } from "./known-run.ts";
+import { bucketsOf, foldersOf, type RunPlaces } from "./run-places.ts";
+import type { RunSource } from "./run-source.ts";
 
-/** How often folders are looked through for new runs, and journals for new lines. */
+/** How often folders and buckets are looked through for new runs, and journals for new lines. */
 const discoverMs = 2_000;
+const discoverInBucketsMs = 10_000;
 const refreshMs = 400;
+const bucketsAtOnce = 16;
 
-/** Where runs are looked for. */
-export interface RunPlaces {
-  /** Folders whose sub-folders are run directories. */
-  roots: readonly string[];
-  /** Run directories. */
-  directories: readonly string[];
-}
-
-/** The runs of the given folders, kept up to date in the background. Only these are ever read or served. */
+/** The runs of the given places, kept up to date in the background. Only these are ever read or served. */
 export class RunStore {
   readonly #places: RunPlaces;
   readonly #log: Log;
-  readonly #byDirectory = new Map<string, KnownRun>();
+  readonly #byLocation = new Map<string, KnownRun>();
   readonly #troubles = new Map<string, string>();
   readonly #stopped = new AbortController();
   #loops: Promise<void>[] = [];
+  /** For copies of journals. */
+  #folder: string | undefined;
 
   constructor(places: RunPlaces, log: Log) {
     this.#places = places;
@@ -34,17 +39,22 @@ export class RunStore {
 
   /** Finds the runs that are there, then keeps looking until it is disposed of. */
   async start(): Promise<void> {
-    await this.#discover();
+    await this.#discoverFolders();
     const { signal } = this.#stopped;
-    this.#loops = [
-      repeat(discoverMs, signal, () => this.#discover(), this.#onError),
-      repeat(refreshMs, signal, () => this.#refresh(), this.#onError),
-    ];
+    const loop = (ms: number, work: () => Promise<void>) =>
+      this.#loops.push(repeat(ms, signal, work, this.#onError));
+    loop(discoverMs, () => this.#discoverFolders());
+    loop(refreshMs, () => this.#refreshFolders());
+    if (![...this.#places.roots, ...this.#places.directories].some(isS3Location)) return;
+    this.#folder = await mkdtemp(join(tmpdir(), "imagemill-copies-"));
+    await this.#discoverBuckets().catch((error: unknown) => this.#onError(asError(error)));
+    loop(discoverInBucketsMs, () => this.#discoverBuckets());
+    loop(refreshMs, () => this.#refreshBuckets());
   }
 
   /** All runs, the newest first. */
   all(): KnownRun[] {
-    return [...this.#byDirectory.values()].toSorted((a, b) =>
+    return [...this.#byLocation.values()].toSorted((a, b) =>
       b.file.createdAt.localeCompare(a.file.createdAt),
     );
   }
@@ -55,60 +65,75 @@ export class RunStore {
 
   /** Looks through the folders at once for a run that may have just begun. */
   async lookFor(id: string): Promise<KnownRun | undefined> {
-    await this.#discover();
+    await this.#discoverFolders();
     return this.find(id);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort();
-    await Promise.all(this.#loops);
+    // A storage that hangs is not waited for.
+    await Promise.all(this.all().map(({ source }) => source.close()));
+    await endsWithin(closeLimitMs, Promise.all(this.#loops));
+    if (this.#folder) await rm(this.#folder, { recursive: true, force: true });
   }
 
   readonly #onError = (error: Error): void => {
-    this.#log.warn({ error }, "a run directory could not be read");
+    this.#tellOnce("", error);
   };
 
-  async #discover(): Promise<void> {
-    const below = await Promise.all(this.#places.roots.map(subfolders));
-    const wanted = new Set(
-      [...this.#places.directories, ...below.flat()].map((path) => resolve(path)),
+  async #discoverFolders(): Promise<void> {
+    for (const directory of await foldersOf(this.#places))
+      if (!this.#byLocation.has(directory))
+        await this.#add(directory, async () => new FolderSource(directory));
+  }
+
+  async #discoverBuckets(): Promise<void> {
+    const { s3 } = this.#places;
+    const unknown = [...(await bucketsOf(this.#places))].filter(
+      (location) => !this.#byLocation.has(location),
     );
-    for (const directory of wanted) {
-      if (this.#byDirectory.has(directory)) continue;
-      const file = await readRunFile(directory).catch((error: unknown) =>
-        this.#tellOnce(directory, asError(error)),
-      );
-      if (file) this.#byDirectory.set(directory, new KnownRun(directory, file));
-    }
+    const add = (location: string) =>
+      this.#add(location, async () => {
+        const folder = join(this.#folder!, hash("sha256", location, "hex").slice(0, 16));
+        return new BucketSource(await openStore(location, s3), folder);
+      });
+    for await (const _ of inOrder(unknown, bucketsAtOnce, add));
   }
 
-  async #refresh(): Promise<void> {
-    const smallestFirst = Array.from(this.#byDirectory).toSorted(
-      ([, a], [, b]) => a.journalBytes - b.journalBytes,
-    );
-    for (const [directory, run] of smallestFirst) {
-      if (this.#stopped.signal.aborted) return;
-      const isThere = await run.refresh();
-      if (!isThere) this.#byDirectory.delete(directory);
-      if (run.trouble) this.#tellOnce(directory, run.trouble);
-    }
+  async #add(location: string, open: () => Promise<RunSource>): Promise<void> {
+    const source = await open();
+    const file = await source
+      .readRun()
+      .catch((error: unknown) => this.#tellOnce(location, asError(error)));
+    if (file) this.#byLocation.set(location, new KnownRun(source, file));
+    else await source.close();
   }
 
-  #tellOnce(directory: string, { message }: Error): undefined {
-    if (this.#troubles.get(directory) === message) return;
-    this.#troubles.set(directory, message);
-    this.#log.warn({ directory }, message);
+  async #refreshFolders(): Promise<void> {
+    const smallestFirst = Array.from(this.#byLocation)
+      .filter(([location]) => !isS3Location(location))
+      .toSorted(([, a], [, b]) => a.journalBytes - b.journalBytes);
+    for (const [location, run] of smallestFirst) await this.#refresh(location, run);
   }
-}
 
-async function subfolders(root: string): Promise<string[]> {
-  try {
-    const entries = await readdir(root, { withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
-      .map(({ name }) => join(root, name));
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
+  /** Some at a time, apart from the folders: a storage takes its time. */
+  async #refreshBuckets(): Promise<void> {
+    const runs = [...this.#byLocation].filter(([location]) => isS3Location(location));
+    const refresh = ([location, run]: [string, KnownRun]) => this.#refresh(location, run);
+    for await (const _ of inOrder(runs, bucketsAtOnce, refresh));
+  }
+
+  async #refresh(location: string, run: KnownRun): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
+    const isThere = await run.refresh();
+    if (!isThere && this.#byLocation.delete(location)) await run.source.close();
+    if (run.trouble) this.#tellOnce(location, run.trouble);
+  }
+
+  /** `location`: empty where it is not known which run it is about. */
+  #tellOnce(location: string, { message }: Error): undefined {
+    if (this.#stopped.signal.aborted || this.#troubles.get(location) === message) return;
+    this.#troubles.set(location, message);
+    this.#log.warn({ ...(location && { run: location }) }, message);
   }
 }

@@ -33,7 +33,7 @@ export interface RunMeasures {
 /** The figures of a run, from its journal, its `run.json` and its lane. */
 export interface RunView extends RunMeasures {
   id: string;
-  /** Name of the run directory. */
+  /** The last part of its location. */
   name: string;
   file: RunFile;
   condition: RunCondition;
@@ -56,7 +56,7 @@ export function viewRun(run: KnownRun, lanes: readonly SeenLane[], now = Date.no
   const condition = conditionOf(file, lane);
   return {
     id: file.id,
-    name: basename(run.directory),
+    name: basename(run.source.location),
     file,
     condition,
     reason: lane?.snapshot.state.runs.get(file.id)?.reason ?? reasonOf(file, condition),

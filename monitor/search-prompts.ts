@@ -1,7 +1,6 @@
 import type { JournalLine } from "../shared/journal-line.ts";
 import { parseJournalLine } from "../shared/journal-reader.ts";
 import { lineBatches } from "../shared/line-batches.ts";
-import { journalPath } from "../shared/state-files.ts";
 import type { KnownRun } from "./known-run.ts";
 
 /** How long one request may look: the page goes on where it stopped. */
@@ -28,7 +27,7 @@ export async function searchPrompts(
   const index = run.index;
   const found: JournalLine[] = [];
   const startedAt = performance.now();
-  for await (const { lines, end } of lineBatches(journalPath(run.directory), from)) {
+  for await (const { lines, end } of lineBatches(run.journal, from)) {
     for (const { bytes, offset } of lines) {
       if (!mayHold(bytes, wanted) || offset >= (index?.bytes ?? 0)) continue;
       const line = parseJournalLine(bytes);

@@ -1,7 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { hasCode } from "../shared/caught.ts";
+import type { FoundImage } from "./run-source.ts";
 
 /** Longer side of a thumbnail, in pixels: sharp at twice the density of a tile. */
 const sidePx = 360;
@@ -24,12 +26,11 @@ export class Thumbnails {
   }
 
   /**
-   * The thumbnail of an image file as WebP. A file that changed gets a new one.
-   * @throws Error where the file is not there or is no image
+   * The thumbnail of an image as WebP. A file that changed gets a new one.
+   * @throws Error where it is no image or cannot be read
    */
-  async get(path: string): Promise<Buffer> {
-    const { size, mtimeMs } = await stat(path);
-    const key = createHash("sha256").update(`${path} ${size} ${mtimeMs}`).digest("hex");
+  async get(image: FoundImage): Promise<Buffer> {
+    const key = createHash("sha256").update(image.version).digest("hex");
     const cached = join(this.#directory, key.slice(0, 2), `${key}.webp`);
     try {
       return await readFile(cached);
@@ -38,7 +39,7 @@ export class Thumbnails {
     }
     let making = this.#making.get(key);
     if (!making) {
-      making = this.#make(path, cached).finally(() => this.#making.delete(key));
+      making = this.#make(image, cached).finally(() => this.#making.delete(key));
       this.#making.set(key, making);
     }
     return await making;
@@ -56,11 +57,11 @@ export class Thumbnails {
     }
   }
 
-  async #make(path: string, cached: string): Promise<Buffer> {
+  async #make(image: FoundImage, cached: string): Promise<Buffer> {
     await this.#enter();
     try {
       const { default: sharp } = await import("sharp");
-      const bytes = await sharp(path, { limitInputPixels: mostPixels })
+      const bytes = await sharp(await buffer(await image.read()), { limitInputPixels: mostPixels })
         .rotate()
         .resize(sidePx, sidePx, { fit: "inside", withoutEnlargement: true })
         .webp({ quality: 78 })

@@ -1,6 +1,7 @@
 import { asError, messageOf } from "../shared/caught.ts";
 import { isQueueError } from "../shared/queue-error.ts";
 import { redisMessage } from "../shared/redis-message.ts";
+import { StorageError } from "../shared/storage.ts";
 import { UsageError } from "../shared/usage-error.ts";
 
 /** Nothing is at this address. */
@@ -34,6 +35,8 @@ export function troubleOf(error: unknown): Trouble {
   if (error instanceof UsageError) return { status: 409, title: "This cannot be done", message };
   if (error instanceof RedisAway || isQueueError(error))
     return { status: 503, title: "Redis cannot be read", message: redisTrouble(error) };
+  if (error instanceof StorageError)
+    return { status: 503, title: "The storage cannot be read", message };
   return { status: 500, title: "Something went wrong", message };
 }
 

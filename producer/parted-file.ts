@@ -1,13 +1,14 @@
 import { open } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import {
-  fetchParts,
   listParts,
   partName,
+  sizeOfParts,
   type Part,
   type PartFolder,
 } from "../shared/numbered-parts.ts";
 import type { ObjectStore } from "../shared/object-store.ts";
+import { PartedCopy } from "../shared/parted-copy.ts";
 import { StorageError } from "../shared/storage.ts";
 import type { ObjectLock } from "./object-lock.ts";
 import { RunLostError } from "./run-lock.ts";
@@ -54,7 +55,7 @@ export class PartedFile {
       const fence = await store.put(partName(folder, next), Buffer.alloc(0), "absent");
       if (fence !== undefined) break;
     }
-    const { parts: kept, covered } = await fetchParts(store, folder, path);
+    const { parts: kept, covered } = await new PartedCopy(store, folder, path).refresh();
     for (const name of covered) await store.remove(name);
     return new PartedFile(parts, kept);
   }
@@ -65,16 +66,16 @@ export class PartedFile {
    */
   async append(bytes: Buffer): Promise<void> {
     const small = this.#smallParts();
-    if (small.length > mostSmallParts || (small.length > 1 && sizeOf(small) >= joinedBytes))
+    if (small.length > mostSmallParts || (small.length > 1 && sizeOfParts(small) >= joinedBytes))
       await this.#join();
     await this.#wait();
     const { folder, store } = this.#parts;
     const number = this.#next();
     const name = partName(folder, number);
     this.#tried.push(bytes);
-    if ((await store.put(name, bytes, "absent")) === undefined) await this.#putAgain(name, bytes);
+    const tag = (await store.put(name, bytes, "absent")) ?? (await this.#putAgain(name, bytes));
     this.#tried = [];
-    this.#kept.push({ name, first: number, last: number, bytes: bytes.length });
+    this.#kept.push({ name, first: number, last: number, bytes: bytes.length, tag });
   }
 
   /** Joins what is small, so that the next life has little to fetch; a storage that is away is not waited for. */
@@ -90,17 +91,17 @@ export class PartedFile {
   }
 
   /** There is a part of this number: one that we tried to put and whose answer was lost, or another producer's. */
-  async #putAgain(name: string, bytes: Buffer): Promise<void> {
+  async #putAgain(name: string, bytes: Buffer): Promise<string> {
     const { store, lock } = this.#parts;
     const standing = await store.get(name);
     if (!standing || !this.#tried.some((tried) => tried.equals(standing.bytes)))
       throw new RunLostError(
         `this producer lost its run to another one, which wrote ${store.location}/${name}: it writes nothing more`,
       );
-    if (standing.bytes.equals(bytes)) return;
+    if (standing.bytes.equals(bytes)) return standing.tag;
     await lock.renew();
-    if ((await store.put(name, bytes, { tag: standing.tag })) === undefined)
-      await this.#putAgain(name, bytes);
+    const tag = await store.put(name, bytes, { tag: standing.tag });
+    return tag ?? (await this.#putAgain(name, bytes));
   }
 
   async #wait(): Promise<void> {
@@ -119,19 +120,15 @@ export class PartedFile {
   async #join(): Promise<void> {
     const { folder, store, path } = this.#parts;
     const small = this.#smallParts();
-    const length = sizeOf(small);
+    const length = sizeOfParts(small);
     const bytes = Buffer.alloc(length);
     await using file = await open(path);
-    await file.read(bytes, 0, length, sizeOf(this.#kept) - length);
+    await file.read(bytes, 0, length, sizeOfParts(this.#kept) - length);
     const { first } = small[0]!;
     const { last } = small.at(-1)!;
     const name = partName(folder, first, last);
-    await store.put(name, bytes);
-    this.#kept.splice(-small.length, small.length, { name, first, last, bytes: length });
+    const tag = (await store.put(name, bytes)) ?? "";
+    this.#kept.splice(-small.length, small.length, { name, first, last, bytes: length, tag });
     await Promise.all(small.map((part) => store.remove(part.name)));
   }
-}
-
-function sizeOf(parts: readonly Part[]): number {
-  return parts.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -4,9 +4,10 @@ import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { messageOf } from "../shared/caught.ts";
 import { Cleanup } from "../shared/cleanup.ts";
-import { fetchParts, growing } from "../shared/numbered-parts.ts";
+import { growing } from "../shared/numbered-parts.ts";
 import { objectState } from "../shared/object-state.ts";
 import type { ObjectStore } from "../shared/object-store.ts";
+import { PartedCopy } from "../shared/parted-copy.ts";
 import { readRunFile, writeRunFile, type RunFile } from "../shared/run-file.ts";
 import { stateFolder, type StateFiles } from "../shared/state-files.ts";
 import { StorageError } from "../shared/storage.ts";
@@ -81,7 +82,8 @@ export class S3Place implements RunPlace {
   async copy(): Promise<boolean> {
     await this.copyJournal();
     await usable(async () => {
-      await fetchParts(this.store, growing.rows, statePaths(this.directory).rows);
+      const { rows } = statePaths(this.directory);
+      await new PartedCopy(this.store, growing.rows, rows).refresh();
       await this.#fetchInputs();
     });
     return true;
@@ -90,7 +92,7 @@ export class S3Place implements RunPlace {
   async copyJournal(): Promise<boolean> {
     const { journal, state } = statePaths(this.directory);
     await mkdir(state, { recursive: true });
-    await usable(() => fetchParts(this.store, growing.journal, journal));
+    await usable(() => new PartedCopy(this.store, growing.journal, journal).refresh());
     return true;
   }
 

@@ -1,7 +1,4 @@
-import { createWriteStream } from "node:fs";
-import { pipeline } from "node:stream/promises";
-import { inOrder } from "./in-order.ts";
-import type { ObjectStore } from "./object-store.ts";
+import type { ObjectStore, StoredObject } from "./object-store.ts";
 import { stateFolder } from "./state-files.ts";
 import { StorageError } from "./storage.ts";
 
@@ -11,6 +8,8 @@ export interface Part {
   first: number;
   last: number;
   bytes: number;
+  /** Of this very version of it. */
+  tag: string;
 }
 
 /** What a listing of parts says. */
@@ -20,11 +19,6 @@ export interface ListedParts {
   /** Names of parts that were joined to others, and were left behind by a crash. */
   covered: string[];
 }
-
-/** How many parts are fetched at once. */
-const fetchedAtOnce = 8;
-/** How often a fetch begins anew because parts were joined meanwhile. */
-const fetchTries = 5;
 
 const digits = (part: number) => String(part).padStart(8, "0");
 
@@ -49,11 +43,11 @@ export function partName({ folder, extension }: PartFolder, first: number, last 
 /** @throws StorageError where a part is missing */
 export async function listParts(store: ObjectStore, { folder }: PartFolder): Promise<ListedParts> {
   const found: Part[] = [];
-  for await (const { name, bytes } of store.list(`${folder}/`)) {
+  for await (const { name, bytes, tag } of store.list(`${folder}/`)) {
     const numbers = /\/(\d{8})(?:-(\d{8}))?\.\w+$/.exec(name);
     if (!numbers) continue;
     const first = Number(numbers[1]);
-    found.push({ name, first, last: Number(numbers[2] ?? first), bytes });
+    found.push({ name, first, last: Number(numbers[2] ?? first), bytes, tag });
   }
   found.sort((a, b) => a.first - b.first || b.last - a.last);
   const parts: Part[] = [];
@@ -73,29 +67,17 @@ export async function listParts(store: ObjectStore, { folder }: PartFolder): Pro
   return { parts, covered };
 }
 
-/** Writes the parts of a file one behind the other to `path`, and gives those that it wrote. */
-export async function fetchParts(
-  store: ObjectStore,
-  folder: PartFolder,
-  path: string,
-): Promise<ListedParts> {
-  for (let tries = 1; ; tries++) {
-    const listed = await listParts(store, folder);
-    try {
-      const bytes = inOrder(listed.parts, fetchedAtOnce, ({ name }) => fetchPart(store, name));
-      await pipeline(bytes, createWriteStream(path));
-      return listed;
-    } catch (error) {
-      if (!(error instanceof PartGone) || tries === fetchTries) throw error;
-    }
-  }
+/** How many bytes parts have together. */
+export function sizeOfParts(parts: readonly Part[]): number {
+  return parts.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** A part was joined to others since it was listed. */
-class PartGone extends StorageError {}
+export class PartGone extends StorageError {}
 
-async function fetchPart(store: ObjectStore, name: string): Promise<Buffer> {
+/** @throws PartGone where it is not there any more */
+export async function fetchPart(store: ObjectStore, name: string): Promise<StoredObject> {
   const object = await store.get(name);
   if (!object) throw new PartGone(`${store.location}/${name} is gone`);
-  return object.bytes;
+  return object;
 }

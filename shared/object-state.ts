@@ -1,4 +1,4 @@
-import { growing, listParts } from "./numbered-parts.ts";
+import { growing, listParts, sizeOfParts } from "./numbered-parts.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { stateFolder, type StateFiles } from "./state-files.ts";
 
@@ -11,7 +11,7 @@ export function objectState(store: ObjectStore): StateFiles {
     remove: (name) => store.remove(nameOf(name)),
     journalBytes: async () => {
       const { parts } = await listParts(store, growing.journal);
-      return parts.reduce((sum, { bytes }) => sum + bytes, 0);
+      return sizeOfParts(parts);
     },
   };
 }

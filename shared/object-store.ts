@@ -31,6 +31,8 @@ export interface ObjectStore {
   /** `s3://bucket/prefix`. */
   readonly location: string;
   get(name: string): Promise<StoredObject | undefined>;
+  /** What it is, without its bytes; undefined where there is none. */
+  look(name: string): Promise<Omit<ListedObject, "name"> | undefined>;
   /** Begins to read an object of any size; undefined where there is none. */
   open(name: string): Promise<ObjectBody | undefined>;
   /** Writes an object of any size to a local file; false where there is none. */
@@ -41,6 +43,8 @@ export interface ObjectStore {
   putFile(name: string, path: string): Promise<void>;
   /** Objects whose name begins with `start`, in the order of their names. */
   list(start: string): AsyncGenerator<ListedObject>;
+  /** Names of the folders directly below the location: what stands before the first slash of names. */
+  listFolders(): AsyncGenerator<string>;
   /** Removes an object, whether or not it is there. */
   remove(name: string): Promise<void>;
   /** Ends its connections. */

@@ -10,7 +10,9 @@ import {
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   S3Client,
   UploadPartCommand,
@@ -83,6 +85,20 @@ class S3Store implements ObjectStore {
     const chunks: Uint8Array[] = [];
     for await (const chunk of found.body) chunks.push(chunk);
     return { bytes: Buffer.concat(chunks), tag: found.tag };
+  }
+
+  async look(name: string): Promise<{ bytes: number; tag: string } | undefined> {
+    return await this.#asking(name, async () => {
+      try {
+        const { ContentLength: bytes = 0, ETag: tag = "" } = await this.#client.send(
+          new HeadObjectCommand(this.#object(name)),
+        );
+        return { bytes, tag };
+      } catch (error) {
+        if (isAbsent(error)) return undefined;
+        throw error;
+      }
+    });
   }
 
   async open(name: string): Promise<ObjectBody | undefined> {
@@ -188,6 +204,19 @@ class S3Store implements ObjectStore {
   }
 
   async *list(start: string): AsyncGenerator<ListedObject> {
+    const { prefix } = this.#place;
+    for await (const { Contents } of this.#pages(start))
+      for (const { Key = "", Size: bytes = 0, ETag: tag = "" } of Contents ?? [])
+        yield { name: Key.slice(prefix.length), bytes, tag };
+  }
+
+  async *listFolders(): AsyncGenerator<string> {
+    const { prefix } = this.#place;
+    for await (const { CommonPrefixes } of this.#pages("", "/"))
+      for (const { Prefix = "" } of CommonPrefixes ?? []) yield Prefix.slice(prefix.length, -1);
+  }
+
+  async *#pages(start: string, Delimiter?: string): AsyncGenerator<ListObjectsV2CommandOutput> {
     const { bucket, prefix } = this.#place;
     for (let token: string | undefined; ;) {
       const page = await this.#asking(start, () =>
@@ -196,11 +225,11 @@ class S3Store implements ObjectStore {
             Bucket: bucket,
             Prefix: prefix + start,
             ContinuationToken: token,
+            Delimiter,
           }),
         ),
       );
-      for (const { Key = "", Size: bytes = 0, ETag: tag = "" } of page.Contents ?? [])
-        yield { name: Key.slice(prefix.length), bytes, tag };
+      yield page;
       token = page.NextContinuationToken;
       if (!page.IsTruncated || token === undefined) return;
     }

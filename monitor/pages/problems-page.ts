@@ -16,7 +16,7 @@ export async function problemsPage(context: MonitorContext, request: PageRequest
   const view = viewRun(run, lanes, request.now);
   const groups = run.index?.problems.list() ?? [];
   const main = html`${runHead(view, "problems", request)}
-  ${live("again", again(view, run.directory, groups))}
+  ${live("again", again(view, run.source.location, groups))}
   ${live("groups", problemList(view.id, groups, request.now))}`;
   return { title: `Problems of ${view.name}`, section: "runs", main };
 }
@@ -48,7 +48,7 @@ function item(run: string, group: ProblemGroup, now: number): Html {
 }
 
 /** A new round needs a producer with the provider's key: the monitor has none, so it says the command. */
-function again(view: RunView, directory: string, groups: readonly ProblemGroup[]): Html {
+function again(view: RunView, location: string, groups: readonly ProblemGroup[]): Html {
   const kinds = new Set(
     groups.flatMap(({ kind, prompts }) => (kind !== "rejected" && prompts > 0 ? [kind] : [])),
   );
@@ -57,7 +57,7 @@ function again(view: RunView, directory: string, groups: readonly ProblemGroup[]
   const worth = [...kinds].filter((kind) => failureActions[kind] === "retry");
   const flags = worth.length > 0 && worth.length < kinds.size ? ` --kind ${worth.join(",")}` : "";
   const when = isUnderWay(view.condition) ? "When the run is over" : "Now";
-  const command = `imagemill retry ${shellWord(directory)}${flags}`;
+  const command = `imagemill retry ${shellWord(location)}${flags}`;
   return html`<div class="note again">
     <p>
       <b>${plural(lost, "prompt has", "prompts have")} fewer images than asked for.</b>

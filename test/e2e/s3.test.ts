@@ -2,30 +2,17 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { describe, expect, test, vi } from "vitest";
-import type { SimulatorOptions } from "../../simulator/settings.ts";
 import { downloadRun, settledIn as settledInBucket } from "../helpers/bucket-run.ts";
 import { startTestRedis } from "../helpers/redis.ts";
 import { filesBelow } from "../helpers/run-files.ts";
-import { bucketName, startS3Server, type S3Server } from "../helpers/s3-server.ts";
+import { bucketName, type S3Server } from "../helpers/s3-server.ts";
 import { S3Refusal } from "../helpers/s3-objects.ts";
+import { openS3Stage, type S3Stage } from "../helpers/s3-stage.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
 
 const prefix = "runs/first/";
 const location = `s3://${bucketName}/runs/first`;
 const patience = { timeout: 60_000, interval: 20 };
-
-interface S3Stage extends AsyncDisposable {
-  stage: Stage;
-  server: S3Server;
-}
-
-async function openS3Stage(options: SimulatorOptions = {}): Promise<S3Stage> {
-  const stack = new AsyncDisposableStack();
-  const server = stack.use(await startS3Server());
-  const stage = stack.use(await openStage(options));
-  Object.assign(stage.env, server.env, { AWS_MAX_ATTEMPTS: "2" });
-  return { stage, server, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
 
 /** How many results the bucket holds. */
 const settledIn = ({ bucket }: S3Server): number => settledInBucket(bucket, prefix);

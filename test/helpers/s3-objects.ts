@@ -97,17 +97,27 @@ function ofObject(
 function list(objects: S3Bucket, query: URLSearchParams): S3Answer {
   const prefix = query.get("prefix") ?? "";
   const after = query.get("continuation-token") ?? "";
-  const keys = [...objects.keys()]
-    .filter((key) => key.startsWith(prefix) && key > after)
-    .toSorted();
+  const delimiter = query.get("delimiter");
+  const below = [...objects.keys()].filter((key) => key.startsWith(prefix) && key > after);
+  const isFolded = (key: string) => delimiter !== null && key.includes(delimiter, prefix.length);
+  const keys = below.filter((key) => !isFolded(key)).toSorted();
+  const folders = new Set(
+    below.filter(isFolded).map((key) => key.slice(0, key.indexOf("/", prefix.length) + 1)),
+  );
   const page = keys.slice(0, 1_000);
   const contents = page.map(
     (key) =>
       `<Contents><Key>${key}</Key><Size>${objects.get(key)!.length}</Size><ETag>${tagOf(objects.get(key)!)}</ETag></Contents>`,
   );
+  const folded = [...folders].map(
+    (name) => `<CommonPrefixes><Prefix>${name}</Prefix></CommonPrefixes>`,
+  );
   const isCut = keys.length > page.length;
   const next = isCut ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : "";
-  return xml("ListBucketResult", `<IsTruncated>${isCut}</IsTruncated>${next}${contents.join("")}`);
+  return xml(
+    "ListBucketResult",
+    `<IsTruncated>${isCut}</IsTruncated>${next}${contents.join("")}${folded.join("")}`,
+  );
 }
 
 /** An object that comes in parts. */

@@ -60,7 +60,8 @@ export async function startS3Server(port = 0): Promise<S3Server> {
     }
     const { status, headers, body } = answer;
     const id = createHash("md5").update(request.key).digest("hex").slice(0, 16);
-    response.writeHead(status, { "x-amz-request-id": id, ...headers });
+    const length = String(Buffer.byteLength(body));
+    response.writeHead(status, { "x-amz-request-id": id, "content-length": length, ...headers });
     response.end(request.method === "HEAD" ? undefined : body);
   };
   const http = createServer((incoming, response) => {

@@ -4,7 +4,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { acquireObjectLock } from "../../producer/object-lock.ts";
 import { PartedFile } from "../../producer/parted-file.ts";
 import { RunLostError } from "../../producer/run-lock.ts";
-import { fetchParts, growing } from "../../shared/numbered-parts.ts";
+import { growing } from "../../shared/numbered-parts.ts";
+import { PartedCopy } from "../../shared/parted-copy.ts";
 import { StorageError } from "../../shared/storage.ts";
 import type { S3Server } from "../helpers/s3-server.ts";
 import { S3Refusal } from "../helpers/s3-objects.ts";
@@ -46,7 +47,7 @@ async function openFile(
 
 async function kept(server: S3Server): Promise<string> {
   const path = join(temporaryFolder(), "copy");
-  await fetchParts(openTestStore(server), growing.journal, path);
+  await new PartedCopy(openTestStore(server), growing.journal, path).refresh();
   return readFileSync(path, "utf8");
 }
 

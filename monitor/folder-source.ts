@@ -1,0 +1,59 @@
+import { createReadStream } from "node:fs";
+import { realpath, stat } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { hasCode } from "../shared/caught.ts";
+import { readRunFile, runFilePath, type RunFile } from "../shared/run-file.ts";
+import { journalPath } from "../shared/state-files.ts";
+import type { FoundImage, JournalState, RunSource } from "./run-source.ts";
+
+/** A run in a folder, by its absolute path. */
+export class FolderSource implements RunSource {
+  readonly location: string;
+  readonly directory: string;
+  readonly everyMs = { wanted: 0, idle: 0 };
+  #run: { file: RunFile | undefined; mtimeMs: number } | undefined;
+
+  constructor(directory: string) {
+    this.location = directory;
+    this.directory = directory;
+  }
+
+  async readRun(): Promise<RunFile | undefined> {
+    try {
+      const { mtimeMs } = await stat(runFilePath(this.directory));
+      if (mtimeMs !== this.#run?.mtimeMs)
+        this.#run = { file: await readRunFile(this.directory), mtimeMs };
+      return this.#run.file;
+    } catch (error) {
+      if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
+      throw error;
+    }
+  }
+
+  async refreshJournal(): Promise<JournalState> {
+    try {
+      return { bytes: (await stat(journalPath(this.directory))).size, rewrites: 0 };
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) return { bytes: 0, rewrites: 0 };
+      throw error;
+    }
+  }
+
+  /** Not where a link leads out of the run directory. */
+  async findImage(file: string): Promise<FoundImage | undefined> {
+    try {
+      const path = await realpath(join(this.directory, file));
+      if (!path.startsWith((await realpath(this.directory)) + sep)) return undefined;
+      const { size, mtimeMs } = await stat(path);
+      const read = async () => createReadStream(path);
+      return { bytes: size, version: `${path} ${size} ${mtimeMs}`, read };
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) return undefined;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    // It is read where it is.
+  }
+}

@@ -1,0 +1,34 @@
+import type { RunFile } from "../shared/run-file.ts";
+
+/** A journal as it was last looked at. */
+export interface JournalState {
+  bytes: number;
+  /** Another number than before: bytes that were there have become others. */
+  rewrites: number;
+}
+
+/** An image of a run. */
+export interface FoundImage {
+  bytes: number;
+  /** Another text where its file has changed. */
+  version: string;
+  read(): Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** Where a run is read from. */
+export interface RunSource {
+  /** An absolute path or `s3://bucket/prefix`. */
+  readonly location: string;
+  /** The folder below which its journal can be read. */
+  readonly directory: string;
+  /** How often it may be looked at, while somebody wants to see it or it is under way and else. */
+  readonly everyMs: { wanted: number; idle: number };
+  /** Undefined where the run is gone. @throws Error where it cannot be read */
+  readRun(): Promise<RunFile | undefined>;
+  /** Brings the journal up to date where it is wanted, else only tells its length. */
+  refreshJournal(isWanted: boolean): Promise<JournalState>;
+  /** Undefined where there is none. */
+  findImage(file: string): Promise<FoundImage | undefined>;
+  /** Removes what it has made here. */
+  close(): Promise<void>;
+}
