@@ -1,4 +1,3 @@
-import { EventEmitter } from "node:events";
 import type { FileHandle } from "node:fs/promises";
 import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { Cleanup } from "../shared/cleanup.ts";
@@ -6,7 +5,6 @@ import type { JournalLine } from "../shared/journal-line.ts";
 import { defaultPrefix } from "../shared/keys.ts";
 import { silentLog } from "../shared/log.ts";
 import type { LanePause } from "../shared/lane-state.ts";
-import { limitErrors } from "../shared/limit-errors.ts";
 import { connectRedis } from "../shared/redis.ts";
 import { writeSteering, type Steering } from "../shared/steering.ts";
 import { UsageError } from "../shared/usage-error.ts";
@@ -26,6 +24,7 @@ import type { RunPlace } from "./run-place.ts";
 import type { Settled } from "./settled.ts";
 import type { StopReason } from "./stop.ts";
 import { summarize } from "./summarize.ts";
+import { TroubleLog } from "./trouble-log.ts";
 
 /** How far a run is. */
 export interface RunProgress {
@@ -207,21 +206,20 @@ export class RunLife {
     const queue = await this.#parts.queue(run);
     if (queue.isPrivate) await removeTemporary(directory);
     await using stack = new Cleanup();
-    const errors = new EventEmitter();
-    const onError = (error: Error) => void errors.emit("error", error);
-    stack.defer(limitErrors(errors, (message, count) => log.warn({ count }, `Redis: ${message}`)));
+    const trouble = new TroubleLog(log);
+    stack.defer(() => trouble.close());
     const connect = (name: string) => {
       const client = connectRedis(queue.redis, {
         role: "producer",
         name: `imagemill-${name}-${run.id}`,
       });
-      client.on("error", onError);
+      client.on("error", trouble.ofRedis);
       stack.defer(() => client.disconnect());
       return client;
     };
     const card = { profile: run.profile, model: run.model };
     const lane = new LaneClient(connect("producer"), connect("collector"), prefix, card, run.id);
-    lane.onError(onError);
+    lane.onError(trouble.ofRedis);
     this.#engine = new RunEngine({
       ...parts,
       run,
@@ -235,7 +233,7 @@ export class RunLife {
       giveUpAfterMs: parts.giveUpAfterMs ?? 15 * 60_000,
       graceMs: parts.graceMs ?? run.timeoutMs,
       log,
-      onError,
+      onError: trouble.add,
       onOpened: async () => await this.#parts.onOpened?.(queue),
       onSettled: (lines) => {
         this.#tell();
