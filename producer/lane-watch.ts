@@ -128,9 +128,18 @@ export class LaneWatch {
   /** Whether no worker could store images for too long. */
   #blocked(): StopReason | undefined {
     const fit = this.#heartbeats.filter((beat) => beat.fit);
-    if (fit.length > 0 && fit.every(isBlocked)) return this.#storage.failed(fit[0]!.waiting!);
+    if (fit.length > 0 && fit.every(isBlocked)) {
+      const stop = this.#storage.failed(fit[0]!.waiting!);
+      return stop && { ...stop, isStorageAway: true };
+    }
     this.#storage.worked();
     return undefined;
+  }
+
+  /** Whether every worker that has a call of the run in hand waits for storage, as last seen. */
+  get isHeldByStorage(): boolean {
+    const isOurs = (call: string) => call.startsWith(`${this.#run}-`);
+    return this.#heartbeats.filter(({ calls }) => calls.some(isOurs)).every(isBlocked);
   }
 
   /** Whether the provider has refused the keys of all living workers. */

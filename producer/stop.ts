@@ -9,6 +9,8 @@ export interface StopReason {
   state: "stopped" | "cancelled";
   /** What happened and what to do. */
   text: string;
+  /** Workers could store no image for too long: what they still hold waits for that alone. */
+  isStorageAway?: true;
 }
 
 const advice: Partial<Record<FailureKind, string>> = {

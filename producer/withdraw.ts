@@ -15,6 +15,8 @@ export interface WithdrawParts {
   settle: () => Promise<void>;
   /** How long calls in flight may go on. */
   graceMs: number;
+  /** Whether nothing can come of those any more. */
+  isVain: () => boolean;
 }
 
 /** What a withdrawal came to. */
@@ -30,7 +32,7 @@ export interface Withdrawn {
  * once; for those in work it waits, and settles what they come to.
  */
 export async function withdraw(parts: WithdrawParts): Promise<Withdrawn> {
-  const { run, lane, window, collector, settle, graceMs } = parts;
+  const { run, lane, window, collector, settle, graceMs, isVain } = parts;
   const end = Date.now() + graceMs;
   let calls = 0;
   for (;;) {
@@ -45,7 +47,7 @@ export async function withdraw(parts: WithdrawParts): Promise<Withdrawn> {
     for (const { id, job } of Array.from(window.values())) {
       if (!held.has(id)) window.delete(job.index);
     }
-    if (held.size === 0 || Date.now() >= end) return { calls, held: held.size };
+    if (held.size === 0 || Date.now() >= end || isVain()) return { calls, held: held.size };
     await collector.collect(blockMs);
   }
 }
