@@ -23,6 +23,8 @@ export const Heartbeat = z.object({
   fit: z.boolean(),
   /** Ids of the calls in flight: a job id, for the call or the only call of a prompt. */
   calls: z.array(z.string()),
+  /** Ids of calls that wait here for leave to start. Whatever Redis knows of their jobs by then, they are made. */
+  unsentCalls: z.array(z.string()).optional(),
   rssBytes: z.int(),
   /** Why the worker waits with starting calls, where it does. */
   waiting: z.string().optional(),

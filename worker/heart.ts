@@ -10,7 +10,7 @@ import { version } from "../shared/version.ts";
 const recentMs = 400;
 
 /** What differs from beat to beat. */
-export type Pulse = Pick<Heartbeat, "fit" | "calls" | "waiting" | "concurrency">;
+export type Pulse = Pick<Heartbeat, "fit" | "calls" | "unsentCalls" | "waiting" | "concurrency">;
 
 /** Tells of this worker in its lane, and reads what others tell. */
 export class Heart {

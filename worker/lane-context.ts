@@ -40,6 +40,8 @@ export interface LaneContext {
   continuity: Continuity;
   /** Ids of jobs that have a call in flight here, or had one whose result is not safe yet. */
   calls: Set<string>;
+  /** Ids of jobs whose call waits here for leave to start. */
+  unsentCalls: Set<string>;
   /** Aborted when the grace time is over: calls in flight are given up. */
   abandoned: AbortSignal;
   /** The provider refused a call for the sake of its limits: no worker of the lane starts one for a while. */
@@ -50,7 +52,7 @@ export interface LaneContext {
   provider: ProviderWatch;
   /** Asks the storages of the lane's runs. */
   storage: StorageWatch;
-  /** Resolves when no living worker has a call of this job, or of one of its sub-jobs, in flight: true where one had. */
+  /** Resolves when no living worker makes a call of this job, or of one of its sub-jobs, or is to: true where one did. */
   livingCallsEnded(jobId: string): Promise<boolean>;
   /** What a run with a budget has spent and reserved. */
   budget(run: string): BudgetLedger;

@@ -60,6 +60,7 @@ export class LaneService implements LaneContext {
   readonly exit: LaneExit;
   readonly subJobs: SubJobWriter;
   readonly calls = new Set<string>();
+  readonly unsentCalls = new Set<string>();
   readonly continuity: Continuity;
   readonly #options: LaneServiceOptions;
   readonly #keys: LaneKeys;
@@ -189,8 +190,9 @@ export class LaneService implements LaneContext {
   }
 
   async livingCallsEnded(jobId: string): Promise<boolean> {
+    const { calls, unsentCalls } = this;
     const sources = {
-      own: this.calls,
+      own: () => calls.union(unsentCalls),
       worker: this.worker,
       heartbeats: () => this.#heart.living(),
       connectedAt: () => this.continuity.connectedAt,
@@ -249,6 +251,7 @@ export class LaneService implements LaneContext {
       fit: this.fit,
       concurrency: this.#wantedCalls,
       calls: [...this.calls],
+      ...(this.unsentCalls.size > 0 && { unsentCalls: [...this.unsentCalls] }),
       ...(waiting !== undefined && { waiting }),
     });
   }

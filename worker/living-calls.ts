@@ -12,6 +12,10 @@ export function names(calls: Iterable<string>, jobId: string): boolean {
   return false;
 }
 
+function callsOf({ calls, unsentCalls = [] }: Heartbeat): string[] {
+  return [...calls, ...unsentCalls];
+}
+
 /** False for a worker of this machine whose process is gone, though its last heartbeat still counts. */
 function isAlive({ machine, pid }: Heartbeat): boolean {
   if (machine !== hostIdentity()) return true;
@@ -25,8 +29,8 @@ function isAlive({ machine, pid }: Heartbeat): boolean {
 
 /** What {@link livingCallsEnded} looks at. */
 export interface CallSources {
-  /** Calls in flight in this worker. */
-  own: ReadonlySet<string>;
+  /** Calls in flight in this worker, and those that are to start. */
+  own(): ReadonlySet<string>;
   worker: string;
   heartbeats(): Promise<Heartbeat[]>;
   /** When the connection to Redis last came back, in milliseconds by `Date.now`. */
@@ -34,7 +38,8 @@ export interface CallSources {
 }
 
 /**
- * Resolves when no living worker has a call of the job in flight. After an outage everyone's heartbeats are missing at
+ * Resolves when no living worker has a call of the job in flight, or one that waits to start: it starts even if Redis has
+ * forgotten its job meanwhile. After an outage everyone's heartbeats are missing at
  * first, so nobody is believed dead before all had the time to beat. True where a living worker had one.
  */
 export async function livingCallsEnded(
@@ -44,15 +49,15 @@ export async function livingCallsEnded(
 ): Promise<boolean> {
   for (let hadOne = false; ;) {
     const settleMs = sources.connectedAt() + 1.5 * heartbeatIntervalMs - Date.now();
-    if (settleMs > 0 && !names(sources.own, jobId)) {
+    if (settleMs > 0 && !names(sources.own(), jobId)) {
       await delay(settleMs, undefined, { signal });
       continue;
     }
     const others = (await sources.heartbeats()).filter(({ worker }) => worker !== sources.worker);
     const elsewhere = others.some(
-      (heartbeat) => names(heartbeat.calls, jobId) && isAlive(heartbeat),
+      (heartbeat) => names(callsOf(heartbeat), jobId) && isAlive(heartbeat),
     );
-    if (!elsewhere && !names(sources.own, jobId)) return hadOne;
+    if (!elsewhere && !names(sources.own(), jobId)) return hadOne;
     hadOne = true;
     await delay(lookAgainMs, undefined, { signal });
   }

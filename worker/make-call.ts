@@ -44,11 +44,10 @@ async function tryCall(
   work: AnyWork,
   generations: readonly number[],
 ): Promise<CallEnd | undefined> {
-  const { lane, job } = work;
+  const { lane } = work;
   const cameAt = Date.now();
   forgive(work);
-  const admission = await admit(work, generations.length);
-  lane.calls.add(job.id!);
+  const admission = await admitListed(work, generations.length);
   const record = beginAttempt(work, generations, cameAt);
   const memory = lane.memory.open();
   const attempt = { ...admission, generations, key: lane.key.current, memory, record };
@@ -61,6 +60,19 @@ async function tryCall(
     return await fail(work, attempt, asProviderError(error));
   } finally {
     memory.release();
+  }
+}
+
+/** Waits for leave to start, and is on one of the worker's lists of calls all the time. */
+async function admitListed(work: AnyWork, images: number): Promise<Admission> {
+  const { lane, job } = work;
+  lane.unsentCalls.add(job.id!);
+  try {
+    const admission = await admit(work, images);
+    lane.calls.add(job.id!);
+    return admission;
+  } finally {
+    lane.unsentCalls.delete(job.id!);
   }
 }
 

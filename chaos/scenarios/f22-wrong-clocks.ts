@@ -67,8 +67,6 @@ async function replaceRedis(
   const { redis } = arena;
   const refused = await refuseNext(arena);
   arena.brokenNow();
-  // Jobs in hand wait there for their calls, and are added again: the clocks are too far apart to tell.
-  arena.mayBuyTwice += 2 * concurrency;
   await arena.noteRedisMemory();
   await redis.kill();
   if (!keepsData) rmSync(join(redis.directory, "appendonlydir"), { recursive: true });

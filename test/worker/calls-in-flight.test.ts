@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { jobId } from "../../shared/job.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { openTestLane, until } from "../helpers/test-lane.ts";
 import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
@@ -59,7 +60,7 @@ describe.concurrent("close()", () => {
 });
 
 describe.concurrent("heartbeats", () => {
-  test("list the calls in flight, and only those", async () => {
+  test("list the calls in flight, and apart from them those that wait to start", async () => {
     await using lane = await openTestLane(server);
     const hold = new AnswerHold();
     const service = await lane.serve({ createModel: watchedModels(hold), concurrency: 2 });
@@ -76,7 +77,17 @@ describe.concurrent("heartbeats", () => {
     const ids = [await lane.add(0), await lane.add(1)];
     await lane.add(2);
     await until(async () => expect((await lane.heartbeats())[0]!.calls.toSorted()).toEqual(ids));
+    service.gate.hold(60_000);
     hold.release();
-    await until(async () => expect((await lane.heartbeats())[0]!.calls).toEqual([]));
+    const next = jobId(lane.run.id, 0, 2);
+    await until(async () =>
+      expect(await lane.heartbeats()).toMatchObject([{ calls: [], unsentCalls: [next] }]),
+    );
+    service.gate.holdIsShared(0);
+    await until(async () => {
+      const [beat] = await lane.heartbeats();
+      expect(beat).toMatchObject({ calls: [] });
+      expect(beat).not.toHaveProperty("unsentCalls");
+    });
   });
 });

@@ -22,7 +22,7 @@ function beatOf(calls: string[], changes: Partial<Heartbeat> = {}): Heartbeat {
 }
 
 interface Scene extends CallSources {
-  own: Set<string>;
+  mine: Set<string>;
   beats: Heartbeat[];
   looks: number;
 }
@@ -30,7 +30,8 @@ interface Scene extends CallSources {
 function scene(beats: Heartbeat[] = [], connectedMsAgo = 60_000): Scene {
   const connectedAt = Date.now() - connectedMsAgo;
   const sources: Scene = {
-    own: new Set(),
+    mine: new Set(),
+    own: () => sources.mine,
     worker: "me",
     beats,
     looks: 0,
@@ -79,15 +80,28 @@ describe.concurrent("livingCallsEnded", () => {
     await vi.waitFor(() => expect(state.ended).toBe(true), { timeout: 5_000 });
   });
 
+  test("waits for a call that another worker has yet to start", async () => {
+    const sources = scene([beatOf([], { unsentCalls: ["r-0-1-2"] })]);
+    const state = wait("r-0-1", sources);
+    await vi.waitFor(() => expect(sources.looks).toBeGreaterThan(1), { timeout: 5_000 });
+    expect(state.ended).toBe(false);
+    sources.beats = [beatOf(["r-0-1-2"])];
+    const { looks } = sources;
+    await vi.waitFor(() => expect(sources.looks).toBeGreaterThan(looks + 1), { timeout: 5_000 });
+    expect(state.ended).toBe(false);
+    sources.beats = [beatOf([])];
+    await vi.waitFor(() => expect(state.ended).toBe(true), { timeout: 5_000 });
+  });
+
   test("waits for a call of this worker, whatever its own heartbeat says", async () => {
     const sources = scene([beatOf(["r-0-1"], { worker: "me" })]);
     await livingCallsEnded("r-0-1", sources, new AbortController().signal);
-    sources.own.add("r-0-1");
+    sources.mine.add("r-0-1");
     sources.looks = 0;
     const state = wait("r-0-1", sources);
     await vi.waitFor(() => expect(sources.looks).toBeGreaterThan(1), { timeout: 5_000 });
     expect(state.ended).toBe(false);
-    sources.own.clear();
+    sources.mine.clear();
     await vi.waitFor(() => expect(state.ended).toBe(true), { timeout: 5_000 });
   });
 
