@@ -1,3 +1,5 @@
+import { crc32 } from "node:zlib";
+
 /** One byte for each prompt, by its index: 0 until it is set. Grows with the highest index. */
 export class ByteByIndex {
   #bytes = new Uint8Array(4096);
@@ -9,6 +11,11 @@ export class ByteByIndex {
 
   get(index: number): number {
     return this.#bytes[index] ?? 0;
+  }
+
+  /** A checksum of the bytes from `first` to before `end`. */
+  digestBetween(first: number, end: number): string {
+    return crc32(this.#bytes.subarray(first, end)).toString(16);
   }
 
   set(index: number, byte: number): void {

@@ -7,6 +7,7 @@ import { listIfThere } from "../shared/list-if-there.ts";
 import { readRunFile, writeRunFile } from "../shared/run-file.ts";
 import { stateFilesOf } from "../shared/state-files.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import { folderStamps } from "./folder-stamps.ts";
 import { prepareDirectory, statePaths } from "./run-directory.ts";
 import { acquireRunLock, type RunLock } from "./run-lock.ts";
 import type { RunPlace } from "./run-place.ts";
@@ -40,6 +41,7 @@ export function folderPlace(directory: string): RunPlace {
     },
     pathOf: (dataset) => resolve(dataset),
     listImages: (folder) => listIfThere(join(directory, folder)),
+    stampOf: folderStamps(directory),
     publish: async () => undefined,
     close: async () => undefined,
   };

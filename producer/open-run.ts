@@ -18,6 +18,7 @@ import { isComplete, RunLife, type RunProgress } from "./run-life.ts";
 import { requirePrice } from "./run-settings.ts";
 import type { StopReason } from "./stop.ts";
 import { surveyRows } from "./survey.ts";
+import { WholeFolders } from "./whole-folders.ts";
 
 /** A run that is under way. */
 export interface Run {
@@ -94,7 +95,9 @@ async function openLife(
   const isCancelled = steering?.state === "cancelled";
   const retry = isCancelled ? undefined : options.retry;
   const { settled, validBytes, torn, retried } = await replayRound(paths.journal, run, retry);
-  const gone = await reopenGone(place, paths.journal, settled, run.numGenerations);
+  const known = await WholeFolders.read(place.state);
+  const gone = await reopenGone(place, paths.journal, settled, run.numGenerations, known);
+  await known.write();
   const hashes = stack.use(await RowHashes.open(paths.rows, keepRows));
   // A run can be cancelled though its dataset is gone.
   const hasMoved = !isCancelled && (await checkDataset(run, hashes));

@@ -1,6 +1,7 @@
 import type { ObjectStore } from "../shared/object-store.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import type { StateFiles } from "../shared/state-files.ts";
+import type { FolderStamp } from "./folder-stamps.ts";
 import type { RunLock } from "./run-lock.ts";
 
 /** Keeps bytes that were appended to a local file: they are kept when it resolves. */
@@ -45,6 +46,8 @@ export interface RunPlace {
   pathOf(dataset: string): string;
   /** Names in a folder of images; undefined where there is none. */
   listImages(folder: string): Promise<string[] | undefined>;
+  /** What a folder of images is now, for `WholeFolders`. */
+  readonly stampOf: FolderStamp;
   /** Keeps the output files that are in `directory`. */
   publish(): Promise<void>;
   /** Ends what it holds. */

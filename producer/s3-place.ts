@@ -131,6 +131,11 @@ export class S3Place implements RunPlace {
     return movedPath(dataset, this.location, this.directory) ?? resolve(dataset);
   }
 
+  /** There are no folders in a bucket. */
+  async stampOf(): Promise<undefined> {
+    return undefined;
+  }
+
   async listImages(folder: string): Promise<string[] | undefined> {
     const names: string[] = [];
     await usable(async () => {

@@ -74,9 +74,17 @@ export class Settled {
     return this.#codes.length;
   }
 
-  /** Whether the prompt has every image that the run asks for, as far as the journal knows. */
-  isWhole(index: number): boolean {
-    return this.#codes.get(index) === codes.succeeded;
+  /** Prompts from `first` to before `end` that have every image that the run asks for, as far as the journal knows. */
+  wholeBetween(first: number, end: number): number[] {
+    const whole: number[] = [];
+    for (let index = first; index < end; index++)
+      if (this.#codes.get(index) === codes.succeeded) whole.push(index);
+    return whole;
+  }
+
+  /** Changes with the state of any prompt from `first` to before `end`. */
+  digestBetween(first: number, end: number): string {
+    return this.#codes.digestBetween(first, end);
   }
 
   /** A settled prompt is to be done again. */
