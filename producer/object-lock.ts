@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import type { ObjectStore } from "../shared/object-store.ts";
+import type { Condition, ObjectStore } from "../shared/object-store.ts";
 import { parseJson } from "../shared/parse-json.ts";
 import { repeat } from "../shared/repeat.ts";
 import { stateFolder } from "../shared/state-files.ts";
@@ -45,10 +45,33 @@ export async function acquireObjectLock(store: ObjectStore): Promise<ObjectLock>
       );
     }
     const mine = { ...thisProcess((holder?.epoch ?? 0) + 1), beat: 0, released: false };
-    const tag = await store.put(lockName, bytesOf(mine), found ? { tag: found.tag } : "absent");
-    if (tag === undefined) continue;
+    const tag = await take(store, mine, found ? { tag: found.tag } : "absent");
+    if (tag !== undefined) return await heldLock(store, mine, tag);
+  }
+}
+
+/** Puts a lock on a condition and gives its tag; undefined where somebody else was quicker. */
+async function take(
+  store: ObjectStore,
+  mine: LockObject,
+  condition: Condition,
+): Promise<string | undefined> {
+  const tag = await store.put(lockName, bytesOf(mine), condition);
+  if (tag !== undefined) return tag;
+  // A put whose answer is lost is sent once more: then it is the lock itself that stands in the way.
+  const found = await readLock(store);
+  return found?.lock.token === mine.token ? found.tag : undefined;
+}
+
+async function heldLock(store: ObjectStore, mine: LockObject, tag: string): Promise<ObjectLock> {
+  const lock = new HeldLock(store, mine, tag);
+  try {
     await requireConditions(store, mine);
-    return new HeldLock(store, mine, tag);
+    return lock;
+  } catch (error) {
+    // Else nobody could take it while this process lives.
+    await lock[Symbol.asyncDispose]();
+    throw error;
   }
 }
 
@@ -129,17 +152,19 @@ class HeldLock implements ObjectLock {
 
   async #renew(next: LockObject): Promise<void> {
     if (this.#lost) throw this.#lost;
-    const at = Date.now();
-    let tag = await this.#store.put(lockName, bytesOf(next), { tag: this.#tag });
-    if (tag === undefined) {
+    for (let at = Date.now(); ; at = Date.now()) {
+      const tag = await this.#store.put(lockName, bytesOf(next), { tag: this.#tag });
+      if (tag !== undefined) {
+        this.#mine = next;
+        this.#tag = tag;
+        this.#renewedAt = at;
+        return;
+      }
       const found = await readLock(this.#store);
       if (found?.lock.token !== next.token) throw (this.#lost = lostTo(found?.lock));
       // The answer to an earlier renewal was lost on its way.
-      tag = found.tag;
+      this.#tag = found.tag;
     }
-    this.#mine = next;
-    this.#tag = tag;
-    this.#renewedAt = at;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,7 @@ import { describe, expect, test, vi } from "vitest";
 import { acquireObjectLock } from "../../producer/object-lock.ts";
 import { RunInUseError, RunLostError } from "../../producer/run-lock.ts";
 import { hostIdentity } from "../../shared/host-identity.ts";
+import { StorageError } from "../../shared/storage.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import type { S3Server } from "../helpers/s3-server.ts";
 import { S3Refusal } from "../helpers/s3-objects.ts";
@@ -112,6 +113,36 @@ describe("the lock of a run in a bucket", () => {
     await lock.renew();
     await lock.renew();
     await expect(lock.check()).resolves.toBeUndefined();
+  });
+
+  test("is its taker's where the answer to taking it was lost", async () => {
+    const server = await openTestServer();
+    let lost = 1;
+    server.trouble = ({ method }) => (method === "PUT" && lost-- > 0 ? "answer lost" : undefined);
+    await using lock = await acquireObjectLock(openTestStore(server));
+    await expect(lock.renew()).resolves.toBeUndefined();
+  });
+
+  test("is given back also where the answer to the last renewal was lost", async () => {
+    const server = await openTestServer();
+    const store = openTestStore(server);
+    const lock = await acquireObjectLock(store);
+    server.trouble = ({ method }) => (method === "PUT" ? "answer lost" : undefined);
+    await expect(lock.renew()).rejects.toThrow(StorageError);
+    server.trouble = () => undefined;
+    await lock[Symbol.asyncDispose]();
+    expect(lockIn(server)).toMatchObject({ released: true });
+  });
+
+  test("is given back where the storage fails before it can be used", async () => {
+    const server = await openTestServer();
+    const store = openTestStore(server);
+    let puts = 0;
+    server.trouble = ({ method }) =>
+      method === "PUT" && ++puts === 2 ? new S3Refusal(403, "AccessDenied") : undefined;
+    await expect(acquireObjectLock(store)).rejects.toThrow("access was denied");
+    await using lock = await acquireObjectLock(store);
+    expect(lock.epoch).toBe(2);
   });
 
   test("is renewed by itself, and looks again before it trusts a lock that it could not renew", async () => {
