@@ -41,6 +41,8 @@ export async function* lineBlocks(path: string, from = 0): AsyncGenerator<LineBl
       end += chunk.length;
       const bytes = joined(carry, chunk);
       reading = readChunk(file, buffers[count % 2]!, end);
+      // Its error is thrown when its turn comes, which may be after the reader had much to do.
+      reading.catch(() => undefined);
       const stop = startOfLastLine(bytes);
       if (stop > 0) yield { bytes: bytes.subarray(0, stop), offset, isLast: false, end };
       carry = bytes.subarray(stop);
@@ -48,7 +50,7 @@ export async function* lineBlocks(path: string, from = 0): AsyncGenerator<LineBl
     const stop = carry.lastIndexOf(LF) + 1;
     yield { bytes: carry.subarray(0, stop), offset: end - carry.length, isLast: true, end };
   } finally {
-    await reading.catch(() => undefined);
+    await Promise.allSettled([reading]);
     await file.close();
   }
 }
