@@ -14,17 +14,22 @@ export class TarFile {
   }
 
   async add(name: string, content: Uint8Array): Promise<void> {
+    try {
+      await this.#entry(name, content);
+    } catch (error) {
+      // Where the file could not be written, that is what counts.
+      await this.#written;
+      throw error;
+    }
+  }
+
+  async #entry(name: string, content: Uint8Array): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const header = { name, size: content.length, mtime: new Date(0) };
     const entry = this.#pack.entry(header, (error) => (error ? reject(error) : resolve()));
     entry.on("error", reject);
     entry.end(content);
-    try {
-      await promise;
-    } catch (error) {
-      await this.#written;
-      throw error;
-    }
+    await promise;
   }
 
   async finish(): Promise<void> {
