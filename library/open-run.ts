@@ -51,7 +51,10 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
   const { isPrivateRedis: isPrivate = false, approve, log = silentLog } = options;
   const findRedis = redisAsker(options.redis);
   const place = await openPlace(options.out, options);
-  const resolved = await resolveRun(options, place);
+  const resolved = await resolveRun(options, place).catch(async (error: unknown) => {
+    await place.close();
+    throw error;
+  });
   const { onOpened, window, maxFailures, giveUpAfterMs, graceMs, prefix } = options;
   const producer = await openProducer({
     ...resolved,

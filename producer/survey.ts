@@ -1,5 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { priceOfCall, type CallPrice } from "../shared/call-price.ts";
+import { Cleanup } from "../shared/cleanup.ts";
 import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
@@ -47,13 +48,10 @@ export interface Survey {
  */
 export async function surveyRun(options: SurveyOptions): Promise<Survey> {
   requirePrice(options.settings);
-  const { run, settled, journal } = await openForReading(options);
-  try {
-    const model = { card: cardOfRun(run, options.card), passThrough: options.passThrough };
-    return await surveyRows({ run, settled, journal, model });
-  } finally {
-    await journal?.close();
-  }
+  await using stack = new Cleanup();
+  const { run, settled, journal } = await openForReading(options, stack);
+  const model = { card: cardOfRun(run, options.card), passThrough: options.passThrough };
+  return await surveyRows({ run, settled, journal, model });
 }
 
 /** What an opened run has to do. `journal`, for reading, is where earlier images of its prompts are listed. */
@@ -122,12 +120,14 @@ function add(a: CallPrice, b: CallPrice): CallPrice {
   };
 }
 
-/** The run as it would be made, and what is settled of it; `journal` only where there is one. */
-async function openForReading({
-  place,
-  settings,
-  retry,
-}: SurveyOptions): Promise<{ run: RunFile; settled: Settled; journal: FileHandle | undefined }> {
+/**
+ * The run as it would be made, and what is settled of it; `journal` only where there is one. What is opened is closed with
+ * `stack`.
+ */
+async function openForReading(
+  { place, settings, retry }: SurveyOptions,
+  stack: Cleanup,
+): Promise<{ run: RunFile; settled: Settled; journal: FileHandle | undefined }> {
   const hasJournal = await place.copy();
   const present = await place.readRun();
   if (!present) {
@@ -140,7 +140,8 @@ async function openForReading({
   // A run that was killed before it had begun.
   if (!hasJournal) return { run, settled: new Settled(run), journal: undefined };
   const journal = await open(paths.journal, "r");
-  await using hashes = await RowHashes.openForReading(paths.rows);
+  stack.defer(() => journal.close());
+  const hashes = stack.use(await RowHashes.openForReading(paths.rows));
   await checkDataset(run, hashes);
   const { settled } = await replayJournal(paths.journal, run);
   await reopenGone(place, paths.journal, settled, run.numGenerations);

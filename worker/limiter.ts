@@ -101,6 +101,10 @@ export class Limiter {
   /** Lets everybody who waits look whether they still may. */
   wake(): void {
     this.#waiters = this.#waiters.filter((waiter) => this.#stays(waiter));
+    if (this.#waiters.length > 0) return;
+    // Nobody is left to ask for: a process that has nothing else to do must not live for it.
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** The provider made images; `told` are limits that it told with them. */

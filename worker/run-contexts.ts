@@ -125,7 +125,8 @@ export class RunContexts {
     for (const [key, opening] of this.#open) {
       if (current.has(key)) continue;
       const context = await opening.catch(() => undefined);
-      if (context && context.uses > 0) continue;
+      // Another look that waited for the same opening may have let it go.
+      if (this.#open.get(key) !== opening || (context && context.uses > 0)) continue;
       this.#open.delete(key);
       context?.store?.close();
       await context?.hosts.unload();
@@ -137,8 +138,17 @@ export class RunContexts {
   }
 
   async #load(registration: Registration): Promise<RunContext> {
+    const found = await this.#find(registration);
+    try {
+      return await this.#make(found);
+    } catch (error) {
+      found.store?.close();
+      throw error;
+    }
+  }
+
+  async #make({ location, file, store }: FoundRun): Promise<RunContext> {
     const { profile, createModel } = this.#options;
-    const { location, file, store } = await this.#find(registration);
     const hosts = new ProviderHosts({ ...this.#options, pool: this.#pool }, (host) =>
       createModel(host, file.model, { timeoutMs: file.timeoutMs }),
     );

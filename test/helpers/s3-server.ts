@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
+import { promisify } from "node:util";
 import { asError } from "../../shared/caught.ts";
 import { answerOf, S3Refusal, type S3Bucket, type S3Request } from "./s3-objects.ts";
 
@@ -19,6 +20,8 @@ export interface S3Server extends AsyncDisposable {
   readonly requests: string[];
   /** Asked at each request. */
   trouble: (request: S3Request) => S3Trouble | undefined;
+  /** How many connections are open. */
+  connections(): Promise<number>;
   /** False: it takes every put, as storages do that know no conditions. */
   knowsConditions: boolean;
 }
@@ -84,6 +87,7 @@ export async function startS3Server(port = 0): Promise<S3Server> {
     bucket: objects,
     requests: [],
     trouble: () => undefined,
+    connections: promisify(http.getConnections.bind(http)),
     knowsConditions: true,
     [Symbol.asyncDispose]: async () => {
       http.closeAllConnections();

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { laneKeys } from "../../shared/keys.ts";
 import type { LaneLimits } from "../../shared/lane-limits.ts";
@@ -21,6 +22,11 @@ function newLimiter(limits: LaneLimits = {}, mostCalls = 100): Limiter {
 }
 
 const always = () => true;
+
+/** Timers that keep this process alive. */
+function timers(): number {
+  return process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+}
 
 async function scriptCalls(): Promise<number> {
   const stats = await redis.info("commandstats");
@@ -119,6 +125,19 @@ describe("Limiter", () => {
     closed = true;
     limiter.wake();
     await expect(leaving).rejects.toThrow("the worker closes");
+  });
+
+  test("keeps no process alive for calls that have left", async () => {
+    const limiter = newLimiter({ requestsPerMinute: 1 });
+    await limiter.enter(1, always);
+    let isClosed = false;
+    const leaving = limiter.enter(1, () => !isClosed);
+    while (limiter.waitingFor === undefined) await setImmediate();
+    isClosed = true;
+    const before = timers();
+    limiter.wake();
+    expect(timers()).toBe(before - 1);
+    expect(await leaving).toBeUndefined();
   });
 
   test("lets who waits leave while Redis is away, and goes on when it is back", async () => {

@@ -1,0 +1,62 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { ProviderError } from "../../shared/failure.ts";
+import { silentLog } from "../../shared/log.ts";
+import type { Profile } from "../../shared/profile.ts";
+import type { Registration } from "../../shared/registration.ts";
+import { writeRunFile } from "../../shared/run-file.ts";
+import { RenewableKey } from "../../worker/renewable-key.ts";
+import { RunContexts, type RunContextOptions } from "../../worker/run-contexts.ts";
+import { OnePicture } from "../library/library-stage.ts";
+import { s3Options } from "../helpers/s3-server.ts";
+import { openTestServer, testLocation } from "../helpers/s3-stores.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
+import { testRun } from "../helpers/test-run.ts";
+
+const profile: Profile = { name: "test", kind: "openai", keyVariable: "TEST_KEY" };
+const file = testRun();
+
+function contextsWith(options: Pick<RunContextOptions, "createModel" | "s3">): RunContexts {
+  return new RunContexts({ profile, key: new RenewableKey(profile), log: silentLog, ...options });
+}
+
+function registrationAt(location: string): Registration {
+  return { v: 1, run: file.id, round: 0, revision: 0, location, host: "host", state: "running" };
+}
+
+test("a model that gets ready after its run has left the lane is let go once", async () => {
+  const directory = temporaryFolder();
+  mkdirSync(join(directory, ".imagemill"));
+  await writeRunFile(directory, file);
+  const ready = Promise.withResolvers<void>();
+  let unloads = 0;
+  class SlowPicture extends OnePicture {
+    override load(): Promise<void> {
+      return ready.promise;
+    }
+    override async unload(): Promise<void> {
+      unloads += 1;
+    }
+  }
+  const contexts = contextsWith({ createModel: async () => new SlowPicture() });
+  const opening = contexts.get(registrationAt(directory));
+  const looks = [contexts.retain(new Map()), contexts.retain(new Map())];
+  ready.resolve();
+  await opening;
+  await Promise.all(looks);
+  expect(unloads).toBe(1);
+});
+
+test("a bucket is let go where the model of its run cannot be made", async () => {
+  const server = await openTestServer();
+  server.bucket.set("runs/first/.imagemill/run.json", Buffer.from(JSON.stringify(file)));
+  const contexts = contextsWith({
+    s3: s3Options(server),
+    createModel: async () => {
+      throw new ProviderError("auth", "no key");
+    },
+  });
+  await expect(contexts.get(registrationAt(testLocation))).rejects.toThrow("no key");
+  await vi.waitFor(async () => expect(await server.connections()).toBe(0));
+});
