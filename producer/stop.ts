@@ -71,7 +71,7 @@ export class FailureWatch {
         state: "stopped",
         text:
           `the first ${this.#seen} prompts were all refused alike (${only.trim()}): ${message} ` +
-          "(mend the parameter and start a new run with another --out, or run `retry` once the server takes it)",
+          "(mend what is refused and start a new run with another --out, or run `retry` once the server takes it)",
       };
     }
     if (this.#maxFailures !== undefined && this.#failed > this.#maxFailures) {

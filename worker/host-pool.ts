@@ -13,6 +13,8 @@ export interface Host {
   inFlight: number;
   /** How many calls the pool had seen when this host was asked last. */
   askedAt: number;
+  /** The last call that it answered it sent elsewhere. */
+  redirects: boolean;
 }
 
 /**
@@ -32,6 +34,7 @@ export class HostPool {
       health: new ProviderHealth(now),
       inFlight: 0,
       askedAt: 0,
+      redirects: false,
     }));
   }
 
@@ -49,6 +52,7 @@ export class HostPool {
 
   /** The host answered sensibly, be it with a refusal. */
   answered(host: Host): void {
+    host.redirects = false;
     if (host.health.answered()) this.#tell(host, "answers again");
   }
 
@@ -57,10 +61,20 @@ export class HostPool {
    * call, so that the failure is the provider's as a whole.
    */
   missed(host: Host, prompt: string, sent: boolean): boolean | undefined {
+    return this.#leaveOut(host, prompt, sent, "is away");
+  }
+
+  /** The host sent a call elsewhere, where no call follows: like {@link missed}, since no other prompt fares better there. */
+  redirected(host: Host, prompt: string): boolean | undefined {
+    host.redirects = true;
+    return this.#leaveOut(host, prompt, false, "answers with a redirect, which is not followed");
+  }
+
+  #leaveOut(host: Host, prompt: string, sent: boolean, why: string): boolean | undefined {
     const before = host.health.away;
     const isAway = host.health.missed(prompt, sent);
     if (isAway && !before)
-      this.#tell(host, "is away: the others get its calls, one at a time probes it");
+      this.#tell(host, `${why}: the others get its calls, one at a time probes it`);
     return this.hosts.some((other) => other !== host && !other.health.away) ? isAway : undefined;
   }
 

@@ -1,4 +1,4 @@
-import type { ProviderError } from "../shared/failure.ts";
+import { ProviderError } from "../shared/failure.ts";
 import type { Profile } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { guardAnswer, guardFailure } from "./guard-secrets.ts";
@@ -69,10 +69,20 @@ export class ProviderHosts {
   /** Notes what the failure says of its host, and whether it is the host's alone. */
   #judge(host: Host, input: string, error: ProviderError | UsageError): Error {
     const { pool } = this.#parts;
+    if (error instanceof ProviderError && isRedirect(error))
+      return this.#redirected(host, input, error);
     if (error instanceof UsageError || error.kind === "internal") host.health.abandoned();
     else if (this.#isNoAnswer(error)) error.hostAway = pool.missed(host, input, error.sent);
     else pool.answered(host);
     return error;
+  }
+
+  /** A redirect is a mistake in one base URL; where every base URL has it, in the run's settings. */
+  #redirected(host: Host, input: string, error: ProviderError): ProviderError {
+    const { pool } = this.#parts;
+    const hostAway = pool.redirected(host, input);
+    if (pool.hosts.every(({ redirects }) => redirects)) return error;
+    return new ProviderError("unavailable", error.message, { ...error, hostAway });
   }
 
   /** A host among several that answers with anything but images is the fastest of all, and would get most of the calls. */
@@ -100,4 +110,8 @@ export class ProviderHosts {
     await model.load();
     return model;
   }
+}
+
+function isRedirect({ status = 0 }: ProviderError): boolean {
+  return status >= 300 && status < 400;
 }
