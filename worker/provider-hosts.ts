@@ -82,7 +82,8 @@ export class ProviderHosts {
     const { pool } = this.#parts;
     const hostAway = pool.redirected(host, input);
     if (pool.hosts.every(({ redirects }) => redirects)) return error;
-    return new ProviderError("unavailable", error.message, { ...error, hostAway });
+    const { message, status, requestId, cause } = error;
+    return new ProviderError("unavailable", message, { status, requestId, hostAway, cause });
   }
 
   /** A host among several that answers with anything but images is the fastest of all, and would get most of the calls. */
