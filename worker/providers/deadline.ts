@@ -2,6 +2,7 @@ import { stackOf } from "../../shared/caught.ts";
 import { ProviderError } from "../../shared/failure.ts";
 import type { AnswerShare } from "../answer-memory.ts";
 import type { Progress } from "./http-exchange.ts";
+import { onAbort } from "./on-abort.ts";
 
 /**
  * Runs `work` with a signal that aborts when the caller's signal does or when `timeoutMs` are over, and the time
@@ -22,8 +23,7 @@ export async function withDeadline<T>(
   const progress: Progress = { phase: "connecting" };
   const controller = new AbortController();
   let isLate = false;
-  const abort = () => controller.abort(signal?.reason);
-  signal?.addEventListener("abort", abort, { once: true });
+  const leaveSignal = onAbort(signal, () => controller.abort(signal?.reason));
   let heldUpMs = 0;
   const giveUp = () => {
     const moreMs = (memory?.heldUpMs ?? 0) - heldUpMs;
@@ -48,6 +48,6 @@ export async function withDeadline<T>(
     throw new ProviderError("internal", stackOf(error), { cause: error });
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
+    leaveSignal();
   }
 }

@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.ts";
+
 /** What the promise comes to, unless the signal is aborted first; the promise itself goes on for others. */
 export async function orAborted<T>(
   promise: Promise<T>,
@@ -7,10 +9,10 @@ export async function orAborted<T>(
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);
   if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
+  const leaveSignal = onAbort(signal, abort);
   try {
     return await Promise.race([aborted.promise, promise]);
   } finally {
-    signal.removeEventListener("abort", abort);
+    leaveSignal();
   }
 }
