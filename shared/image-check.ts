@@ -92,11 +92,10 @@ export function checkImage(bytes: Uint8Array, caps: ImageCaps = {}): CheckedImag
   return { format, extension, mediaType: `image/${format}`, width, height };
 }
 
-/** Why the bytes are no whole image; undefined where they are one. */
-export function flawOf(bytes: Uint8Array): ImageCheckError | undefined {
+/** What {@link checkImage} finds, or why the bytes are no whole image. */
+export function examineImage(bytes: Uint8Array): CheckedImage | ImageCheckError {
   try {
-    checkImage(bytes);
-    return undefined;
+    return checkImage(bytes);
   } catch (error) {
     if (error instanceof ImageCheckError) return error;
     throw error;
@@ -105,7 +104,7 @@ export function flawOf(bytes: Uint8Array): ImageCheckError | undefined {
 
 /** Whether the bytes are one whole image, as storage asks of what it holds. */
 export function isWholeImage(bytes: Uint8Array): boolean {
-  return flawOf(bytes) === undefined;
+  return !(examineImage(bytes) instanceof ImageCheckError);
 }
 
 function formatOf(bytes: Buffer) {

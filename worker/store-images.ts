@@ -1,23 +1,44 @@
 import { hash } from "node:crypto";
 import { costOfCall } from "../shared/call-price.ts";
 import { ProviderError } from "../shared/failure.ts";
-import { checkImage, flawOf, isWholeImage } from "../shared/image-check.ts";
+import {
+  checkImage,
+  examineImage,
+  ImageCheckError,
+  isWholeImage,
+  type CheckedImage,
+} from "../shared/image-check.ts";
 import type { ImageRecord } from "../shared/result.ts";
 import { imageExtensions, imagePath } from "../shared/storage.ts";
 import type { GeneratedImage, ImageGeneration } from "./providers/image-generation.ts";
 import { pricedCall, type AnyWork } from "./work.ts";
 
-function describe(file: string, generation: number, bytes: Uint8Array): ImageRecord {
-  const { width, height } = checkImage(bytes);
+/** An image of an answer, and what its bytes say of themselves. */
+interface WholeImage {
+  image: GeneratedImage;
+  checked: CheckedImage;
+}
+
+function describe(
+  file: string,
+  generation: number,
+  bytes: Uint8Array,
+  { width, height }: CheckedImage,
+): ImageRecord {
   const sha256 = hash("sha256", bytes, "hex");
   return { generation, file, width, height, bytes: bytes.length, sha256 };
 }
 
 /** The whole images of an answer; one bad image must not cost its good siblings. @throws ProviderError `bad_response` */
-function wholeImages({ images, requestId }: ImageGeneration): GeneratedImage[] {
-  const whole = images.filter((image) => isWholeImage(image.bytes));
+function wholeImages({ images, requestId }: ImageGeneration): WholeImage[] {
+  const whole: WholeImage[] = [];
+  let flaw: ImageCheckError | undefined;
+  for (const image of images) {
+    const checked = examineImage(image.bytes);
+    if (checked instanceof ImageCheckError) flaw ??= checked;
+    else whole.push({ image, checked });
+  }
   if (whole.length > 0) return whole;
-  const flaw = images[0] && flawOf(images[0].bytes);
   const reason = flaw
     ? `no image of ${images.length} is whole: ${flaw.message}`
     : "the answer holds no image";
@@ -48,16 +69,18 @@ export async function storeImages(
   const images = wholeImages(answer).slice(0, generations.length);
   const total = costOfAnswer(work, answer);
   return await Promise.all(
-    images.map(async (image, i) => {
+    images.map(async ({ image, checked }, i) => {
       const generation = generations[i]!;
-      const file = `${imagePath(work.data.index, generation)}.${checkImage(image.bytes).extension}`;
+      const file = `${imagePath(work.data.index, generation)}.${checked.extension}`;
       const standing = await insist(work, () =>
         work.run.storage.put(file, image.bytes, isWholeImage),
       );
       const costUsd = total === undefined ? undefined : total / images.length;
       work.lane.observer.imageStored(work.lane.lane, image.bytes.length, costUsd);
       return {
-        ...describe(file, generation, standing ?? image.bytes),
+        ...(standing
+          ? describe(file, generation, standing, checkImage(standing))
+          : describe(file, generation, image.bytes, checked)),
         ...detailsOf(image),
         ...(costUsd !== undefined && { costUsd }),
       };
@@ -87,7 +110,9 @@ async function findOne(work: AnyWork, generation: number): Promise<ImageRecord |
   for (const extension of imageExtensions) {
     const file = `${imagePath(work.data.index, generation)}.${extension}`;
     const bytes = await insist(work, () => work.run.storage.get(file));
-    if (bytes && isWholeImage(bytes)) return describe(file, generation, bytes);
+    const checked = bytes && examineImage(bytes);
+    if (checked && !(checked instanceof ImageCheckError))
+      return describe(file, generation, bytes, checked);
   }
   return undefined;
 }
