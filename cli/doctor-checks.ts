@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import { mkdtemp, rmdir, statfs } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { messageOf } from "../shared/caught.ts";
 import type { Check } from "./check.ts";
 import { placeAccess } from "./place-access.ts";
 import { readConfig } from "./config.ts";
 import { checkBucket } from "./doctor-bucket.ts";
 import { checkRedis } from "./doctor-redis.ts";
+import { locationOf } from "../shared/run-location.ts";
 import { isS3Location } from "../shared/s3-location.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findKey, type Environment, type FoundKey } from "../shared/find-key.ts";
@@ -108,8 +109,9 @@ function checkKeyText(name: string, { source, key }: FoundKey): Check {
 
 async function checkOutput(env: Environment, out: string): Promise<Check> {
   const name = "output";
-  if (isS3Location(out)) return await checkBucket(out, placeAccess(env));
-  let folder = resolve(out);
+  const location = locationOf(out);
+  if (isS3Location(location)) return await checkBucket(location, placeAccess(env));
+  let folder = location;
   while (!existsSync(folder)) folder = dirname(folder);
   try {
     await rmdir(await mkdtemp(join(folder, ".imagemill-doctor-")));
@@ -117,7 +119,7 @@ async function checkOutput(env: Environment, out: string): Promise<Check> {
     const free = bavail * bsize;
     const check = {
       name,
-      detail: `${resolve(out)}: can be written, ${(free / 1e9).toFixed(1)} GB free`,
+      detail: `${location}: can be written, ${(free / 1e9).toFixed(1)} GB free`,
     };
     if (free >= littleSpaceBytes) return { ...check, ok: true };
     return {

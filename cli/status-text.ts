@@ -15,7 +15,9 @@ function laneLines({ lane, pause, holdMs, jobs, retries, runs, workers }: LaneSt
   const next =
     nextAt === null ? "" : `, the next in ${formatSeconds((nextAt - Date.now()) / 1000)}`;
   if (waiting > 0) counts.push(`${waiting} to be tried again${next}`);
-  const isUnderWay = runs.length > 0 || Object.values(jobs).some((number) => number > 0);
+  const isUnderWay =
+    runs.some(({ summary }) => summary === undefined) ||
+    Object.values(jobs).some((number) => number > 0);
   return [
     `lane ${lane}  ${isUnderWay ? counts.join("  ") : "nothing under way"}`,
     ...(pause ? [`  paused (${pause.kind}): ${pause.reason}`] : []),

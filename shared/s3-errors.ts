@@ -39,6 +39,7 @@ export function s3Error(thrown: unknown, { bucket }: S3Location, url: string): S
 
 function reasonOf(error: Error, bucket: string): string {
   const { name, message } = error;
+  const firstLine = message.split("\n")[0];
   const status = statusOf(error);
   if (name === "NoSuchBucket") return `there is no bucket ${bucket}: create it`;
   if (name === "CredentialsProviderError")
@@ -48,10 +49,16 @@ function reasonOf(error: Error, bucket: string): string {
     return `the bucket is in another region (${message}): set AWS_REGION to it`;
   if (refusedCredentials.includes(name))
     return `the credentials were refused (${name}: ${message})`;
+  if (name === "RequestTimeTooSkewed") return `this machine's clock is wrong (${message}): set it`;
   if (status === 403)
     return `access was denied (${name}): allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket`;
   if (status === 501) return `the storage cannot do this (${name}: ${message})`;
   if (status !== undefined) return `HTTP ${status} ${name}: ${message}`;
+  if (name === "EndpointError")
+    return `${message}: set AWS_ENDPOINT_URL_S3 to an address like http://host:9000`;
+  // The SDK puts the answer that it cannot read beside its error.
+  if ("$response" in error)
+    return `what answers there is no S3-compatible storage (${firstLine}): set AWS_ENDPOINT_URL_S3 to the storage's address`;
   const code = "code" in error ? String(error.code) : name;
   return `no answer (${[code, message].filter(Boolean).join(": ")})`;
 }

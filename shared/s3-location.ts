@@ -20,7 +20,11 @@ export function isS3Location(location: string): boolean {
 export function parseS3Location(location: string): S3Location {
   const [bucket = "", ...folders] = location.slice(scheme.length).split("/");
   const path = folders.join("/").replace(/\/+$/, "");
-  const isClean = path === "" || path.split("/").every((part) => !["", ".", ".."].includes(part));
+  // A listing is XML, which has no names for most control characters.
+  const hasControls = /\p{Cc}/u.test(path);
+  const isClean =
+    path === "" ||
+    (!hasControls && path.split("/").every((part) => !["", ".", ".."].includes(part)));
   if (!isS3Location(location) || !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket) || !isClean)
     throw new UsageError(
       `expected a location like s3://bucket/folder, with a bucket's name of 3 to 63 small letters, digits, \`.\` and \`-\`, got \`${location}\``,

@@ -1,9 +1,10 @@
 import { stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
 import { isDiskTrouble, hasCode, messageOf } from "../../shared/caught.ts";
 import { Cleanup } from "../../shared/cleanup.ts";
 import type { RunFile, RunState } from "../../shared/run-file.ts";
+import { locationOf } from "../../shared/run-location.ts";
 import { isS3Location } from "../../shared/s3-location.ts";
 import { journalPath } from "../../shared/state-files.ts";
 import { UsageError } from "../../shared/usage-error.ts";
@@ -90,7 +91,8 @@ export async function exportRun(options: ExportOptions): Promise<ExportSummary> 
 
 /** @throws UsageError */
 function localPath(to: string): string {
-  if (!isS3Location(to)) return resolve(to);
+  const path = locationOf(to);
+  if (!isS3Location(path)) return path;
   throw new UsageError(
     `an export is made in a folder, not at ${to}: give a folder by --to, and copy it there`,
   );

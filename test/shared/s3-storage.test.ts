@@ -1,10 +1,11 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isWholeImage } from "../../shared/image-check.ts";
 import { openS3Store } from "../../shared/s3-store.ts";
 import { s3Storage } from "../../shared/s3-storage.ts";
 import { StorageError } from "../../shared/storage.ts";
+import { startSimulator } from "../../simulator/simulator.ts";
 import { sampleImages } from "../../testing/sample-images.ts";
 import { storageConformance, type StorageStage } from "../../testing/storage-conformance.ts";
 import { S3Refusal } from "../helpers/s3-objects.ts";
@@ -115,6 +116,12 @@ describe("what is wrong with a bucket is told with what to do:", () => {
       { endpoint: "http://127.0.0.1:1" },
       "no answer (ECONNREFUSED",
     ],
+    [
+      "its address is none",
+      testLocation,
+      { endpoint: "localhost:9000" },
+      "set AWS_ENDPOINT_URL_S3 to an address like http://host:9000",
+    ],
   ])("%s", async (_, at, options, message) => {
     const store = openTestStore(await openTestServer(), at, options);
     for (const ask of [() => store.get("a"), () => store.put("a", anImage)]) {
@@ -125,15 +132,38 @@ describe("what is wrong with a bucket is told with what to do:", () => {
     }
   });
 
+  test("something else answers there", async () => {
+    const simulator = await startSimulator();
+    onTestFinished(() => simulator.close());
+    const { url: endpoint } = simulator;
+    const store = openTestStore(await openTestServer(), testLocation, { endpoint });
+    await expect(store.get("a")).rejects.toThrow(
+      /what answers there is no S3-compatible storage \([^\n]+\): set AWS_ENDPOINT_URL_S3/,
+    );
+  });
+
+  test("this machine's clock is wrong", async () => {
+    const server = await openTestServer();
+    server.trouble = () => new S3Refusal(403, "RequestTimeTooSkewed", "15 minutes off");
+    await expect(openTestStore(server).get("a")).rejects.toThrow(
+      "this machine's clock is wrong (15 minutes off): set it",
+    );
+  });
+
   test("access is denied", async () => {
     const server = await openTestServer();
     server.trouble = () => new S3Refusal(403, "AccessDenied");
     await expect(openTestStore(server).get("a")).rejects.toThrow("s3:ListBucket");
   });
 
-  test.each(["s3://", "s3://Large/x", "s3://pictures/a//b", "s3://pictures/../b", "s3://ab/x"])(
-    "%s is no location",
-    (at) =>
-      expect(() => openS3Store(at, {})).toThrow(`expected a location like s3://bucket/folder`),
+  test.each([
+    "s3://",
+    "s3://Large/x",
+    "s3://pictures/a//b",
+    "s3://pictures/../b",
+    "s3://ab/x",
+    "s3://pictures/a\rb",
+  ])("%s is no location", (at) =>
+    expect(() => openS3Store(at, {})).toThrow(`expected a location like s3://bucket/folder`),
   );
 });
