@@ -3,11 +3,21 @@ import { defaultMaxImageBytes } from "../../shared/image-check.ts";
 import { ImageHost } from "../../shared/image-host.ts";
 import type { Fetch } from "./fetch-adapter.ts";
 import type { ProxySettings as Settings } from "./http.ts";
-import { functionOption, HeaderFields, HeaderKey, kept, maxTimerMs } from "./model-options.ts";
+import {
+  functionOption,
+  HeaderFields,
+  HeaderKey,
+  HttpUrl,
+  kept,
+  maxTimerMs,
+} from "./model-options.ts";
+
+/** Empty: none. */
+const ProxyUrl = HttpUrl.or(z.literal("")).optional();
 
 const ProxySettings: z.ZodType<Settings, Settings> = z.strictObject({
-  httpProxy: z.string().optional(),
-  httpsProxy: z.string().optional(),
+  httpProxy: ProxyUrl,
+  httpsProxy: ProxyUrl,
   noProxy: z.string().optional(),
 });
 

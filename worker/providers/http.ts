@@ -40,12 +40,14 @@ export function createHttpClient(options: {
   const agent = createAgent(settings, proxy);
   const connect = { lookup: publicLookup(resolve) };
   const publicAgent = createAgent({ ...settings, connect }, proxy);
+  // The error of one that cannot be made is that of the requests through it, if any come.
+  for (const each of [agent, publicAgent]) each.catch(() => undefined);
   return {
     send: async (url, request) =>
       await sendRequest(await (request.publicOnly ? publicAgent : agent), url, request),
     close: async () => {
-      const opened = await Promise.all([agent, publicAgent]);
-      await Promise.all(opened.map((each) => each.destroy()));
+      for (const made of await Promise.allSettled([agent, publicAgent]))
+        if (made.status === "fulfilled") await made.value.destroy();
     },
   };
 }

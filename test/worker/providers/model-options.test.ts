@@ -203,6 +203,7 @@ test.for<[string, object, RegExp]>([
   ["a header's value", { defaultHeaders: { x: "canary\n" } }, /`defaultHeaders` .* of one line/],
   ["no proxies", { proxy: null }, /`proxy`/],
   ["a proxy's name", { proxy: { https: "http://canary" } }, /`proxy` .*https/],
+  ["a proxy that is no URL", { proxy: { httpsProxy: "canary:3128" } }, /`proxy` .*http or https/],
   ["a host of images", { imageHosts: ["http://minio:9000"] }, /`imageHosts` .*without http/],
   ["a time that no timer can wait", { timeoutMs: 1e12 }, /`timeoutMs`/],
 ])("%s that cannot be used is refused at once, not tried again", ([, options, message]) => {
