@@ -10,8 +10,7 @@ import type { Check } from "./check.ts";
 export async function checkBucket(out: string, { s3 }: PlaceAccess): Promise<Check> {
   const name = "output";
   try {
-    const store = await openStore(out, s3);
-    const ignored = await tryOut(store);
+    const ignored = await tryOut(await openStore(out, s3));
     if (ignored === undefined)
       return { name, ok: true, detail: `${out}: can be written, read, listed and removed from` };
     const detail = `${out}: the storage ignores ${ignored}, so images could overwrite each other`;
@@ -26,6 +25,19 @@ async function tryOut(store: ObjectStore): Promise<string | undefined> {
   const bytes = Buffer.from("imagemill");
   try {
     await store.put(object, bytes, "absent");
+    return await tryWith(store, object, bytes);
+  } finally {
+    store.close();
+  }
+}
+
+/** The object is there, and is removed in the end. */
+async function tryWith(
+  store: ObjectStore,
+  object: string,
+  bytes: Buffer,
+): Promise<string | undefined> {
+  try {
     const ignored = await ignoredCondition(store, object, bytes);
     const listed = await Array.fromAsync(store.list(object));
     const isRead = (await store.get(object))?.bytes.equals(bytes) === true && listed.length === 1;
@@ -33,6 +45,5 @@ async function tryOut(store: ObjectStore): Promise<string | undefined> {
     return ignored;
   } finally {
     await store.remove(object);
-    store.close();
   }
 }

@@ -2,11 +2,12 @@ import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { workFolder, type PlaceAccess } from "../producer/open-place.ts";
 import { hasCode } from "../shared/caught.ts";
+import { Cleanup } from "../shared/cleanup.ts";
+import { ifThere } from "../shared/if-there.ts";
 import { openState } from "../shared/open-store.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
 import { locationOf } from "../shared/run-location.ts";
 import { isS3Location } from "../shared/s3-location.ts";
-import type { StateFiles } from "../shared/state-files.ts";
 import { StorageError } from "../shared/storage.ts";
 import { UsageError } from "../shared/usage-error.ts";
 
@@ -19,28 +20,25 @@ export interface FoundRun {
   location: string;
   /** Where its private Redis is, if it has one here: the run directory itself, or that of a working copy. */
   directory: string;
-  state: StateFiles;
   run: RunFile;
 }
 
 /** The run at a location; undefined where there is none. @throws UsageError where a storage cannot be asked */
 async function runIn(text: string, access: PlaceAccess): Promise<FoundRun | undefined> {
   const location = locationOf(text);
-  const state = await openState(location, access.s3);
+  await using stack = new Cleanup();
+  const state = await openState(location, access.s3, stack);
   const run = await readRunFile(state).catch((error: unknown) => {
     if (hasCode(error, "ENOTDIR")) return undefined;
     if (error instanceof StorageError) throw new UsageError(error.message, { cause: error });
     throw error;
   });
-  return run && { location, directory: workFolder(location, access.cacheFolder), state, run };
+  return run && { location, directory: workFolder(location, access.cacheFolder), run };
 }
 
 /** Runs below `runs/`; directories that cannot be read are left out. */
 export async function runsHere(access: PlaceAccess): Promise<FoundRun[]> {
-  const names: string[] = await readdir(runsFolder).catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  });
+  const names = (await ifThere(readdir(runsFolder))) ?? [];
   const found = await Promise.all(
     names.toSorted().map((name) => runIn(join(runsFolder, name), access).catch(() => undefined)),
   );

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { Queue } from "bullmq";
 import type { Heartbeat } from "../shared/heartbeat.ts";
+import { Cleanup } from "../shared/cleanup.ts";
 import { defaultPrefix, laneKeys } from "../shared/keys.ts";
 import { laneName } from "../shared/lane.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
@@ -10,11 +11,13 @@ import {
   readLaneState,
   type LanePause,
 } from "../shared/lane-state.ts";
+import { openState } from "../shared/open-store.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import type { Registration } from "../shared/registration.ts";
 import type { RunSummary } from "../shared/run-file.ts";
 import { listLanes } from "../shared/steer.ts";
 import { readSteering } from "../shared/steering.ts";
+import type { PlaceAccess } from "../producer/open-place.ts";
 import { readRetries } from "../monitor/retries.ts";
 import { measureRun, type RunMeasures } from "../monitor/run-view.ts";
 import { isS3Location } from "../shared/s3-location.ts";
@@ -114,8 +117,12 @@ function noteOf({ run, location }: Registration, hasProducer: boolean, isGone: b
 }
 
 /** A run that no Redis knows: what its own files say of it. */
-export async function readStopped({ location, state: files, run }: FoundRun): Promise<LaneStatus> {
-  const steering = await readSteering(files);
+export async function readStopped(
+  { location, run }: FoundRun,
+  { s3 }: PlaceAccess,
+): Promise<LaneStatus> {
+  await using stack = new Cleanup();
+  const steering = await readSteering(await openState(location, s3, stack));
   const { id, round, host, summary } = run;
   const isOver = summary?.state.startsWith("completed") === true;
   const { reason } = steering ?? summary ?? {};

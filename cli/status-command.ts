@@ -50,7 +50,8 @@ async function readStatus(io: Io, run: string | undefined, seen: SeenRuns): Prom
 
 /** A run in the Redis where it is under way, else as its directory knows it. */
 async function statusOf(io: Io, text: string, seen: SeenRuns): Promise<LaneStatus[]> {
-  const found = await lookForRun(text, placeAccess(io.env));
+  const access = placeAccess(io.env);
+  const found = await lookForRun(text, access);
   const target = await redisOfRun(io, found?.directory);
   if (!found && !target) throw notHere(text);
   const id = found?.run.id ?? text;
@@ -59,7 +60,7 @@ async function statusOf(io: Io, text: string, seen: SeenRuns): Promise<LaneStatu
     : [];
   if (lanes.length > 0) return lanes;
   if (!found) throw new UsageError(notUnderWay(id));
-  return [await readStopped(found)];
+  return [await readStopped(found, access)];
 }
 
 async function watchUntilSignal(io: Io, show: () => Promise<void>): Promise<void> {

@@ -86,7 +86,8 @@ async function endCancelled(
       isPrivateRedis: target === undefined,
     });
     const { state, prompts } = await ending.finished;
-    if (state !== "cancelled") await writeSteering(await openState(out, access.s3), "running");
+    if (state !== "cancelled")
+      await writeSteering(await openState(out, access.s3, stack), "running");
     io.stdout.write(
       `run ${id} is ${state}: ${plural(prompts.total, "prompt is", "prompts are")} settled, ${out}\n`,
     );

@@ -1,4 +1,5 @@
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
+import type { Cleanup } from "./cleanup.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { objectState } from "./object-state.ts";
 import { isS3Location } from "./s3-location.ts";
@@ -21,9 +22,17 @@ export async function openStore(location: string, s3: S3Options | undefined): Pr
   return openS3Store(location, s3);
 }
 
-/** The state files of a run at a location: a path, or `s3://bucket/prefix`. @throws UsageError as {@link openStore} does */
-export async function openState(location: string, s3: S3Options | undefined): Promise<StateFiles> {
-  return isS3Location(location)
-    ? objectState(await openStore(location, s3))
-    : stateFilesOf(location);
+/**
+ * The state files of a run at a location: a path, or `s3://bucket/prefix`. What they hold open is closed with `stack`.
+ * @throws UsageError as {@link openStore} does
+ */
+export async function openState(
+  location: string,
+  s3: S3Options | undefined,
+  stack: Cleanup,
+): Promise<StateFiles> {
+  if (!isS3Location(location)) return stateFilesOf(location);
+  const store = await openStore(location, s3);
+  stack.defer(() => store.close());
+  return objectState(store);
 }

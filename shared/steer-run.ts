@@ -1,3 +1,4 @@
+import { Cleanup } from "./cleanup.ts";
 import { defaultPrefix } from "./keys.ts";
 import { openState, type S3Options } from "./open-store.ts";
 import type { RedisClient } from "./redis.ts";
@@ -47,10 +48,14 @@ export async function steerOver(
   wish: SteeringWish,
 ): Promise<SteeredRun> {
   const { state, reason, prefix = defaultPrefix } = wish;
-  const seen = await seenRun(wish);
+  await using stack = new Cleanup();
+  const seen = await seenRun(wish, stack);
   const id = seen?.id ?? wish.run!;
   const before = redis && (await findRegisteredRun(redis, prefix, id));
-  const files = seen?.files ?? (before && (await sameRun(before.registration.location, wish, id)));
+  const told = before?.registration.location;
+  const files =
+    seen?.files ??
+    (told === undefined ? undefined : await sameRun(told, { ...wish, run: id }, stack));
   const out = files?.location;
   if (out === undefined && !before) throw new UsageError(notUnderWay(id));
   if (state === "paused") await refuseCancelled(id, files, before?.registration.state);
@@ -67,11 +72,11 @@ export async function steerOver(
 }
 
 /** The run of the directory that is named. @throws UsageError where there is none, or nothing of it is left to be done */
-async function seenRun({ run, out, s3, state }: SteeringWish) {
+async function seenRun({ run, out, s3, state }: SteeringWish, stack: Cleanup) {
   if (out === undefined && run === undefined)
     throw new UsageError("expected `run` or `out` to steer a run, got neither");
   if (out === undefined) return undefined;
-  const files = await openState(locationOf(out), s3);
+  const files = await openState(locationOf(out), s3, stack);
   const file = await readRunFile(files);
   if (!file || (run !== undefined && file.id !== run))
     throw new UsageError(
@@ -109,11 +114,11 @@ async function refuseCancelled(
 }
 
 /** A place that another host told of, where the run is the same here. */
-async function sameRun(location: string, { s3 }: SteeringWish, id: string) {
+async function sameRun(location: string, { run, s3 }: SteeringWish, stack: Cleanup) {
   if (isS3Location(location) && !s3) return undefined;
-  const files = await openState(locationOf(location), s3);
+  const files = await openState(locationOf(location), s3, stack);
   const file = await readRunFile(files).catch(() => undefined);
-  return file?.id === id ? files : undefined;
+  return file?.id === run ? files : undefined;
 }
 
 /** What is said of a run that neither Redis nor a directory here knows. */

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { steerRun } from "../../index.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
+import { s3Options } from "../helpers/s3-server.ts";
+import { openTestServer, testLocation } from "../helpers/s3-stores.ts";
+import { testRun } from "../helpers/test-run.ts";
 import { openLibraryStage, prompts } from "./library-stage.ts";
 
 let server: TestRedis;
@@ -75,5 +78,16 @@ describe("steering from code", () => {
     expect(await run.finished).toMatchObject({ state: "stopped" });
     await stage.work();
     expect(await (await stage.open()).finished).toMatchObject({ state: "completed", images: 3 });
+  });
+
+  test("a run in a bucket is steered over connections that end with it", async () => {
+    const bucket = await openTestServer();
+    const run = testRun();
+    const { id } = run;
+    bucket.bucket.set("runs/first/.imagemill/run.json", Buffer.from(JSON.stringify(run)));
+    const asked = { out: testLocation, s3: s3Options(bucket) };
+    for (const state of ["paused", "running"] as const)
+      expect(await steerRun({ ...asked, state })).toMatchObject({ id, state, isLed: false });
+    await vi.waitFor(async () => expect(await bucket.connections()).toBe(0));
   });
 });
