@@ -53,11 +53,12 @@ async function exportAs(io: Io, text: string, options: ExportCommandOptions): Pr
   const { ExportStopped } = await import("../producer/export/export-stopped.ts");
   const { data: format } = ExportFormat.safeParse(options.format);
   if (!format) throw new UsageError(unknownName("format", options.format, ExportFormat.options));
-  const { s3, ...access } = placeAccess(io.env);
-  const { location: directory } = await findRun(text, { s3, ...access });
+  const access = placeAccess(io.env);
+  const { location: directory } = await findRun(text, access);
   const terminal = new Terminal(io.stderr);
   try {
     const onProgress = progressShower(terminal);
+    const { s3 } = access;
     const summary = await exportRun({ directory, s3, format, to: options.to, onProgress });
     terminal.clear();
     if (summary.note !== undefined) terminal.write(`note: ${summary.note}`);

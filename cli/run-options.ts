@@ -4,8 +4,7 @@ import type { RunRequest } from "../library/run-request.ts";
 import { coerceParameter } from "../shared/model-parameters.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
 import { modelParameters } from "../shared/parameter-schemas.ts";
-import type { DatasetFormat } from "../shared/run-file.ts";
-import { DatasetFormat as Formats } from "../shared/run-file.ts";
+import { DatasetFormat } from "../shared/run-file.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { addChangeOptions, changeRequest, type ChangeOptions } from "./change-options.ts";
 import { listOption } from "./list-option.ts";
@@ -106,7 +105,7 @@ export function addRunOptions(command: Command): Command {
     )
     .addOption(
       new Option("--format <format>", "of the dataset; default: by its extension").choices(
-        Formats.options,
+        DatasetFormat.options,
       ),
     )
     .option("--prompt-column <name>", "the column that holds the prompt", "prompt")

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { hasCode } from "../shared/caught.ts";
+import { ifThere } from "../shared/if-there.ts";
 import { readRunFile, runFilePath, type RunFile } from "../shared/run-file.ts";
 import { journalPath } from "../shared/state-files.ts";
 import type { FoundImage, JournalState, RunSource } from "./run-source.ts";
@@ -31,12 +32,8 @@ export class FolderSource implements RunSource {
   }
 
   async refreshJournal(): Promise<JournalState> {
-    try {
-      return { bytes: (await stat(journalPath(this.directory))).size, rewrites: 0 };
-    } catch (error) {
-      if (hasCode(error, "ENOENT")) return { bytes: 0, rewrites: 0 };
-      throw error;
-    }
+    const found = await ifThere(stat(journalPath(this.directory)));
+    return { bytes: found?.size ?? 0, rewrites: 0 };
   }
 
   /** Not where a link leads out of the run directory. */

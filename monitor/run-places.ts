@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { hasCode } from "../shared/caught.ts";
+import { ifThere } from "../shared/if-there.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import { openStore, type S3Options } from "../shared/open-store.ts";
 import { isS3Location, normalS3Location } from "../shared/s3-location.ts";
@@ -35,13 +35,8 @@ export async function bucketsOf({ roots, directories, s3 }: RunPlaces): Promise<
 }
 
 async function subfolders(root: string): Promise<string[]> {
-  try {
-    const entries = await readdir(root, { withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
-      .map(({ name }) => join(root, name));
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  }
+  const entries = (await ifThere(readdir(root, { withFileTypes: true }))) ?? [];
+  return entries
+    .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
+    .map(({ name }) => join(root, name));
 }

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { hasCode } from "../shared/caught.ts";
+import { ifThere } from "../shared/if-there.ts";
 import type { FoundImage } from "./run-source.ts";
 
 /** Longer side of a thumbnail, in pixels: sharp at twice the density of a tile. */
@@ -32,11 +32,8 @@ export class Thumbnails {
   async get(image: FoundImage): Promise<Buffer> {
     const key = createHash("sha256").update(image.version).digest("hex");
     const cached = join(this.#directory, key.slice(0, 2), `${key}.webp`);
-    try {
-      return await readFile(cached);
-    } catch (error) {
-      if (!hasCode(error, "ENOENT")) throw error;
-    }
+    const made = await ifThere(readFile(cached));
+    if (made) return made;
     let making = this.#making.get(key);
     if (!making) {
       making = this.#make(image, cached).finally(() => this.#making.delete(key));
@@ -47,13 +44,12 @@ export class Thumbnails {
 
   /** Removes what was made long ago. */
   async prune(now = Date.now()): Promise<void> {
-    const names = await readdir(this.#directory, { recursive: true }).catch((error: unknown) => {
-      if (hasCode(error, "ENOENT")) return [];
-      throw error;
-    });
+    const names = (await ifThere(readdir(this.#directory, { recursive: true }))) ?? [];
     for (const name of names.filter((candidate) => candidate.endsWith(".webp"))) {
       const path = join(this.#directory, name);
-      if (now - (await stat(path)).mtimeMs > forgetMs) await rm(path, { force: true });
+      // Another monitor may have removed it by now.
+      const { mtimeMs = now } = (await ifThere(stat(path))) ?? {};
+      if (now - mtimeMs > forgetMs) await rm(path, { force: true });
     }
   }
 

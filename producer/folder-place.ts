@@ -1,9 +1,9 @@
 import { createWriteStream } from "node:fs";
-import { access, rename } from "node:fs/promises";
+import { readdir, rename, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { hasCode, isDiskTrouble, messageOf } from "../shared/caught.ts";
-import { listIfThere } from "../shared/list-if-there.ts";
+import { isDiskTrouble, messageOf } from "../shared/caught.ts";
+import { ifThere } from "../shared/if-there.ts";
 import { readRunFile, writeRunFile } from "../shared/run-file.ts";
 import { stateFilesOf } from "../shared/state-files.ts";
 import { UsageError } from "../shared/usage-error.ts";
@@ -40,7 +40,7 @@ export function folderPlace(directory: string): RunPlace {
       return inputPath(name);
     },
     pathOf: (dataset) => resolve(dataset),
-    listImages: (folder) => listIfThere(join(directory, folder)),
+    listImages: (folder) => ifThere(readdir(join(directory, folder))),
     stampOf: folderStamps(directory),
     publish: async () => undefined,
     close: async () => undefined,
@@ -68,11 +68,5 @@ async function lockDirectory(directory: string): Promise<RunLock> {
 }
 
 async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return false;
-    throw error;
-  }
+  return (await ifThere(stat(path))) !== undefined;
 }

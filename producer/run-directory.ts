@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../shared/caught.ts";
+import { ifThere } from "../shared/if-there.ts";
 import { newRunId, RUN_FILE_VERSION, type RunFile } from "../shared/run-file.ts";
 import { journalPath, stateFolder } from "../shared/state-files.ts";
 import { UsageError } from "../shared/usage-error.ts";
@@ -45,10 +46,7 @@ export async function datasetStat(path: string): Promise<{ size: number; mtimeMs
 /** Makes the state folder. @throws UsageError where the directory cannot be used or holds something else */
 export async function prepareDirectory(directory: string): Promise<void> {
   try {
-    const present: string[] = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return [] as string[];
-      throw error;
-    });
+    const present = (await ifThere(readdir(directory))) ?? [];
     const isOurs = present.includes(stateFolder);
     if (!isOurs && present.some((name) => !name.startsWith("."))) {
       throw new UsageError(`${directory} is not empty and no run directory: give another --out`);

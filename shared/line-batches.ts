@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { hasCode } from "./caught.ts";
+import { ifThere } from "./if-there.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
 const LF = 0x0a;
@@ -18,7 +18,7 @@ export async function* lineBatches(
   path: string,
   from = 0,
 ): AsyncGenerator<{ lines: PlacedLine[]; end: number }> {
-  const file = await openIfThere(path);
+  const file = await ifThere(open(path));
   if (!file) return;
   try {
     let begun: Buffer[] = [];
@@ -48,14 +48,5 @@ export async function* lineBatches(
     }
   } finally {
     await file.close();
-  }
-}
-
-async function openIfThere(path: string) {
-  try {
-    return await open(path);
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
   }
 }

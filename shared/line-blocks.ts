@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { hasCode } from "./caught.ts";
+import { ifThere } from "./if-there.ts";
 
 /** Half a megabyte stays in the processor's cache between the system's copy and the reader. */
 const CHUNK_BYTES = 512 * 1024;
@@ -24,7 +24,7 @@ export interface LineBlock {
  * read from the disk while the reader is at this one. A file that does not exist is empty.
  */
 export async function* lineBlocks(path: string, from = 0): AsyncGenerator<LineBlock> {
-  const file = await openIfThere(path);
+  const file = await ifThere(open(path));
   if (!file) {
     yield { bytes: Buffer.alloc(0), offset: from, isLast: true, end: from };
     return;
@@ -74,13 +74,4 @@ function joined(carry: Buffer, chunk: Buffer): Buffer {
 function startOfLastLine(bytes: Buffer): number {
   const last = bytes.lastIndexOf(LF);
   return last <= 0 ? 0 : bytes.lastIndexOf(LF, last - 1) + 1;
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path);
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
 }

@@ -4,6 +4,7 @@ import { access, mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { hasCode, messageOf } from "./caught.ts";
+import { ifThere } from "./if-there.ts";
 import { stateFolder } from "./state-files.ts";
 import { StorageError, type ImageStorage } from "./storage.ts";
 
@@ -18,15 +19,6 @@ async function storing<T>(path: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     throw new StorageError(`${path}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
   }
 }
 
@@ -52,7 +44,7 @@ async function commit(
   } catch (error) {
     if (!hasCode(error, "EEXIST")) throw error;
   }
-  const standing = await readIfThere(to);
+  const standing = await ifThere(readFile(to));
   if (standing && isValid(standing)) return standing;
   await rename(from, to);
   return undefined;
@@ -104,6 +96,6 @@ export function localStorage(directory: string, { durable = false } = {}): Image
         }
       });
     },
-    get: (file) => storing(join(directory, file), () => readIfThere(join(directory, file))),
+    get: (file) => storing(join(directory, file), () => ifThere(readFile(join(directory, file)))),
   };
 }

@@ -1,6 +1,6 @@
 import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { hasCode } from "./caught.ts";
+import { ifThere } from "./if-there.ts";
 
 /** The folder of a run that holds its state. */
 export const stateFolder = ".imagemill";
@@ -38,12 +38,7 @@ class FolderState implements StateFiles {
   }
 
   async read(name: string): Promise<string | undefined> {
-    try {
-      return await readFile(this.#path(name), "utf8");
-    } catch (error) {
-      if (hasCode(error, "ENOENT")) return undefined;
-      throw error;
-    }
+    return await ifThere(readFile(this.#path(name), "utf8"));
   }
 
   async write(name: string, text: string, { durable } = { durable: false }): Promise<void> {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { hasCode } from "../../shared/caught.ts";
-import { listIfThere } from "../../shared/list-if-there.ts";
+import { ifThere } from "../../shared/if-there.ts";
 import { stateFolder } from "../../shared/state-files.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { acquireRunLock, type RunLock } from "../run-lock.ts";
@@ -27,9 +27,9 @@ export class ExportFolder implements AsyncDisposable {
   static async open(to: string, runLocation: string): Promise<ExportFolder> {
     await checkDestination(to, runLocation);
     // A link to a folder stays one.
-    if (await listIfThere(to)) to = await realpath(to);
+    if (await ifThere(readdir(to))) to = await realpath(to);
     const partial = `${to}.partial`;
-    const present = await listIfThere(partial);
+    const present = await ifThere(readdir(partial));
     if (present && present.length > 0 && !present.includes(stateFolder)) {
       throw new UsageError(
         `${partial} would be used for what is half done, but it holds something else: move it, or give another --to`,
@@ -53,11 +53,7 @@ export class ExportFolder implements AsyncDisposable {
   async begin(identity: readonly string[]): Promise<void> {
     const digest = createHash("sha256").update(JSON.stringify(identity)).digest("hex");
     const path = join(this.state, "export");
-    const earlier = await readFile(path, "utf8").catch((error: unknown) => {
-      if (hasCode(error, "ENOENT")) return undefined;
-      throw error;
-    });
-    if (earlier !== digest) {
+    if ((await ifThere(readFile(path, "utf8"))) !== digest) {
       await rm(this.files, { recursive: true, force: true });
       await writeFile(path, digest);
     }
@@ -77,9 +73,10 @@ export class ExportFolder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!(await listIfThere(this.#partial))) return;
+    if (!(await ifThere(readdir(this.#partial)))) return;
     await this.#lock[Symbol.asyncDispose]();
-    if (!(await listIfThere(this.files))) await rm(this.#partial, { recursive: true, force: true });
+    if (!(await ifThere(readdir(this.files))))
+      await rm(this.#partial, { recursive: true, force: true });
   }
 }
 
@@ -88,7 +85,7 @@ async function checkDestination(to: string, runLocation: string): Promise<void> 
     throw new UsageError(`${to} lies in the run directory: give a folder outside of it by --to`);
   let names: string[] | undefined;
   try {
-    names = await listIfThere(to);
+    names = await ifThere(readdir(to));
   } catch (error) {
     if (!hasCode(error, "ENOTDIR")) throw error;
     throw new UsageError(`${to} is a file: give a folder that is empty or not there yet by --to`);

@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
-import { copyFile, link, mkdir, readFile, rename } from "node:fs/promises";
+import { copyFile, link, mkdir, readdir, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { hasCode } from "../../shared/caught.ts";
-import { listIfThere } from "../../shared/list-if-there.ts";
+import { ifThere } from "../../shared/if-there.ts";
 import { imageDamaged, imagesGone, type ImageSource } from "./image-source.ts";
 
 /** What the system says where two names cannot stand for one file: other disks, no such feature, too many names. */
@@ -24,7 +24,7 @@ export class FolderImages implements ImageSource {
     if (this.#listed?.folder !== folder)
       this.#listed = {
         folder,
-        names: new Set(await listIfThere(join(this.#directory, folder))),
+        names: new Set(await ifThere(readdir(join(this.#directory, folder)))),
       };
     return this.#listed.names.has(file.slice(folder.length + 1));
   }

@@ -1,6 +1,6 @@
 import { mkdir, rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { hasCode } from "../../shared/caught.ts";
+import { ifThere } from "../../shared/if-there.ts";
 import type { ObjectStore } from "../../shared/object-store.ts";
 import { imageDamaged, imagesGone, type ImageSource } from "./image-source.ts";
 
@@ -33,24 +33,15 @@ export class StoredImages implements ImageSource {
 
   async place(file: string, bytes: number, folder: string): Promise<void> {
     const path = join(folder, file);
-    if ((await sizeOf(path)) === bytes) return;
+    if ((await ifThere(stat(path)))?.size === bytes) return;
     await mkdir(dirname(path), { recursive: true });
     const isThere = await this.#store.getFile(file, `${path}.new`);
     if (!isThere) throw imagesGone(this.#store.location, 1, file);
-    this.#requireLength(file, bytes, await sizeOf(`${path}.new`));
+    this.#requireLength(file, bytes, (await stat(`${path}.new`)).size);
     await rename(`${path}.new`, path);
   }
 
-  #requireLength(file: string, expected: number, got = 0): void {
+  #requireLength(file: string, expected: number, got: number): void {
     if (got !== expected) throw imageDamaged(this.#store.location, file, expected, got);
-  }
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
   }
 }

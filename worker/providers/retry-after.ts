@@ -1,4 +1,5 @@
 import type { AnswerHeaders } from "./answer-reader.ts";
+
 /** No provider means more than a day; a larger number is a mistake of theirs. */
 const maxWaitMs = 24 * 60 * 60 * 1000;
 
