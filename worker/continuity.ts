@@ -6,7 +6,7 @@ const silenceMs = 5_000;
 const skewMs = 60_000;
 
 /**
- * Since when Redis answers without a break. Before that it may have lost what it knew last, so that a job that was done
+ * Since when Redis answers without a break, and has not been emptied. Before that it may have lost what it knew last, so that a job that was done
  * waits again: its replica lagged behind, or the last second of its append-only file was not on the disk.
  */
 export class Continuity {
@@ -40,6 +40,11 @@ export class Continuity {
     this.#heardAt = Date.now();
     if (before === undefined) this.#begin();
     else if (this.#heardAt - before > silenceMs) this.#returned();
+  }
+
+  /** Redis knows nothing of this worker any more, though it answered all the time: it was emptied. */
+  forgotten(): void {
+    this.#returned();
   }
 
   /** Whether a job that was added then may have been done before, even before this worker came. */

@@ -17,6 +17,7 @@ export class Heart {
   readonly #redis: RedisClient;
   readonly #keys: LaneKeys;
   readonly #fixed: Pick<Heartbeat, "v" | "worker" | "host" | "machine" | "pid" | "version">;
+  #hasBeaten = false;
   #recent: { at: number; list: Promise<Heartbeat[]> } | undefined;
 
   constructor(redis: RedisClient, keys: LaneKeys, worker: string) {
@@ -33,7 +34,8 @@ export class Heart {
     };
   }
 
-  async beat(pulse: Pulse): Promise<void> {
+  /** Gives whether Redis had forgotten this worker since it beat last: it was emptied, or the worker silent for too long. */
+  async beat(pulse: Pulse): Promise<boolean> {
     const { worker } = this.#fixed;
     const heartbeat: Heartbeat = { ...this.#fixed, ...pulse, rssBytes: process.memoryUsage.rss() };
     await this.#redis.set(
@@ -42,7 +44,10 @@ export class Heart {
       "PX",
       heartbeatTtlMs,
     );
-    await this.#redis.sadd(this.#keys.workers, worker);
+    const isNew = (await this.#redis.sadd(this.#keys.workers, worker)) === 1;
+    const wasForgotten = isNew && this.#hasBeaten;
+    this.#hasBeaten = true;
+    return wasForgotten;
   }
 
   /** Leaves no heartbeat behind, where Redis can be reached. */

@@ -247,12 +247,13 @@ export class LaneService implements LaneContext {
 
   async #beat(): Promise<void> {
     const waiting = this.gate.waitingFor ?? this.limiter.waitingFor;
-    await this.#heart.beat({
+    const wasForgotten = await this.#heart.beat({
       fit: this.fit,
       concurrency: this.#wantedCalls,
       calls: [...this.calls],
       ...(this.unsentCalls.size > 0 && { unsentCalls: [...this.unsentCalls] }),
       ...(waiting !== undefined && { waiting }),
     });
+    if (wasForgotten) this.continuity.forgotten();
   }
 }

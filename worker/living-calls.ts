@@ -40,7 +40,7 @@ export interface CallSources {
 /**
  * Resolves when no living worker has a call of the job in flight, or one that waits to start: it starts even if Redis has
  * forgotten its job meanwhile. After an outage everyone's heartbeats are missing at
- * first, so nobody is believed dead before all had the time to beat. True where a living worker had one.
+ * first, and so they are in a Redis that was emptied, so nobody is believed dead before all had the time to beat. True where a living worker had one.
  */
 export async function livingCallsEnded(
   jobId: string,
@@ -53,12 +53,16 @@ export async function livingCallsEnded(
       await delay(settleMs, undefined, { signal });
       continue;
     }
-    const others = (await sources.heartbeats()).filter(({ worker }) => worker !== sources.worker);
+    const beats = await sources.heartbeats();
+    const others = beats.filter(({ worker }) => worker !== sources.worker);
     const elsewhere = others.some(
       (heartbeat) => names(callsOf(heartbeat), jobId) && isAlive(heartbeat),
     );
-    if (!elsewhere && !names(sources.own(), jobId)) return hadOne;
-    hadOne = true;
+    const here = names(sources.own(), jobId);
+    // Where Redis does not know this worker either, it was emptied: the others have yet to beat again.
+    const isEmptied = beats.length === others.length;
+    if (!elsewhere && !here && !isEmptied) return hadOne;
+    hadOne ||= elsewhere || here;
     await delay(lookAgainMs, undefined, { signal });
   }
 }

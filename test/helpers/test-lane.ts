@@ -52,6 +52,8 @@ export interface TestLane extends AsyncDisposable {
   readonly queue: Queue;
   readonly profile: Profile;
   register(changes?: Partial<Registration>): Promise<void>;
+  /** Removes all that Redis knows of it, and registers its run again as a producer does. */
+  empty(): Promise<void>;
   /** Adds the prompt job of an index and gives its id. */
   add(index: number, changes?: Partial<PromptJob>): Promise<string>;
   /** Starts a worker's service of the lane; it ends with the lane. */
@@ -139,6 +141,10 @@ export async function openTestLane(
     queue,
     profile,
     register,
+    empty: async () => {
+      await redis.del(...(await redis.keys(`${prefix}:*`)));
+      await register();
+    },
     add: async (index, changes = {}) => {
       const id = jobId(run.id, run.round, index);
       const job: PromptJob = {

@@ -24,6 +24,8 @@ function beatOf(calls: string[], changes: Partial<Heartbeat> = {}): Heartbeat {
 interface Scene extends CallSources {
   mine: Set<string>;
   beats: Heartbeat[];
+  /** Redis knows nothing of the worker that asks. */
+  isForgotten: boolean;
   looks: number;
 }
 
@@ -34,10 +36,11 @@ function scene(beats: Heartbeat[] = [], connectedMsAgo = 60_000): Scene {
     own: () => sources.mine,
     worker: "me",
     beats,
+    isForgotten: false,
     looks: 0,
     heartbeats: async () => {
       sources.looks += 1;
-      return sources.beats;
+      return sources.isForgotten ? sources.beats : [...sources.beats, beatOf([], { worker: "me" })];
     },
     connectedAt: () => connectedAt,
   };
@@ -123,6 +126,16 @@ describe.concurrent("livingCallsEnded", () => {
     await livingCallsEnded("r-0-1", sources, new AbortController().signal);
     expect(sources.looks).toBe(1);
     expect(Date.now() - started).toBeGreaterThanOrEqual(2_900);
+  });
+
+  test("in a Redis that was emptied believes nobody dead before this worker is known again", async () => {
+    const sources = scene();
+    sources.isForgotten = true;
+    const state = wait("r-0-1", sources);
+    await vi.waitFor(() => expect(sources.looks).toBeGreaterThan(1), { timeout: 5_000 });
+    expect(state.ended).toBe(false);
+    sources.isForgotten = false;
+    await vi.waitFor(() => expect(state.ended).toBe(true), { timeout: 5_000 });
   });
 
   test("rejects with the signal's reason when the worker gives up", async () => {

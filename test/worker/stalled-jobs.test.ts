@@ -91,4 +91,24 @@ describe.concurrent("a job whose lock is lost while its call is in flight", () =
     expect(new Set(seeds)).toEqual(new Set([0, 1].map((n) => imageSeed(lane.run.seed, 0, n))));
     await until(async () => expect(await lane.jobKeys()).toEqual([]));
   });
+
+  test("and that was added again to a Redis that was emptied waits for it, though no heartbeat tells of it", async () => {
+    await using lane = await openTestLane(server);
+    const hold = new AnswerHold();
+    const createModel = holdFirst(hold);
+    await lane.serve({ concurrency: 1, createModel });
+    await lane.add(0);
+    await until(() => expect(hold.held).toBe(1));
+    const { continuity } = await lane.serve({ concurrency: 2, createModel });
+    // A worker that has only just come gives the others time to tell of their calls.
+    await until(() => expect(continuity.connectedAt).toBeLessThan(Date.now() - 3_000));
+    await lane.empty();
+    await lane.add(0, { mayExist: true });
+    for (const index of [1, 2, 3]) await lane.add(index);
+    await lane.results(3);
+    await until(async () => expect(await lane.heartbeats()).toHaveLength(2));
+    hold.release();
+    await lane.results(5);
+    expect(lane.simulator.ledger.callsOf(promptOfIndex(0))).toHaveLength(1);
+  });
 });
