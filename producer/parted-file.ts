@@ -7,6 +7,7 @@ import {
   type Part,
   type PartFolder,
 } from "../shared/numbered-parts.ts";
+import { ifThere } from "../shared/if-there.ts";
 import type { ObjectStore } from "../shared/object-store.ts";
 import { PartedCopy } from "../shared/parted-copy.ts";
 import { StorageError } from "../shared/storage.ts";
@@ -66,7 +67,7 @@ export class PartedFile {
    */
   async append(bytes: Buffer): Promise<void> {
     const small = this.#smallParts();
-    if (small.length > mostSmallParts || (small.length > 1 && sizeOfParts(small) >= joinedBytes))
+    if (small.length >= mostSmallParts || (small.length > 1 && sizeOfParts(small) >= joinedBytes))
       await this.#join();
     await this.#wait();
     const { folder, store } = this.#parts;
@@ -122,8 +123,10 @@ export class PartedFile {
     const small = this.#smallParts();
     const length = sizeOfParts(small);
     const bytes = Buffer.alloc(length);
-    await using file = await open(path);
-    await file.read(bytes, 0, length, sizeOfParts(this.#kept) - length);
+    await using file = await ifThere(open(path));
+    const read = await file?.read(bytes, 0, length, sizeOfParts(this.#kept) - length);
+    // A copy that somebody has cut or removed is less than what is kept: its parts stay as they are.
+    if (read?.bytesRead !== length) return;
     const { first } = small[0]!;
     const { last } = small.at(-1)!;
     const name = partName(folder, first, last);

@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { acquireObjectLock } from "../../producer/object-lock.ts";
@@ -145,6 +145,18 @@ describe("a file that is kept in parts", () => {
     server.trouble = () => undefined;
     await file.append(Buffer.from("one\ntwo\n"));
     expect(await kept(server)).toBe("one\ntwo\n");
+  });
+
+  test.each([
+    ["cut", (path: string) => truncateSync(path, 5)],
+    ["removed", (path: string) => rmSync(path)],
+  ])("stays as it is where the local copy was %s", async (_, spoil) => {
+    const server = await openTestServer();
+    const { append, file, path } = await openWriter(server);
+    for (const text of ["one\n", "two\n", "three\n"]) await append(text);
+    spoil(path);
+    await file.close();
+    expect(await kept(server)).toBe("one\ntwo\nthree\n");
   });
 
   test("is refused where a part is missing, by its number", async () => {
