@@ -34,7 +34,7 @@ export class SeenRuns implements AsyncDisposable {
       // It is looked for anew the next time.
       seen = undefined;
       this.#opened.delete(location);
-      await run?.source.close();
+      if (run) await this.#close(run.source);
     };
     await endsWithin(readMs, looking());
     return seen;
@@ -45,8 +45,13 @@ export class SeenRuns implements AsyncDisposable {
     this.#sources.add(source);
     const file = await source.readRun().catch(() => undefined);
     if (file) return new KnownRun(source, file);
-    await source.close();
+    await this.#close(source);
     return undefined;
+  }
+
+  async #close(source: RunSource): Promise<void> {
+    this.#sources.delete(source);
+    await source.close();
   }
 
   async #sourceOf(location: string): Promise<RunSource> {
