@@ -94,7 +94,7 @@ async function endOf(child: ChildProcess, args: readonly string[]): Promise<Proc
 }
 
 /** The most memory that a process has had so far; 0 where that cannot be read (it has ended, or is not on Linux). */
-export async function peakOf(pid: number): Promise<number> {
+async function peakOf(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }

@@ -11,10 +11,10 @@ const folders: string[] = [];
  * A folder that is removed with the bench: files that are removed make those that are written in the next seconds slower
  * (ext4 looks for an inode that was not in use just now), and so one row would be measured by what another one left.
  */
-export async function temporaryFolder(): Promise<{ path: string }> {
+export async function temporaryFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "imagemill-bench-"));
   folders.push(path);
-  return { path };
+  return path;
 }
 
 /** Removes all of them. */

@@ -11,7 +11,7 @@ import { ProviderKind } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 
 /** Looked for in the working directory, in this order. */
-export const configNames = ["imagemill.config.ts", "imagemill.config.js", "imagemill.config.json"];
+const configNames = ["imagemill.config.ts", "imagemill.config.js", "imagemill.config.json"];
 
 const HttpUrl = z
   .string()

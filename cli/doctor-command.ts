@@ -9,10 +9,13 @@ const marks = (check: Check) => (check.ok === "warning" ? "warn" : check.ok ? "o
 export function doctorCommand(io: Io): Command {
   const command = new EnvironmentCommand("doctor")
     .description("check Node, Redis and its settings, keys and the output folder; say what to do")
-    .option("-o, --out <dir>", "folder or s3:// location that runs are to be written to", ".")
+    .option(
+      "-o, --out <dir>",
+      "folder or s3:// location that runs are to be written to (default: runs)",
+    )
     .addOption(configOption())
     .option("--json", "print the checks as JSON")
-    .action(async ({ out, json, config }: { out: string; json?: true; config?: string }) => {
+    .action(async ({ out, json, config }: { out?: string; json?: true; config?: string }) => {
       const { runDoctor } = await import("./doctor-checks.ts");
       const checks = await runDoctor(io.env, { out, config });
       io.stdout.write(

@@ -19,7 +19,7 @@ export interface TimeSpan {
 }
 
 /** Undefined where no limit is known: at a server of one's own, and for most models. */
-export function estimateTime(
+function estimateTime(
   { images, calls, card, limits: given }: RunSurvey,
   { profile }: EstimateBasis,
 ): TimeSpan | undefined {
@@ -39,7 +39,7 @@ export function formatUsd(usd: number): string {
 }
 
 /** What calls cost, in words. */
-export function costText(cost: CallPrice | undefined): string {
+function costText(cost: CallPrice | undefined): string {
   if (!cost) return "not known (--price-per-image tells it)";
   const { expectedUsd, atMostUsd } = cost;
   // A little is due to prompts, whose tokens are counted by the provider alone.

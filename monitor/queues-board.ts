@@ -8,7 +8,7 @@ import type { Hono } from "hono";
 import { type MonitorContext, seeQueues } from "./context.ts";
 
 /** Where bull-board is. */
-export const boardPath = "/queues";
+const boardPath = "/queues";
 
 /** bull-board sets styles by script, which our own pages need not. */
 const boardPolicy =

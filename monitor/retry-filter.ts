@@ -36,7 +36,7 @@ export function matching(retries: readonly WaitingRetry[], filter: RetryFilter):
 }
 
 /** The same short text for retries whose last attempt failed alike. */
-export function groupId(retry: WaitingRetry): string {
+function groupId(retry: WaitingRetry): string {
   const { outcome, status, message = "" } = retry.attempts.at(-1)!;
   const key = problemKey(outcome, status, message);
   return createHash("sha256").update(key).digest("hex").slice(0, 10);

@@ -1,5 +1,5 @@
 /** What is drawn over time. `callMs` is the time that calls spent at the provider: divided by time, calls in flight. */
-export const seriesNames = ["images", "settled", "callMs", "retries", "throttled"] as const;
+const seriesNames = ["images", "settled", "callMs", "retries", "throttled"] as const;
 export type SeriesName = (typeof seriesNames)[number];
 
 const buckets = 720;

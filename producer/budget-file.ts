@@ -3,13 +3,13 @@ import type { MicroUsd } from "../shared/budget-ledger.ts";
 import { stateFilesOf, type StateAt } from "../shared/state-files.ts";
 
 /** `.imagemill/budget.json`: the most that the run can have spent, whatever became of Redis. */
-export const BudgetFile = z.object({
+const BudgetFile = z.object({
   v: z.literal(1),
   /** Of the ledger in Redis that goes with it; a ledger of another life is not believed. */
   life: z.string(),
   allowedMicroUsd: z.int().min(0),
 });
-export type BudgetFile = z.infer<typeof BudgetFile>;
+type BudgetFile = z.infer<typeof BudgetFile>;
 
 /** The name of the file among the run's state files. */
 const fileName = "budget.json";

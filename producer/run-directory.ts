@@ -25,7 +25,7 @@ export function statePaths(directory: string) {
 }
 
 /** Size and time of a dataset file. @throws UsageError where it cannot be read */
-export async function datasetStat(path: string): Promise<{ size: number; mtimeMs: number }> {
+async function datasetStat(path: string): Promise<{ size: number; mtimeMs: number }> {
   try {
     const found = await stat(path);
     if (!found.isFile()) {

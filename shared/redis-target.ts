@@ -37,7 +37,7 @@ export interface RedisCredentials {
 export type RedisTarget = RedisAddress & RedisCredentials;
 
 /** The forms that {@link parseRedisTarget} takes, for messages. */
-export const redisUrlForms =
+const redisUrlForms =
   "redis://host:6379/0, rediss://host:6379/0 (TLS), redis+unix:///path/to.sock, " +
   "redis+sentinel://host1,host2/master/0 or redis+cluster://host1,host2 (rediss+… for TLS)";
 

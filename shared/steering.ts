@@ -4,7 +4,7 @@ import { refuseNewer } from "./newer-version.ts";
 import { stateFilesOf, stateFolder, type StateAt } from "./state-files.ts";
 
 /** Version of `steering.json`. */
-export const STEERING_VERSION = 1;
+const STEERING_VERSION = 1;
 
 /**
  * `.imagemill/steering.json`: a run is paused or cancelled, also while no producer has it open. Without the file it may

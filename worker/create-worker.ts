@@ -66,7 +66,7 @@ class RunningWorker implements ImageWorker {
       redis: this.#redis,
       createModel: options.createModel ?? modelsOfProfiles(options.proxy),
       solitude: new Solitude(),
-      memory: new AnswerMemory(options.answerBytes),
+      memory: new AnswerMemory(),
       onError: this.#onError,
     });
   }

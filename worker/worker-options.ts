@@ -23,11 +23,6 @@ export interface WorkerOptions {
    * Default: such runs are left to other workers.
    */
   s3?: S3Options | undefined;
-  /**
-   * Bytes of answers in memory at most, by all lanes. Answers that are larger come one at a time; for what there is no room,
-   * the provider is not read from. Default 128 MB.
-   */
-  answerBytes?: number | undefined;
   /** No other worker knows this Redis, so nothing can be in flight elsewhere. */
   isOnlyWorker?: boolean | undefined;
   /** Through which providers are asked. Default: none. */

@@ -22,7 +22,7 @@ async function againstRawQueue(
   rounds: number,
 ): Promise<{ baseline: number[]; imagemill: number[] }> {
   const folder = await temporaryFolder();
-  const dataset = await writePrompts(folder.path, prompts);
+  const dataset = await writePrompts(folder, prompts);
   const children = images === 1 ? "0" : String(images);
   let out = 0;
   const ends = await alternate(
@@ -30,7 +30,7 @@ async function againstRawQueue(
     () => secondsOf("raw-queue", (url) => [url, String(prompts), concurrency, children]),
     () =>
       secondsOf("mill", (url) => {
-        const place = `${folder.path}/${out++}`;
+        const place = `${folder}/${out++}`;
         return [url, dataset, place, String(images), storage, concurrency];
       }),
   );

@@ -39,8 +39,8 @@ async function play({ workers, model, args, provider, phases }: Scene): Promise<
   };
   await using stack = new AsyncDisposableStack();
   for (let worker = 0; worker < workers; worker++) stack.use(startImagemill(["work"], env));
-  const prompts = await writePrompts(folder.path, 50_000);
-  const out = `${folder.path}/out`;
+  const prompts = await writePrompts(folder, 50_000);
+  const out = `${folder}/out`;
   stack.use(startImagemill(runArgs("enqueue", prompts, out, ["--model", model, ...args]), env));
   await firstCall(simulator);
   const ends: Phase[] = [];

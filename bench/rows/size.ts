@@ -45,8 +45,8 @@ export const flat: Row = {
     let out = 0;
     const ends = await alternate(
       Math.min(rounds, 3),
-      () => runOf(few, folder.path, `few-${out++}`),
-      () => runOf(many, folder.path, `many-${out++}`),
+      () => runOf(few, folder, `few-${out++}`),
+      () => runOf(many, folder, `many-${out++}`),
     );
     const time = {
       name: "time for each prompt",
@@ -114,7 +114,7 @@ export const resume: Row = {
   run: async ({ rounds, short }): Promise<Measure[]> => {
     const folder = await temporaryFolder();
     const prompts = short ? 20_000 : 1_000_000;
-    const out = await settledRun(folder.path, prompts);
+    const out = await settledRun(folder, prompts);
     const journal = join(out, ".imagemill", "journal.jsonl");
     const ends = await alternate(
       rounds,

@@ -21,8 +21,8 @@ async function steadyRate(workers: number, concurrency: number, seconds: number)
   await using stack = new AsyncDisposableStack();
   for (let worker = 0; worker < workers; worker++)
     stack.use(startImagemill(["work", "-c", String(concurrency)], env));
-  const dataset = await writePrompts(folder.path, 60_000);
-  const args = runArgs("enqueue", dataset, `${folder.path}/out`, ["--model", "imagemill-sim-1"]);
+  const dataset = await writePrompts(folder, 60_000);
+  const args = runArgs("enqueue", dataset, `${folder}/out`, ["--model", "imagemill-sim-1"]);
   stack.use(startImagemill(args, env));
   while ((await simulator.calls()).length === 0) await delay(50);
   await delay(warmUpMs + seconds * 1_000);

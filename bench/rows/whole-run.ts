@@ -12,9 +12,9 @@ async function againstBareLoop(
 ): Promise<{ baseline: ProcessEnd[]; imagemill: ProcessEnd[] }> {
   const folder = await temporaryFolder();
   await using simulator = await startBenchSimulator({ imageBytes });
-  const dataset = await writePrompts(folder.path, prompts);
+  const dataset = await writePrompts(folder, prompts);
   let out = 0;
-  const place = () => `${folder.path}/out-${out++}`;
+  const place = () => `${folder}/out-${out++}`;
   return await alternate(
     rounds,
     async () => {
@@ -92,14 +92,11 @@ export const firstImage: Row = {
   run: async ({ rounds }): Promise<Measure[]> => {
     const folder = await temporaryFolder();
     await using simulator = await startBenchSimulator({ imageBytes: 2_000 });
-    const dataset = await writePrompts(folder.path, 1);
+    const dataset = await writePrompts(folder, 1);
     const env = { OPENAI_BASE_URL: `${simulator.url}/v1` };
     let out = 0;
     const ends = await alternate(rounds, startNode, async () => {
-      const args = runArgs("run", dataset, `${folder.path}/${out++}`, [
-        "--model",
-        "imagemill-sim-1",
-      ]);
+      const args = runArgs("run", dataset, `${folder}/${out++}`, ["--model", "imagemill-sim-1"]);
       await using run = startImagemill(args, env);
       return await run.ended;
     });

@@ -1,5 +1,5 @@
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { setTimeout as delay } from "node:timers/promises";
 import { readJournalOf } from "../../test/helpers/run-files.ts";
 import type { Arena } from "../arena.ts";
 import { judge } from "../judge.ts";
@@ -13,18 +13,15 @@ const preload = fileURLToPath(new URL("../preload-poison.ts", import.meta.url));
 
 /** Keeps a worker running, as a supervisor does, until the signal. Gives how often it died. */
 async function supervise(arena: Arena, ended: AbortSignal): Promise<number> {
+  const aborted = once(ended, "abort");
   for (let deaths = 0; ; deaths++) {
     const env = { NODE_OPTIONS: `--import ${preload}` };
     const worker = arena.startWith(env, "work", "-c", `${concurrency}`);
-    await Promise.race([worker.ended, untilAborted(ended)]);
+    await Promise.race([worker.ended, aborted]);
     if (ended.aborted) return deaths;
     arena.brokenNow();
     arena.mayBuyTwice += concurrency;
   }
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) await delay(50);
 }
 
 export const poisonPrompt: Scenario = {

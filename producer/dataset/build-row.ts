@@ -5,7 +5,7 @@ import { isRecord, plainRecord } from "./plain-record.ts";
 import { excerpt } from "./raw-record.ts";
 
 /** Bytes of UTF-8 that a prompt may have. */
-export const maxPromptBytes = 1024 * 1024;
+const maxPromptBytes = 1024 * 1024;
 const maxDepth = 100;
 
 /** Which columns of a row mean what. */

@@ -17,7 +17,7 @@ export const resultKeys: ReadonlySet<string> = new Set([
 ]);
 
 /** The files of a prompt's images by generation, null where one is missing. */
-export function imageFiles(line: JournalLine): (string | null)[] {
+function imageFiles(line: JournalLine): (string | null)[] {
   const files: (string | null)[] = Array.from({ length: line.numGenerations }, () => null);
   for (const image of line.images) {
     if (image.generation < files.length) files[image.generation] = image.file;
@@ -29,7 +29,7 @@ export function imageFiles(line: JournalLine): (string | null)[] {
  * Groups a prompt's files as `generate` of the gallery's models does: a model that makes several images in a call gives
  * them as one group, one that does not gives a group for each image.
  */
-export function groupGenerations<File>(
+function groupGenerations<File>(
   files: File[],
   maxGenerationsPerCall: number,
 ): { images: File[] }[] {
