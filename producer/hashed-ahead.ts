@@ -1,7 +1,7 @@
 import type { DatasetRow } from "./dataset/build-row.ts";
 import type { RowHashes } from "./row-hashes.ts";
 
-/** Rows are read ahead until their prompts have so many characters. */
+/** Rows are read ahead until they have so many characters, whatever columns these are in. */
 const mostCharacters = 4 * 1024 * 1024;
 
 /** How rows are read ahead. */
@@ -34,7 +34,7 @@ export async function* hashedAhead(
     ahead.push(row);
     if (limit !== null && row.index >= limit) break;
     hashes.add(row.index, row.hash);
-    characters += row.ok ? row.prompt.length : 0;
+    characters += row.ok ? row.characters : row.raw.length;
     if (ahead.length >= rowsAhead || characters >= mostCharacters) yield* kept();
   }
   yield* kept();

@@ -27,6 +27,8 @@ export type DatasetRow = { index: number; row: number; hash: string } & (
       columns: Record<string, unknown>;
       /** From the parameters' column and from `paramFrom`, not validated. */
       parameters: Record<string, unknown>;
+      /** Of all that was read of it, as JSON. */
+      characters: number;
     }
   | { ok: false; reason: string; /** At most 200 characters. */ raw: string }
 );
@@ -52,16 +54,17 @@ export function buildRow(
     const id = idOf(fields, columns.idColumn);
     const parameters = parametersOf(fields, columns);
     const others = otherColumns(fields, columns);
-    const digest = shortHash([prompt, id ?? null, parameters, others]);
+    const text = JSON.stringify([prompt, id ?? null, parameters, others]);
     return {
       index,
       row: index + 1,
-      hash: digest,
+      hash: shortHash(text),
       ok: true,
       prompt,
       ...(id !== undefined && { id }),
       columns: others,
       parameters,
+      characters: text.length,
     };
   } catch (error) {
     if (error instanceof RowProblem) return rejectedRow(error.message, index, raw);
@@ -75,15 +78,15 @@ export function rejectedRow(reason: string, index: number, raw: Buffer | string)
   return {
     index,
     row: index + 1,
-    hash: shortHash(["rejected", beginning]),
+    hash: shortHash(JSON.stringify(["rejected", beginning])),
     ok: false,
     reason,
     raw: beginning,
   };
 }
 
-function shortHash(value: unknown): string {
-  return hash("sha256", JSON.stringify(value), "hex").slice(0, 16);
+function shortHash(text: string): string {
+  return hash("sha256", text, "hex").slice(0, 16);
 }
 
 function asObject(value: unknown): Record<string, unknown> {

@@ -1,16 +1,24 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { DatasetRow } from "../../producer/dataset/build-row.ts";
+import { buildRow, type DatasetRow } from "../../producer/dataset/build-row.ts";
 import { hashedAhead } from "../../producer/hashed-ahead.ts";
 import { RowHashes } from "../../producer/row-hashes.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
-const hash = "0123456789abcdef";
 const hashBytes = 8;
 
-async function* rows(count: number, prompt = "a fox"): AsyncGenerator<DatasetRow> {
+async function* rows(count: number, about = ""): AsyncGenerator<DatasetRow> {
   for (let index = 0; index < count; index++)
-    yield { ok: true, index, row: index + 1, hash, prompt, parameters: {}, columns: {} };
+    yield buildRow(
+      { prompt: "a fox", about },
+      index,
+      { promptColumn: "prompt", paramFrom: {} },
+      "",
+    );
+}
+
+function write(work: () => Promise<void>): Promise<void> {
+  return work();
 }
 
 /** Reads rows ahead, and tells before which row how many hashes were kept. */
@@ -24,8 +32,7 @@ async function readAhead(
     kept += bytes.length / hashBytes;
   });
   const seen: [index: number, kept: number][] = [];
-  const writing = (write: () => Promise<void>) => write();
-  for await (const { index } of hashedAhead(source, { rowsAhead, limit, hashes, writing }))
+  for await (const { index } of hashedAhead(source, { rowsAhead, limit, hashes, writing: write }))
     seen.push([index, kept]);
   return seen;
 }
@@ -48,7 +55,7 @@ test("the row at the limit comes, and its hash is not kept: it is none of the ru
   ]);
 });
 
-test("long prompts are not read ahead without end", async () => {
+test("rows with long columns are not read ahead without end", async () => {
   const seen = await readAhead(rows(4, "x".repeat(2 * 1024 * 1024)), 4_000, null);
   expect(seen.map(([, kept]) => kept)).toEqual([2, 2, 4, 4]);
 });
