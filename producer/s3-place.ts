@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { messageOf } from "../shared/caught.ts";
+import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import { growing } from "../shared/numbered-parts.ts";
 import { objectState } from "../shared/object-state.ts";
@@ -62,8 +62,8 @@ export class S3Place implements RunPlace {
     const lock = this.#lock;
     if (!lock) throw new Error("a run is opened by the holder of its lock");
     const { journal, rows } = statePaths(this.directory);
-    await this.#empty();
     return await usable(async () => {
+      await this.#empty();
       const files = await Promise.all([
         PartedFile.open({ store: this.store, folder: growing.journal, path: journal, lock }),
         PartedFile.open({ store: this.store, folder: growing.rows, path: rows, lock }),
@@ -91,8 +91,10 @@ export class S3Place implements RunPlace {
 
   async copyJournal(): Promise<boolean> {
     const { journal, state } = statePaths(this.directory);
-    await mkdir(state, { recursive: true });
-    await usable(() => new PartedCopy(this.store, growing.journal, journal).refresh());
+    await usable(async () => {
+      await mkdir(state, { recursive: true });
+      await new PartedCopy(this.store, growing.journal, journal).refresh();
+    });
     return true;
   }
 
@@ -190,12 +192,18 @@ function movedPath(path: string, from: string, to: string): string | undefined {
   return path.startsWith(start) ? `${to}/${stateFolder}/${path.slice(start.length)}` : undefined;
 }
 
-/** Before a run is under way, a storage that cannot be used is a mistake of who named it. @throws UsageError */
+/** Before a run is under way, a storage or a disk that cannot be used is a mistake of who named it. @throws UsageError */
 async function usable<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    throw new UsageError(messageOf(error), { cause: error });
+    if (error instanceof StorageError) throw new UsageError(messageOf(error), { cause: error });
+    if (!isDiskTrouble(error)) throw error;
+    throw new UsageError(
+      `the copy of the run's state cannot be written here: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }

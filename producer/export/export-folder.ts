@@ -1,5 +1,15 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { hasCode } from "../../shared/caught.ts";
 import { ifThere } from "../../shared/if-there.ts";
@@ -81,16 +91,19 @@ export class ExportFolder implements AsyncDisposable {
 }
 
 async function checkDestination(to: string, runLocation: string): Promise<void> {
-  if (`${resolve(to)}${sep}`.startsWith(`${runLocation}${sep}`))
+  const [destination, run] = await Promise.all([realPath(to), realPath(runLocation)]);
+  if (`${destination}${sep}`.startsWith(`${run}${sep}`))
     throw new UsageError(`${to} lies in the run directory: give a folder outside of it by --to`);
   let names: string[] | undefined;
   try {
     names = await ifThere(readdir(to));
   } catch (error) {
     if (!hasCode(error, "ENOTDIR")) throw error;
-    throw new UsageError(`${to} is a file: give a folder that is empty or not there yet by --to`);
+    throw new UsageError(
+      `${to} is a file or in one: give a folder that is empty or not there yet by --to`,
+    );
   }
-  if (!names) return;
+  if (!names) return await refuseDangling(to);
   if (names.length > 0) throw notEmpty(to);
   const [own, parent] = await Promise.all([stat(to), stat(dirname(resolve(to)))]);
   if (own.dev !== parent.dev) {
@@ -98,6 +111,23 @@ async function checkDestination(to: string, runLocation: string): Promise<void> 
       `${to} is where a disk is mounted, so that nothing can be moved there as a whole: give a folder in it, such as ${join(to, basename(runLocation))}`,
     );
   }
+}
+
+/** The path without links, also of what is not there yet. */
+async function realPath(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (dirname(path) === path || !(hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")))
+      throw error;
+    return join(await realPath(dirname(path)), basename(path));
+  }
+}
+
+async function refuseDangling(to: string): Promise<void> {
+  const target = await ifThere(readlink(to));
+  if (target !== undefined)
+    throw new UsageError(`${to} is a link to ${target}, which is not there: make that folder`);
 }
 
 function notEmpty(to: string): UsageError {

@@ -209,6 +209,18 @@ describe("a run is refused before anything is begun", () => {
     expect(end.stderr).toContain("no credentials were found: set AWS_ACCESS_KEY_ID");
   });
 
+  test("where the copy that the producer works on cannot be written", async () => {
+    await using opened = await openS3Stage();
+    const { stage } = opened;
+    stage.env["XDG_CACHE_HOME"] = stage.dataset([], "no-folder");
+    const end = await stage.cli("run", ...asked(stage, 3), "--out", location);
+    expect(end.code).toBe(2);
+    expect(end.stderr).toMatch(
+      /^imagemill: the copy of the run's state cannot be written here: ENOTDIR/m,
+    );
+    expect(stage.simulator.ledger.calls).toBe(0);
+  });
+
   test("where the storage ignores conditions; doctor finds that, too, and what is well", async () => {
     await using opened = await openS3Stage();
     const { stage, server } = opened;

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { truncateSync, writeFileSync } from "node:fs";
+import { symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { exportRun } from "../../../producer/export/export-run.ts";
@@ -86,17 +86,28 @@ describe("a destination", () => {
     const to = (name: string) =>
       exportRun({ directory, to: join(folder, name), format: "imagefolder" });
     await expect(to("full")).rejects.toThrow(/full is not empty: give a folder/);
-    await expect(to("file")).rejects.toThrow(/file is a file: give a folder/);
+    await expect(to("file")).rejects.toThrow(/file is a file or in one: give a folder/);
     await expect(to("other")).rejects.toThrow(/other\.partial .* holds something else/);
     await expect(
       exportRun({ directory, to: join(directory, "images", "x"), format: "jsonl" }),
     ).rejects.toThrow(/lies in the run directory/);
+    symlinkSync(directory, join(folder, "link"));
+    symlinkSync("nowhere", join(folder, "dangling"));
+    await expect(to("link/x")).rejects.toThrow(/lies in the run directory/);
+    await expect(to("dangling")).rejects.toThrow(/is a link to nowhere, which is not there/);
     const both = await Promise.allSettled([to("empty"), to("empty")]);
     const refused = both.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
     expect(refused).toEqual([expect.any(UsageError)]);
     expect(String(refused[0])).toMatch(/empty\.partial is in use by process \d+/);
     expect(readdirSync(join(folder, "empty"))).toContain("metadata.parquet");
-    expect(readdirSync(folder).toSorted()).toEqual(["empty", "file", "full", "other.partial"]);
+    expect(readdirSync(folder).toSorted()).toEqual([
+      "dangling",
+      "empty",
+      "file",
+      "full",
+      "link",
+      "other.partial",
+    ]);
   });
 
   test("is not made for a run without an image", async () => {
