@@ -1,11 +1,14 @@
-import { copyFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { Cleanup } from "../../shared/cleanup.ts";
 import { inOrder } from "../../shared/in-order.ts";
+import { LineFile } from "../outputs/output-files.ts";
 import { readRows } from "../outputs/read-rows.ts";
 import { writeParquet } from "../outputs/write-parquet.ts";
 import type { ExportForm, ExportJob } from "./export-form.ts";
 import { featuresYaml } from "./features.ts";
 import { readSpool } from "./spool-images.ts";
+import { typedRow } from "./typed-row.ts";
 
 /** Images that are put in place at once. */
 const width = 16;
@@ -33,11 +36,22 @@ export const imageFolder: ExportForm = {
   }),
 };
 
+async function writeLines({ images, folder }: ExportJob): Promise<void> {
+  await using stack = new Cleanup();
+  const lines = new LineFile(await open(join(folder, "images.jsonl"), "w"));
+  stack.defer(() => lines.close());
+  for await (const { row } of readRows(images.path)) {
+    lines.add(JSON.stringify(typedRow(row, images.columns)));
+    await lines.flushIfMuch();
+  }
+  await lines.flush();
+}
+
 /** JSON lines that name the images beside them. */
 export const jsonLines: ExportForm = {
   write: async (job) => {
     await placeImages(job);
-    await copyFile(job.images.path, join(job.folder, "images.jsonl"));
+    await writeLines(job);
   },
   columns: ({ columns }) => columns,
   card: ({ columns }) => ({

@@ -1,9 +1,9 @@
 import { basename, extname } from "node:path";
-import type { ColumnType } from "../outputs/column-type.ts";
 import type { ExportForm } from "./export-form.ts";
 import { featuresYaml } from "./features.ts";
 import type { SpooledImages } from "./spool-images.ts";
 import { TarFile } from "./tar-file.ts";
+import { typedRow } from "./typed-row.ts";
 import { type Shard, shardFolder, writeShards } from "./write-shards.ts";
 
 /**
@@ -12,19 +12,6 @@ import { type Shard, shardFolder, writeShards } from "./write-shards.ts";
  */
 function imageField({ extensions }: SpooledImages): string {
   return extensions[0]?.[0] ?? "png";
-}
-
-/** A row as the samples have it: each column of one type, which readers guess from the first samples. */
-function typedRow(
-  row: Record<string, unknown>,
-  columns: ReadonlyMap<string, ColumnType>,
-): Record<string, unknown> {
-  return Object.fromEntries(
-    [...columns].map(([name, type]) => {
-      const value = Object.hasOwn(row, name) ? (row[name] ?? null) : null;
-      return [name, type === "json" && value !== null ? JSON.stringify(value) : value];
-    }),
-  );
 }
 
 function webDatasetShard(path: string, images: SpooledImages): Shard {

@@ -58,13 +58,18 @@ describe("imagefolder", () => {
   });
 });
 
-test("jsonl has the rows of the run's images.jsonl beside the images, and the card the types of all rows", async () => {
+test("jsonl has the rows of all images beside them, each column of the one type that the card tells", async () => {
   const directory = exportableRun(mixed);
   await writeOutputs(directory, runFile());
   const { to } = await exported(directory, "jsonl");
   expect(filesBelow(to)).toEqual(["README.md", "images.jsonl", ...files]);
-  expect(jsonLines(to, "images.jsonl")).toEqual(jsonLines(directory, "images.jsonl"));
+  const ofRun = jsonLines(directory, "images.jsonl");
+  const texts = ['"text"', '"text"', null, null, '{"a":1}'];
+  expect(jsonLines(to, "images.jsonl")).toEqual(
+    ofRun.map((row, i) => ({ late: null, ...row, nested: texts[i] })),
+  );
   expect(card(to)).toContain('  - name: "late"\n    dtype: string\n');
+  expect(card(to)).toContain('  - name: "nested"\n    dtype: string\n');
   expect(card(to)).toContain('  - name: "width"\n    dtype: int64\n');
 });
 
