@@ -50,6 +50,15 @@ export async function drive(io: Io, driven: Drive): Promise<void> {
     printDryRun(io, survey, basis, options.json === true);
     return;
   }
+  await openAndFollow(io, { ...driven, asked, terminal });
+}
+
+/** Opens the run, asks before it costs much, and shows it to its end. */
+async function openAndFollow(
+  io: Io,
+  { asked, profile, card, options, workHere, terminal }: Drive & { terminal: Terminal },
+): Promise<void> {
+  const basis = { profile, concurrency: options.concurrency };
   const log = await createLog(terminal, io.env, "warn");
   const proxy = readProxySettings(io.env);
   const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);

@@ -10,41 +10,12 @@ const sections = [
 
 /** A page in the frame that all share: navigation, scripts, and what keeps it live. */
 export function layout(page: Page, request: PageRequest): string {
-  const items = sections.map(
-    ([name, href, text]) =>
-      html`<li>
-        <a href="${href}" ${name === page.section ? html`aria-current="page"` : ""}>${text}</a>
-      </li>`,
-  );
   return html`<!doctype html>
     <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="referrer" content="same-origin" />
-        <title>${page.title} · imagemill</title>
-        <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
-        <link rel="stylesheet" href="/assets/uplot.css" />
-        <link rel="stylesheet" href="/assets/style.css" />
-        <script src="/assets/uplot.js" defer></script>
-        <script src="/assets/live.js" defer></script>
-        <script src="/assets/charts.js" defer></script>
-      </head>
+      ${head(page.title)}
       <body data-now="${request.now}">
         <a class="skip" href="#main">Skip to the content</a>
-        <header class="bar">
-          <a class="brand" href="/"
-            ><img src="/assets/icon.svg" alt="" width="22" height="22" />imagemill</a
-          >
-          <nav aria-label="Main">
-            <ul>
-              ${items}
-              <li><a href="/queues">Queues</a></li>
-            </ul>
-          </nav>
-          <p class="live" role="status" id="live-state"></p>
-        </header>
+        ${navigation(page.section)}
         <main id="main" tabindex="-1">${page.main}</main>
         <footer>
           imagemill
@@ -52,6 +23,43 @@ export function layout(page: Page, request: PageRequest): string {
         </footer>
       </body>
     </html> `.text;
+}
+
+function head(title: string): Html {
+  return html`<head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <meta name="color-scheme" content="light dark" />
+    <meta name="referrer" content="same-origin" />
+    <title>${title} · imagemill</title>
+    <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
+    <link rel="stylesheet" href="/assets/uplot.css" />
+    <link rel="stylesheet" href="/assets/style.css" />
+    <script src="/assets/uplot.js" defer></script>
+    <script src="/assets/live.js" defer></script>
+    <script src="/assets/charts.js" defer></script>
+  </head>`;
+}
+
+function navigation(section: Page["section"]): Html {
+  const items = sections.map(
+    ([name, href, text]) =>
+      html`<li>
+        <a href="${href}" ${name === section ? html`aria-current="page"` : ""}>${text}</a>
+      </li>`,
+  );
+  return html`<header class="bar">
+    <a class="brand" href="/"
+      ><img src="/assets/icon.svg" alt="" width="22" height="22" />imagemill</a
+    >
+    <nav aria-label="Main">
+      <ul>
+        ${items}
+        <li><a href="/queues">Queues</a></li>
+      </ul>
+    </nav>
+    <p class="live" role="status" id="live-state"></p>
+  </header>`;
 }
 
 /** A part of a page that changes while it is looked at. `name` is unique on the page. */

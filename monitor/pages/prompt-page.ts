@@ -1,16 +1,17 @@
 import { html, type Html } from "../../shared/html.ts";
 import type { JournalLine } from "../../shared/journal-line.ts";
-import type { AttemptRecord, ImageRecord } from "../../shared/result.ts";
+import type { ImageRecord } from "../../shared/result.ts";
 import { type MonitorContext, runOf, seeQueues } from "../context.ts";
 import type { Page, PageRequest } from "../page.ts";
 import type { WaitingRetry } from "../retries.ts";
 import { matching } from "../retry-filter.ts";
 import { type RunView, viewRun } from "../run-view.ts";
 import { bytes } from "../../shared/quantity.ts";
-import { dollars, milliseconds, words } from "./format.ts";
+import { dollars, words } from "./format.ts";
+import { attemptTimeline } from "./attempt-timeline.ts";
 import { action, figure, live } from "./layout.ts";
 import { gap, imageHref } from "./prompt-card.ts";
-import { attemptText, kindBadge, nextText } from "./retries-page.ts";
+import { attemptText, nextText } from "./retry-table.ts";
 import { runHead } from "./run-head.ts";
 import { NotFound } from "../trouble.ts";
 
@@ -38,7 +39,7 @@ export async function promptPage(context: MonitorContext, request: PageRequest):
     <div class="columns">
       <section aria-labelledby="timeline" class="whole">
         <h2 id="timeline">Attempts</h2>
-        ${live("attempts", timeline(attempts))}
+        ${live("attempts", attemptTimeline(attempts))}
       </section>
       <section aria-labelledby="row">
         <h2 id="row">Parameters and columns</h2>
@@ -126,70 +127,8 @@ function picture(run: string, image: ImageRecord): Html {
   </figure>`;
 }
 
-function timeline(attempts: readonly AttemptRecord[]): Html {
-  if (attempts.length === 0) return html`<p class="soft">Nothing was tried yet.</p>`;
-  const start = Math.min(
-    ...attempts.map(({ startedAt, limiterMs }) => startedAt - (limiterMs ?? 0)),
-  );
-  const span = Math.max(1, Math.max(...attempts.map(({ endedAt }) => endedAt)) - start);
-  const rows = attempts.map((attempt, i) => {
-    const { startedAt, endedAt, outcome, message, requestId, generations, worker, burned } =
-      attempt;
-    const details = [
-      `${generations.length === 1 ? "image" : "images"} ${generations.map((one) => one + 1).join(", ")}`,
-      worker,
-      ...(requestId === undefined ? [] : [requestId]),
-      ...(burned ? [] : ["no attempt used up"]),
-    ];
-    const badge =
-      outcome === "ok" ? html`<span class="badge is-succeeded">ok</span>` : kindBadge(attempt);
-    return html`<li>
-      <p class="attempt-head">
-        <b>${i + 1}</b> ${badge}
-        <span class="soft"
-          >at ${milliseconds(startedAt - start)}, for
-          ${milliseconds(endedAt - startedAt)}${splitText(attempt)}</span
-        >
-      </p>
-      <svg class="bar-of" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
-        <rect class="track" width="100" height="1" />
-        <rect
-          class="wait"
-          x="${percentOf(startedAt - (attempt.limiterMs ?? 0) - start, span)}"
-          width="${percentOf(attempt.limiterMs ?? 0, span)}"
-          height="1"
-        />
-        <rect
-          class="${outcome === "ok" ? "ok" : burned ? "bad" : "held"}"
-          x="${percentOf(startedAt - start, span)}"
-          width="${Math.max(0.6, Number(percentOf(endedAt - startedAt, span)))}"
-          height="1"
-        />
-      </svg>
-      ${message === undefined ? "" : html`<p class="message">${message.slice(0, 1_000)}</p>`}
-      <p class="soft">${details.join(" · ")}</p>
-    </li>`;
-  });
-  return html`<ol class="timeline">
-    ${rows}
-  </ol>`;
-}
-
-function percentOf(ms: number, whole: number): string {
-  return ((100 * ms) / whole).toFixed(2);
-}
-
 function shown(value: unknown): string {
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
-}
-
-function splitText({ queuedMs, limiterMs, storingMs }: AttemptRecord): string {
-  const parts = [
-    ...(queuedMs === undefined ? [] : [`queue ${milliseconds(queuedMs)}`]),
-    ...(limiterMs === undefined ? [] : [`limiter ${milliseconds(limiterMs)}`]),
-    ...(storingMs === undefined ? [] : [`storing ${milliseconds(storingMs)}`]),
-  ];
-  return parts.length > 0 ? ` (${parts.join(", ")})` : "";
 }
 
 function facts({ file }: RunView, line: JournalLine | undefined): Html {

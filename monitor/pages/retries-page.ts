@@ -1,6 +1,4 @@
-import { attemptLimits } from "../../shared/failure.ts";
 import { html, type Html } from "../../shared/html.ts";
-import type { AttemptRecord } from "../../shared/result.ts";
 import { type MonitorContext, runOf, seeQueues } from "../context.ts";
 import type { Page, PageRequest } from "../page.ts";
 import type { SeenLane } from "../queue-sources.ts";
@@ -8,13 +6,11 @@ import type { SuspectJob, WaitingRetry } from "../retries.ts";
 import { groupRetries, matching, readFilter, type RetryFilter } from "../retry-filter.ts";
 import { viewRun } from "../run-view.ts";
 import { count, plural } from "../../shared/quantity.ts";
-import { ago, countdown, cut, words } from "./format.ts";
+import { ago } from "./format.ts";
 import { action, figure, live } from "./layout.ts";
+import { kindBadge, retryTable } from "./retry-table.ts";
 import { runHead } from "./run-head.ts";
 import { redisTrouble } from "./runs-page.ts";
-
-/** Rows of the table: the ones that are due next. */
-const mostRows = 200;
 
 /** Every prompt that waits for another attempt, of all runs. */
 export async function retriesPage(context: MonitorContext, request: PageRequest): Promise<Page> {
@@ -58,7 +54,7 @@ async function retriesBody(
   ${live("figures", figures(all, suspects, stuck, lost))}
   ${live("groups", groups(all, filter, scope, request))}
   ${live("bulk", bulk(shown, filter, request))}
-  ${live("retries", table(context, shown, filter, request))}
+  ${live("retries", retryTable(context, shown, filter, request))}
   ${live("suspects", suspectList(suspects))}`;
 }
 
@@ -129,13 +125,6 @@ function groups(
     </ul>`;
 }
 
-/** What went wrong, as a mark: what burns no attempt looks milder. */
-export function kindBadge({ outcome, burned, status }: AttemptRecord): Html {
-  const held = burned ? "" : "is-held";
-  const code = status === undefined ? "" : html` <span class="soft">HTTP ${status}</span>`;
-  return html`<span class="badge kind ${held}">${words(outcome)}</span>${code}`;
-}
-
 function bulk(shown: readonly WaitingRetry[], filter: RetryFilter, request: PageRequest): Html {
   const delayed = shown.filter(({ state }) => state === "delayed").length;
   if (delayed === 0) return html``;
@@ -152,102 +141,6 @@ function bulk(shown: readonly WaitingRetry[], filter: RetryFilter, request: Page
     ${button}${clear}
     <p class="soft">They do not wait for their time any more; the lane's limits hold as before.</p>
   </div>`;
-}
-
-function table(
-  context: MonitorContext,
-  shown: readonly WaitingRetry[],
-  filter: RetryFilter,
-  request: PageRequest,
-): Html {
-  if (shown.length === 0) {
-    return html`<div class="empty">
-      <h2>Nothing waits for another attempt</h2>
-      <p>
-        Calls that failed and are worth another try stand here, with what went wrong and when they
-        are tried next.
-      </p>
-    </div>`;
-  }
-  const rows = shown.slice(0, mostRows).map((retry) => row(context, retry, filter, request));
-  const more = shown.length > mostRows ? `and ${count(shown.length - mostRows)} more` : "";
-  return html`<table class="list retries">
-      <thead>
-        <tr>
-          <th scope="col">Prompt</th>
-          <th scope="col">Attempt</th>
-          <th scope="col">What went wrong</th>
-          <th scope="col">Next try</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-    <p class="soft">${more}</p>`;
-}
-
-function row(
-  { store }: MonitorContext,
-  retry: WaitingRetry,
-  filter: RetryFilter,
-  request: PageRequest,
-): Html {
-  const { run, index, prompt, attempts, attempt, generations, state, job } = retry;
-  const last = attempts.at(-1)!;
-  const known = store.find(run);
-  const href = `/runs/${run}/prompts/${index}`;
-  const part = generations ? html`<span class="soft">${imagesText(generations)}</span>` : "";
-  const now = action(request, {
-    path: "/retries/try-now",
-    text: "Try now",
-    fields: { ...filter, job },
-    kind: "small",
-  });
-  return html`<tr>
-    <th scope="row">
-      ${known ? html`<a href="${href}">#${index}</a>` : `#${index}`} ${cut(prompt, 90)} ${part}
-    </th>
-    <td data-name="Attempt" class="attempt">
-      ${attemptText(attempt, attemptsOf(known?.file.attempts, attempts))}
-    </td>
-    <td data-name="What went wrong" class="wide">
-      ${kindBadge(last)}
-      <p class="message">${(last.message ?? "").slice(0, 300)}</p>
-    </td>
-    <td data-name="Next try" class="next">
-      <div>${nextText(retry, request.now)}${state === "delayed" ? now : ""}</div>
-    </td>
-  </tr>`;
-}
-
-function imagesText(generations: readonly number[]): string {
-  const numbers = generations.map((generation) => generation + 1).join(", ");
-  return generations.length === 1 ? `image ${numbers}` : `images ${numbers}`;
-}
-
-/** How many attempts there can be: of some kinds of failure fewer alike than the run allows. */
-function attemptsOf(
-  ofRun: number | undefined,
-  attempts: readonly AttemptRecord[],
-): number | undefined {
-  const { outcome } = attempts.at(-1)!;
-  const limit = outcome === "ok" ? undefined : attemptLimits[outcome];
-  if (limit === undefined || ofRun === undefined) return ofRun;
-  const others = attempts.filter((one) => one.burned && one.outcome !== outcome).length;
-  return Math.min(ofRun, others + limit);
-}
-
-/** `2 of 8`. */
-export function attemptText(attempt: number, of: number | undefined): Html {
-  return html`<b>${attempt}</b>${of === undefined ? "" : ` of ${of}`}`;
-}
-
-/** When a job is tried next. */
-export function nextText({ state, dueAt }: WaitingRetry, now: number): Html {
-  if (state === "active") return html`<span class="badge is-running">being tried</span>`;
-  if (dueAt === undefined) return html`<span class="badge is-waiting">in the queue</span>`;
-  return countdown(dueAt, now);
 }
 
 function suspectList(suspects: readonly SuspectJob[]): Html {
