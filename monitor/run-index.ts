@@ -1,6 +1,7 @@
 import type { JournalLine } from "../shared/journal-line.ts";
 import { type PlacedJournalLine, readJournal } from "../shared/journal-reader.ts";
-import { addUsage, type PromptState, type Usage } from "../shared/result.ts";
+import { addLine, type LineSums, noSums } from "../shared/line-sums.ts";
+import type { PromptState } from "../shared/result.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
 import { ProblemGroups } from "./problem-groups.ts";
@@ -8,15 +9,8 @@ import { type PromptEntry, PromptTable } from "./prompt-table.ts";
 import { TimeSeries } from "./time-series.ts";
 
 /** Sums over a journal: of prompts the last line of each counts, of all else every line. */
-export interface RunTotals {
+export interface RunTotals extends LineSums {
   prompts: Record<PromptState, number>;
-  images: number;
-  calls: number;
-  retries: number;
-  throttled: number;
-  usage: Usage;
-  costUsd: number | undefined;
-  mayCostUsd: number;
 }
 
 /** Where the time of calls goes. `provider` counts answered calls, the others every attempt that tells of it. */
@@ -38,13 +32,7 @@ export class RunIndex {
   };
   readonly totals: RunTotals = {
     prompts: { succeeded: 0, partial: 0, failed: 0, rejected: 0 },
-    images: 0,
-    calls: 0,
-    retries: 0,
-    throttled: 0,
-    usage: {},
-    costUsd: undefined,
-    mayCostUsd: 0,
+    ...noSums(),
   };
   #bytes = 0;
   #lastSettledAt: number | undefined;
@@ -125,13 +113,7 @@ export class RunIndex {
     const { totals, series } = this;
     if (before) totals.prompts[before] -= 1;
     totals.prompts[state] += 1;
-    totals.images += line.newImages;
-    totals.calls += line.calls;
-    totals.retries += retries;
-    totals.throttled += line.throttled;
-    totals.usage = addUsage(totals.usage, line.usage) ?? {};
-    if (line.costUsd !== undefined) totals.costUsd = (totals.costUsd ?? 0) + line.costUsd;
-    totals.mayCostUsd += line.mayCostUsd ?? 0;
+    addLine(totals, line);
     series.add("settled", settledAt, 1);
     this.#lastSettledAt = Math.max(this.#lastSettledAt ?? 0, settledAt);
     this.#addAttempts(line);

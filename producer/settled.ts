@@ -1,6 +1,7 @@
 import type { FailureKind } from "../shared/failure.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
-import { addUsage, type PromptState, type Usage } from "../shared/result.ts";
+import { addLine, type LineSums, noSums, type SummedLine } from "../shared/line-sums.ts";
+import type { PromptState } from "../shared/result.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { ByteByIndex } from "./byte-by-index.ts";
 
@@ -16,25 +17,15 @@ export interface LinePlace {
 }
 
 /** Sums over a run. */
-export interface Totals {
+export interface Totals extends LineSums {
   prompts: Record<PromptState, number>;
-  images: number;
-  calls: number;
-  retries: number;
-  throttled: number;
-  usage: Usage;
-  costUsd: number | undefined;
-  /** The most that may be charged on top of it, for calls that failed after the provider had them. */
-  mayCostUsd: number;
   failures: Partial<Record<FailureKind, number>>;
 }
 
 /** The part of a journal line that sums and states are made of. */
-export type SettledLine = Pick<
-  JournalLine,
-  "index" | "round" | "state" | "numGenerations" | "newImages" | "calls" | "retries" | "throttled"
-> &
-  Partial<Pick<JournalLine, "usage" | "costUsd" | "mayCostUsd" | "failures">>;
+export type SettledLine = SummedLine &
+  Pick<JournalLine, "index" | "round" | "state" | "numGenerations"> &
+  Partial<Pick<JournalLine, "failures">>;
 
 /**
  * Which prompts are settled, one byte a prompt, and the sums of the journal. A prompt that the run asks more of than the
@@ -44,13 +35,7 @@ export class Settled {
   readonly #run: Pick<RunFile, "round" | "numGenerations" | "retryKinds">;
   readonly totals: Totals = {
     prompts: { succeeded: 0, partial: 0, failed: 0, rejected: 0 },
-    images: 0,
-    calls: 0,
-    retries: 0,
-    throttled: 0,
-    usage: {},
-    costUsd: undefined,
-    mayCostUsd: 0,
+    ...noSums(),
     failures: {},
   };
   /** Lines of prompts to be done again: their images are kept. */
@@ -101,13 +86,7 @@ export class Settled {
   add(line: SettledLine, place?: LinePlace): void {
     const { totals } = this;
     this.#forget(line.index);
-    totals.images += line.newImages;
-    totals.calls += line.calls;
-    totals.retries += line.retries;
-    totals.throttled += line.throttled;
-    totals.usage = addUsage(totals.usage, line.usage) ?? {};
-    if (line.costUsd !== undefined) totals.costUsd = (totals.costUsd ?? 0) + line.costUsd;
-    totals.mayCostUsd += line.mayCostUsd ?? 0;
+    addLine(totals, line);
     if (place && this.#asksMore(line)) {
       this.redo.set(line.index, { offset: place.offset, length: place.length });
       return;
