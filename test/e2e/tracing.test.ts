@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { expect, test, vi } from "vitest";
@@ -34,7 +34,7 @@ const Traces = z.object({
 async function startCollector() {
   const spans: { scope: string; name: string; attributes: Record<string, string | undefined> }[] =
     [];
-  const server = createServer(async (request, response) => {
+  const take = async (request: IncomingMessage) => {
     const { resourceSpans } = Traces.parse(JSON.parse(await text(request)));
     for (const { scope, spans: sent } of resourceSpans.flatMap((one) => one.scopeSpans)) {
       for (const { name, attributes } of sent) {
@@ -42,7 +42,12 @@ async function startCollector() {
         spans.push({ scope: scope.name, name, attributes: Object.fromEntries(texts) });
       }
     }
-    response.writeHead(200, { "content-type": "application/json" }).end("{}");
+  };
+  const server = createServer((request, response) => {
+    take(request).then(
+      () => response.writeHead(200, { "content-type": "application/json" }).end("{}"),
+      (error: unknown) => response.writeHead(400).end(String(error)),
+    );
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
