@@ -1,23 +1,17 @@
-import { hostname } from "node:os";
-import { basename, join } from "node:path";
-import { messageOf } from "../shared/caught.ts";
 import type { Log } from "../shared/log.ts";
 import { localStorage } from "../shared/local-storage.ts";
 import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
-import { NewerVersionError } from "../shared/newer-version.ts";
-import { objectState } from "../shared/object-state.ts";
 import type { ObjectStore } from "../shared/object-store.ts";
-import { openStore, type S3Options } from "../shared/open-store.ts";
 import { ownCard } from "../shared/own-card.ts";
 import type { Profile } from "../shared/profile.ts";
 import type { Registration } from "../shared/registration.ts";
-import { readRunFile, type RunFile } from "../shared/run-file.ts";
-import { isS3Location } from "../shared/s3-location.ts";
+import type { RunFile } from "../shared/run-file.ts";
 import { s3Storage } from "../shared/s3-storage.ts";
 import type { ImageStorage } from "../shared/storage.ts";
 import { UsageError } from "../shared/usage-error.ts";
+import { findRun, type FoundRun, type RunSight } from "./find-run.ts";
 import { HostPool } from "./host-pool.ts";
-import { NotHere, type HandBack } from "./job-moves.ts";
+import { NotHere } from "./job-moves.ts";
 import { ProviderHosts } from "./provider-hosts.ts";
 import type { AsyncImageGenerationModel } from "./providers/image-model.ts";
 import type { RenewableKey } from "./renewable-key.ts";
@@ -65,24 +59,13 @@ export type ModelFactory = (
 ) => Promise<AsyncImageGenerationModel>;
 
 /** What run contexts are made with. */
-export interface RunContextOptions {
+export interface RunContextOptions extends RunSight {
   profile: WorkerProfile;
   key: RenewableKey;
   createModel: ModelFactory;
   /** Default: the run's location itself. */
   openStorage?: OpenStorage | undefined;
-  /** Folder where run directories are found under their own names, if not at the producer's path. */
-  storageRoot?: string | undefined;
-  /** For runs at `s3://` locations: options of the SDK's client. */
-  s3?: S3Options | undefined;
   log: Log;
-}
-
-/** A run that can be seen from here; `store`: where it is kept, if not in a folder. */
-interface FoundRun {
-  location: string;
-  file: RunFile;
-  store: ObjectStore | undefined;
 }
 
 /**
@@ -107,7 +90,7 @@ export class RunContexts {
     return this.#longestTimeoutMs;
   }
 
-  /** @throws HandBack where this worker cannot see the run directory, naming both hosts */
+  /** @throws NotHere where this worker cannot see the run directory, naming both hosts */
   get(registration: Registration): Promise<RunContext> {
     const key = keyOf(registration);
     let context = this.#open.get(key);
@@ -147,6 +130,16 @@ export class RunContexts {
     }
   }
 
+  /** Says why the run's jobs are not done here, once. */
+  async #find(registration: Registration): Promise<FoundRun> {
+    try {
+      return await findRun(registration, this.#options);
+    } catch (error) {
+      if (error instanceof NotHere) this.tellOnce(error.message, registration.run);
+      throw error;
+    }
+  }
+
   async #make({ location, file, store }: FoundRun): Promise<RunContext> {
     const { profile, createModel } = this.#options;
     const hosts = new ProviderHosts({ ...this.#options, pool: this.#pool }, (host) =>
@@ -172,53 +165,6 @@ export class RunContexts {
     const { openStorage } = this.#options;
     if (openStorage) return openStorage(location, { durable });
     return store ? s3Storage(store) : localStorage(location, { durable });
-  }
-
-  /** The run at its location, where that can be seen from here. */
-  async #find(registration: Registration): Promise<FoundRun> {
-    if (isS3Location(registration.location)) return await this.#findInStore(registration);
-    const { storageRoot } = this.#options;
-    const { run, location, host } = registration;
-    const mounted = storageRoot === undefined ? [] : [join(storageRoot, basename(location))];
-    const candidates = [location, ...mounted];
-    let found = "is not there";
-    for (const candidate of candidates) {
-      const file = await readRunFile(candidate).catch((error: unknown) => {
-        if (error instanceof NewerVersionError) throw this.#handBack(run, error.message);
-        found = `cannot be read (${messageOf(error)})`;
-        return undefined;
-      });
-      if (file?.id === run) return { location: candidate, file, store: undefined };
-      if (file) found = `holds run ${file.id}`;
-    }
-    const message =
-      `run ${run} is at ${location} on ${host}, but on ${hostname()} ${candidates.join(" or ")} ${found}: ` +
-      "mount the run directory there, or start the worker with --storage-root";
-    throw this.#handBack(run, message);
-  }
-
-  async #findInStore({ run, location, host }: Registration): Promise<FoundRun> {
-    let store: ObjectStore | undefined;
-    let found: string;
-    try {
-      store = await openStore(location, this.#options.s3);
-      const file = await readRunFile(objectState(store));
-      if (file?.id === run) return { location, file, store };
-      found = file ? `it holds run ${file.id}` : "there is no run";
-    } catch (error) {
-      found = messageOf(error);
-    }
-    store?.close();
-    throw this.#handBack(
-      run,
-      `run ${run} of ${host} is at ${location}, but on ${hostname()} ${found}`,
-    );
-  }
-
-  /** Says why the run's jobs are not done here, once. */
-  #handBack(run: string, message: string): HandBack {
-    this.tellOnce(message, run);
-    return new NotHere(message);
   }
 
   /** Says what keeps many jobs from being done here, the first time; once a run, where that is named. */
