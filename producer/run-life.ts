@@ -5,13 +5,12 @@ import type { JournalLine } from "../shared/journal-line.ts";
 import { defaultPrefix } from "../shared/keys.ts";
 import { silentLog } from "../shared/log.ts";
 import type { LanePause } from "../shared/lane-state.ts";
-import { connectRedis } from "../shared/redis.ts";
 import { writeSteering, type Steering } from "../shared/steering.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { RunFile, RunSummary } from "../shared/run-file.ts";
+import { connectLane } from "./connect-lane.ts";
 import type { EngineEnd } from "./engine-parts.ts";
 import type { Journal } from "./journal.ts";
-import { LaneClient } from "./lane-client.ts";
 import type { OpenRunOptions } from "./open-run-options.ts";
 import { writeOutputs } from "./outputs/write-outputs.ts";
 import type { TakenModel } from "./prompt-rows.ts";
@@ -208,18 +207,7 @@ export class RunLife {
     await using stack = new Cleanup();
     const trouble = new TroubleLog(log);
     stack.defer(() => trouble.close());
-    const connect = (name: string) => {
-      const client = connectRedis(queue.redis, {
-        role: "producer",
-        name: `imagemill-${name}-${run.id}`,
-      });
-      client.on("error", trouble.ofRedis);
-      stack.defer(() => client.disconnect());
-      return client;
-    };
-    const card = { profile: run.profile, model: run.model };
-    const lane = new LaneClient(connect("producer"), connect("collector"), prefix, card, run.id);
-    lane.onError(trouble.ofRedis);
+    const lane = connectLane(run, { redis: queue.redis, prefix, trouble }, stack);
     this.#engine = new RunEngine({
       ...parts,
       run,
