@@ -19,22 +19,45 @@ function valueText(value) {
   return value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2);
 }
 
-function create(element, values) {
-  const name = element.dataset.chart;
-  const isTrouble = name === "retries" || name === "throttled";
-  const stroke = colour(isTrouble ? "--warn" : "--accent");
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+
+function axes() {
   const axis = {
     stroke: colour("--soft"),
     grid: { stroke: colour("--line"), width: 1 },
     ticks: { show: false },
     font: "12px system-ui",
   };
-  const clock = new Intl.DateTimeFormat(undefined, {
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-    hourCycle: "h23",
-  });
+  const times = (_, ticks) => ticks.map((at) => clock.format(at * 1000));
+  const numbers = (_, ticks) => ticks.map((tick) => String(tick));
+  return [
+    { ...axis, size: 26, gap: 4, space: 90, values: times },
+    { ...axis, size: 40, gap: 6, values: numbers },
+  ];
+}
+
+/** The caption says the value under the pointer. */
+function tellValue(element, plot) {
+  const at = plot.cursor.idx;
+  const caption = element.previousElementSibling;
+  caption.dataset.title ??= caption.textContent;
+  const [times, drawn] = plot.data;
+  caption.textContent =
+    at === null || at === undefined
+      ? caption.dataset.title
+      : `${caption.dataset.title}: ${valueText(drawn[at])} at ${clock.format(times[at] * 1000)}`;
+}
+
+function create(element, values) {
+  const name = element.dataset.chart;
+  const isTrouble = name === "retries" || name === "throttled";
+  const stroke = colour(isTrouble ? "--warn" : "--accent");
+  const line = { stroke, width: 1.5, fill: `${stroke}26`, points: { show: false } };
   return new uPlot(
     {
       ...sizeOf(element),
@@ -42,34 +65,9 @@ function create(element, values) {
       cursor: { y: false, points: { size: 6 } },
       legend: { show: false },
       scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
-      axes: [
-        {
-          ...axis,
-          size: 26,
-          gap: 4,
-          space: 90,
-          values: (_, ticks) => ticks.map((at) => clock.format(at * 1000)),
-        },
-        { ...axis, size: 40, gap: 6, values: (_, ticks) => ticks.map((tick) => String(tick)) },
-      ],
-      series: [
-        {},
-        { stroke, width: 1.5, fill: `${stroke}26`, points: { show: false }, value: valueText },
-      ],
-      hooks: {
-        setCursor: [
-          (plot) => {
-            const at = plot.cursor.idx;
-            const caption = element.previousElementSibling;
-            caption.dataset.title ??= caption.textContent;
-            const [times, drawn] = plot.data;
-            caption.textContent =
-              at === null || at === undefined
-                ? caption.dataset.title
-                : `${caption.dataset.title}: ${valueText(drawn[at])} at ${clock.format(times[at] * 1000)}`;
-          },
-        ],
-      },
+      axes: axes(),
+      series: [{}, { ...line, value: valueText }],
+      hooks: { setCursor: [(plot) => tellValue(element, plot)] },
     },
     values,
     element,
