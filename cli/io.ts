@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, type Option } from "commander";
+import { type Argument, Command, InvalidArgumentError, type Option } from "commander";
 
 /** What a command sees of the world. */
 export interface Io {
@@ -21,7 +21,7 @@ export const exitCodes = {
 
 /**
  * A command whose every option can be given as `IMAGEMILL_<NAME>`, too: one that is empty counts as not set, and so does a
- * switch's that says no. An option without the value that it takes is refused.
+ * switch's that says no. An empty value of an option or argument is refused.
  */
 export class EnvironmentCommand extends Command {
   override addOption(option: Option): this {
@@ -32,6 +32,12 @@ export class EnvironmentCommand extends Command {
     // Commander looks for the variable's name only while it adds the option, and reads it from the process itself.
     if (name && isSet(process.env[variable], takesValue)) option.env(variable);
     return super.addOption(option);
+  }
+
+  override addArgument(argument: Argument): this {
+    // Of several Commander makes a list only while they have no parser.
+    if (!argument.variadic && !argument.parseArg) argument.argParser(textOf);
+    return super.addArgument(argument);
   }
 }
 
@@ -45,7 +51,12 @@ function isSet(text: string | undefined, takesValue: boolean): boolean {
 function refuseNothing(option: Option): void {
   const parse = option.parseArg;
   option.argParser((text: string, previous: unknown) => {
-    if (text.trim() === "") throw new InvalidArgumentError("Expected a value, got nothing.");
-    return parse ? parse(text, previous) : text;
+    const value = textOf(text);
+    return parse ? parse(value, previous) : value;
   });
+}
+
+function textOf(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("Expected a value, got nothing.");
+  return text;
 }

@@ -49,6 +49,20 @@ describe("every command", () => {
     }
   });
 
+  test("refuses an argument that is empty", async () => {
+    const taking = (await commands()).filter(
+      ({ registeredArguments: [first] }) => first?.variadic === false,
+    );
+    expect(taking.length).toBeGreaterThan(8);
+    for (const command of taking) {
+      const needed = command.options.filter(({ mandatory }) => mandatory);
+      const words = ["", ...needed.flatMap(({ long }) => [long!, "any"])];
+      expect(() => command.parse(words, { from: "user" }), command.name()).toThrow(
+        expect.objectContaining({ code: "commander.invalidArgument" }),
+      );
+    }
+  });
+
   test("refuses a list of which only the commas are left", async () => {
     const lists = ["--base-url", "--image-hosts", "--lanes"];
     const given = (await valueOptions()).filter(({ flag }) => lists.includes(flag));
