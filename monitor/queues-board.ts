@@ -6,6 +6,7 @@ import { HonoAdapter } from "@bull-board/hono";
 import { serveStatic } from "@hono/node-server/serve-static";
 import type { Hono } from "hono";
 import { type MonitorContext, seeQueues } from "./context.ts";
+import { troubleOf } from "./trouble.ts";
 
 /** Where bull-board is. */
 const boardPath = "/queues";
@@ -26,6 +27,12 @@ export function addQueuesBoard(app: Hono, context: MonitorContext): void {
       uiBasePath: dirname(createRequire(import.meta.url).resolve("@bull-board/ui/package.json")),
       uiConfig: { boardTitle: "imagemill queues" },
     },
+  });
+  adapter.setErrorHandler((error) => {
+    const { status, title, message } = troubleOf(error);
+    if (status === 500) context.log.error({ error }, "bull-board failed");
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its type has only what its own handlers answer
+    return { status: status as 500, body: { error: title, message } };
   });
   app.use(`${boardPath}/*`, async (c, next) => {
     if (c.req.method !== "GET") return c.text("the queues are to look at only\n", 405);

@@ -26,6 +26,9 @@ const clock = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 
+const timesOf = (_, ticks) => ticks.map((at) => clock.format(at * 1000));
+const numbersOf = (_, ticks) => ticks.map((tick) => String(tick));
+
 function axes() {
   const axis = {
     stroke: colour("--soft"),
@@ -33,11 +36,9 @@ function axes() {
     ticks: { show: false },
     font: "12px system-ui",
   };
-  const times = (_, ticks) => ticks.map((at) => clock.format(at * 1000));
-  const numbers = (_, ticks) => ticks.map((tick) => String(tick));
   return [
-    { ...axis, size: 26, gap: 4, space: 90, values: times },
-    { ...axis, size: 40, gap: 6, values: numbers },
+    { ...axis, size: 26, gap: 4, space: 90, values: timesOf },
+    { ...axis, size: 40, gap: 6, values: numbersOf },
   ];
 }
 

@@ -57,7 +57,7 @@ describe("every command", () => {
     for (const command of taking) {
       const needed = command.options.filter(({ mandatory }) => mandatory);
       const words = ["", ...needed.flatMap(({ long }) => [long!, "any"])];
-      expect(() => command.parse(words, { from: "user" }), command.name()).toThrow(
+      expect(() => command.parse(words, { from: "user" })).toThrow(
         expect.objectContaining({ code: "commander.invalidArgument" }),
       );
     }

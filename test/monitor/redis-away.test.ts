@@ -41,7 +41,7 @@ test("a monitor whose Redis dies and comes back answers no request as if it were
   const paths = ["/", "/lanes", "/retries", `/runs/${run.id}`, `/runs/${run.id}/prompts/0`];
   const statuses = () =>
     Promise.all(
-      [...paths, "/live/retries", "/metrics"].map(
+      [...paths, "/live/retries", "/metrics", "/queues/api/queues"].map(
         async (path) => (await fetch(monitor.url + path)).status,
       ),
     );
