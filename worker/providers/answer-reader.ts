@@ -1,5 +1,6 @@
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
+import { AnswerBytes } from "./answer-bytes.ts";
 
 /** What is asked of an answer's headers. */
 export type AnswerHeaders = Pick<Headers, "get" | "entries">;
@@ -8,7 +9,7 @@ export type AnswerHeaders = Pick<Headers, "get" | "entries">;
 export interface HttpAnswer {
   status: number;
   headers: AnswerHeaders;
-  bytes: Buffer;
+  body: AnswerBytes;
 }
 
 /** Whether a status says that the answer is what was asked for. */
@@ -37,19 +38,16 @@ export class TooLargeError extends Error {
 const maxErrorBytes = 1_048_576;
 /** Enough for the signatures and headers of all formats but JPEG. */
 const headBytes = 64;
-/** Announced sizes are trusted up to here: nothing has arrived yet. */
-const maxPreallocatedBytes = 16 * 1024 * 1024;
 /** So many chunks, if they are small, are put together to one: millions of tiny ones would take a hundred times their bytes. */
 const maxLooseChunks = 1024;
 const smallChunkBytes = 4096;
 
-/** Takes an answer in as it arrives. Copies each byte once at most, unless it comes in very many chunks. */
+/** Takes an answer in as it arrives. Copies nothing, unless it comes in very many chunks. */
 export class AnswerReader {
   readonly #limits: AnswerLimits;
   readonly #status: number;
   readonly #headers: AnswerHeaders;
   readonly #isError: boolean;
-  readonly #whole: Buffer | undefined;
   #chunks: Buffer[] = [];
   #loose: Buffer[] = [];
   #size = 0;
@@ -65,8 +63,6 @@ export class AnswerReader {
     this.#isInspected =
       this.#isError || !limits.inspect || headers.get("content-encoding") !== null;
     if (!this.#isError && announced > limits.maxBytes) throw new TooLargeError(limits.maxBytes);
-    const isWorthIt = announced > 65_536 && announced <= maxPreallocatedBytes && !this.#isError;
-    this.#whole = isWorthIt ? Buffer.allocUnsafeSlow(announced) : undefined;
   }
 
   /** True where more is wanted. @throws TooLargeError, or what `inspect` throws */
@@ -76,8 +72,7 @@ export class AnswerReader {
       if (this.#isError) return false;
       throw new TooLargeError(most);
     }
-    if (this.#whole) chunk.copy(this.#whole, this.#size);
-    else this.#keep(chunk);
+    this.#keep(chunk);
     this.#size += chunk.length;
     if (!this.#isInspected && this.#size >= headBytes) this.#inspect();
     return true;
@@ -86,11 +81,11 @@ export class AnswerReader {
   /** What has arrived, unpacked. An error page that cannot be is left out: its status and headers tell what happened. */
   async end(): Promise<HttpAnswer> {
     if (!this.#isInspected) this.#inspect();
-    const answer = { status: this.#status, headers: this.#headers, bytes: this.#bytes() };
+    const answer = { status: this.#status, headers: this.#headers, body: this.#body() };
     if (!this.#isError) return await decompress(answer, this.#limits.maxBytes);
     return await decompress(answer, maxErrorBytes).catch(() => ({
       ...answer,
-      bytes: Buffer.alloc(0),
+      body: new AnswerBytes([]),
     }));
   }
 
@@ -104,13 +99,11 @@ export class AnswerReader {
 
   #inspect(): void {
     this.#isInspected = true;
-    this.#limits.inspect?.(this.#bytes());
+    this.#limits.inspect?.(this.#body().whole);
   }
 
-  #bytes(): Buffer {
-    if (this.#whole) return this.#whole.subarray(0, this.#size);
-    const chunks = [...this.#chunks, ...this.#loose];
-    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, this.#size);
+  #body(): AnswerBytes {
+    return new AnswerBytes([...this.#chunks, ...this.#loose]);
   }
 }
 
@@ -122,11 +115,14 @@ const decoders: Record<string, typeof gunzip> = {
 
 /** No encoding is asked for, but some servers compress regardless. What unpacks to more than `maxBytes` is refused. */
 async function decompress(answer: HttpAnswer, maxBytes: number): Promise<HttpAnswer> {
-  const encoding = answer.headers.get("content-encoding")?.trim().toLowerCase();
-  if (!encoding || encoding === "identity" || answer.bytes.length === 0) return answer;
-  const limit = { maxOutputLength: maxBytes };
-  if (encoding === "br")
-    return { ...answer, bytes: await promisify(brotliDecompress)(answer.bytes, limit) };
-  const decode = decoders[encoding];
-  return decode ? { ...answer, bytes: await promisify(decode)(answer.bytes, limit) } : answer;
+  const { headers, body } = answer;
+  const encoding = headers.get("content-encoding")?.trim().toLowerCase();
+  if (!encoding || encoding === "identity" || body.length === 0) return answer;
+  const decode = encoding === "br" ? brotliDecompress : decoders[encoding];
+  if (!decode) return answer;
+  const unpacked = await promisify<Buffer, { maxOutputLength: number }, Buffer>(decode)(
+    body.whole,
+    { maxOutputLength: maxBytes },
+  );
+  return { ...answer, body: new AnswerBytes([unpacked]) };
 }

@@ -72,12 +72,7 @@ export function classifyHuggingfaceError(
   secrets: Secrets,
 ): ProviderError {
   if (answer && !isSuccess(answer.status)) {
-    return classifyHuggingfaceRefusal(
-      answer.status,
-      answer.headers,
-      answer.bytes.toString("utf8"),
-      secrets,
-    );
+    return classifyHuggingfaceRefusal(answer.status, answer.headers, answer.body.text(), secrets);
   }
   const { name, message } = ClientError.parse(error);
   const words = safeMessage(message, secrets);

@@ -49,8 +49,8 @@ export function asFetch(http: HttpClient, exchange: Exchange): Fetch {
  * A response without streams: the body is there already. `blob()` is empty on purpose: the Hugging Face client only
  * passes it on, and we take the bytes from the exchange without a copy.
  */
-function asResponse({ status, headers, bytes }: HttpAnswer): Response {
-  const text = () => bytes.toString("utf8");
+function asResponse({ status, headers, body }: HttpAnswer): Response {
+  const text = () => body.text();
   const response = {
     ok: isSuccess(status),
     status,

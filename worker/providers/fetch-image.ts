@@ -107,8 +107,8 @@ function readRedirect({ status, headers }: HttpAnswer): string | undefined {
   return status >= 300 && status < 400 ? (headers.get("location") ?? undefined) : undefined;
 }
 
-function takeBytes({ status, bytes }: HttpAnswer): Buffer {
-  if (isSuccess(status)) return bytes;
+function takeBytes({ status, body }: HttpAnswer): Buffer {
+  if (isSuccess(status)) return body.whole;
   const kind = status >= 500 || status === 429 || status === 408 ? "unavailable" : "bad_response";
   throw new ProviderError(kind, `fetching it from its URL gave HTTP ${status}`, { status });
 }

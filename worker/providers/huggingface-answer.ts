@@ -44,7 +44,7 @@ export function readHuggingfaceAnswer(
   secrets: Secrets,
 ): AnsweredImage {
   const isJson = answer?.headers.get("content-type")?.startsWith("application/json");
-  if (answer && !isJson) return { bytes: answer.bytes };
+  if (answer && !isJson) return { bytes: answer.body.whole };
   for (const shape of shapes) {
     const parsed = shape.safeParse(json);
     if (parsed.success) return parsed.data;

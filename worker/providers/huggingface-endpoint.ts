@@ -104,11 +104,11 @@ async function sendOnce(
 }
 
 function readAnswer<T>(
-  { status, headers, bytes }: Awaited<ReturnType<typeof sendOnce>>,
+  { status, headers, body }: Awaited<ReturnType<typeof sendOnce>>,
   schema: z.ZodType<T>,
   secrets: Secrets,
 ): T {
-  const text = bytes.toString("utf8");
+  const text = body.text();
   if (!isSuccess(status)) throw classifyHuggingfaceRefusal(status, headers, text, secrets);
   const parsed = schema.safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;

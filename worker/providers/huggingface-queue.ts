@@ -118,14 +118,14 @@ export async function awaitQueued(
 ): Promise<HttpAnswer> {
   const ask = async (url: string): Promise<HttpAnswer> => {
     const answer = await http.send(url, { headers, signal, maxBytes });
-    const { status, bytes } = answer;
+    const { status, body } = answer;
     if (isSuccess(status)) return answer;
-    throw classifyHuggingfaceRefusal(status, answer.headers, bytes.toString("utf8"), secrets);
+    throw classifyHuggingfaceRefusal(status, answer.headers, body.text(), secrets);
   };
   for (;;) {
     await delay(pollMs, undefined, { signal });
     const answer = await ask(ticket.statusUrl);
-    const text = answer.bytes.toString("utf8");
+    const text = answer.body.text();
     const state = ticket.stateOf(jsonOf(text)) ?? { failed: text.slice(0, 300) };
     if (state === "waiting") continue;
     if (state !== "done") throw notMade(state.failed, secrets);

@@ -198,6 +198,6 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
       if (error instanceof ProviderError) throw error;
       throw classifyTransport(error, this.#secrets, exchange.progress);
     }
-    return jsonOf(exchange.answer.bytes.toString("utf8"));
+    return jsonOf(exchange.answer.body.text());
   }
 }

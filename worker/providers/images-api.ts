@@ -145,8 +145,8 @@ export class ImagesApi {
     }
   }
 
-  #read<Answer>({ status, headers, bytes }: HttpAnswer, schema: z.ZodType<Answer>): Answer {
-    const text = bytes.toString("utf8");
+  #read<Answer>({ status, headers, body }: HttpAnswer, schema: z.ZodType<Answer>): Answer {
+    const text = body.text();
     if (!isSuccess(status)) throw this.#refusal(status, headers, text);
     const parsed = parseAnswer(schema, text);
     if (parsed !== undefined) return parsed;

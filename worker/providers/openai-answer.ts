@@ -49,7 +49,7 @@ export interface OpenaiAnswer {
 export function readOpenaiAnswer(answer: HttpAnswer, secrets: Secrets): OpenaiAnswer {
   const requestId = readRequestId(answer.headers);
   const limits = readRateLimits(answer.headers);
-  const { text, images: lifted } = liftBase64(answer.bytes);
+  const { text, images: lifted } = liftBase64(answer.body);
   const body = jsonOf(text);
   const parsed = ImagesAnswer.safeParse(body);
   if (!parsed.success || parsed.data.data.length === 0) {
@@ -75,12 +75,12 @@ function imageOf(value: string, lifted: readonly Buffer[]): AnsweredImage {
 }
 
 /** The start of a JSON answer, or what another one looks like. */
-function describeAnswer(body: unknown, { headers, bytes }: HttpAnswer): string {
+function describeAnswer(body: unknown, { headers, body: bytes }: HttpAnswer): string {
   if (typeof body === "object" && body !== null) return JSON.stringify(body).slice(0, 300);
   const isSaidToBeJson = /\bjson\b/i.test(headers.get("content-type") ?? "");
   if (body === undefined && isSaidToBeJson && bytes.length > 0)
     return "it is not the JSON that its content type says";
-  return `it is ${describeBytes(bytes)}`;
+  return `it is ${describeBytes(bytes.whole)}`;
 }
 
 function toUsage(usage: NonNullable<z.infer<typeof ImagesAnswer>["usage"]>): Usage {

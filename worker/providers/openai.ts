@@ -168,12 +168,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     try {
       const answer = await this.#client.generate(body, { signal, progress, memory, maxBytes });
       if (isSuccess(answer.status)) return readOpenaiAnswer(answer, this.#secrets);
-      throw classifyOpenaiRefusal(
-        answer.status,
-        answer.headers,
-        answer.bytes.toString("utf8"),
-        this.#secrets,
-      );
+      throw classifyOpenaiRefusal(answer.status, answer.headers, answer.body.text(), this.#secrets);
     } catch (error) {
       if (error instanceof ProviderError) throw error;
       throw classifyTransport(error, this.#secrets, progress);
