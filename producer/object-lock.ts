@@ -92,7 +92,7 @@ function bytesOf(lock: LockObject): Buffer {
 }
 
 async function isAlive(store: ObjectStore, holder: LockHolder, tag: string): Promise<boolean> {
-  const isLiving = livesHere(holder);
+  const isLiving = await livesHere(holder);
   if (isLiving !== undefined) return isLiving;
   // The other machine's clock may differ from ours: watch whether it renews, not when it last did.
   const end = Date.now() + foreignTimeoutMs;

@@ -86,7 +86,7 @@ async function replaceDead(path: string, dead: LockHolder, mine: LockHolder): Pr
 }
 
 async function isAlive(path: string, holder: LockHolder): Promise<boolean> {
-  const isLiving = livesHere(holder);
+  const isLiving = await livesHere(holder);
   if (isLiving !== undefined) return isLiving;
   // The other machine's clock may differ from ours: watch whether the time of the file moves, not how old it is.
   const before = await touchedAt(path);

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { hostIdentity } from "../../shared/host-identity.ts";
 import { acquireRunLock } from "../../producer/run-lock.ts";
 import { UsageError } from "../../shared/usage-error.ts";
@@ -94,6 +94,26 @@ describe("acquireRunLock", () => {
         lockedBy({ pid: process.pid, started: "1" }).directory,
       );
       expect(first.epoch).toBe(8);
+    },
+  );
+
+  test.runIf(process.platform === "linux")(
+    "replaces a holder that was killed but whom its parent has not noticed yet",
+    async () => {
+      // The shell becomes a program that never asks what became of its child.
+      const parent = spawn("sh", ["-c", "sleep 1000 & echo $!; exec sleep 1000"], {
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      onTestFinished(() => void parent.kill("SIGKILL"));
+      const [line] = await once(parent.stdout.setEncoding("utf8"), "data");
+      const pid = Number(line);
+      const fields = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+      const { directory } = lockedBy({ pid, started: fields()[19]! });
+      await expect(acquireRunLock(directory)).rejects.toThrow(`process ${pid} on ${hostname()}`);
+      process.kill(pid, "SIGKILL");
+      await vi.waitFor(() => expect(fields()[0]).toBe("Z"));
+      await using lock = await acquireRunLock(directory);
+      expect(lock.epoch).toBe(8);
     },
   );
 
