@@ -127,8 +127,9 @@ describe("a command that cannot be", () => {
   });
 
   test.concurrent("on a run directory in use names the process that holds it, which goes on", async () => {
-    await using stage = await openStage({ latencyMs: 150 });
-    const command = [stage.dataset(promptRows(40)), ...model, "-c", "4"] as const;
+    await using stage = await openStage({ latencyMs: 200 });
+    // The first one is not over before the second has started, however slowly that starts.
+    const command = [stage.dataset(promptRows(40)), ...model, "-c", "1"] as const;
     const first = stage.start(...command);
     await stage.settled(1);
     const second = await stage.run(...command);
