@@ -161,17 +161,17 @@ export class S3Place implements RunPlace {
     await this.#onClose();
   }
 
-  /** All but the run's private Redis, which knows jobs that are still to be settled. */
+  /**
+   * All but the run's private Redis, which knows jobs that are still to be settled, and copies of what grows: of these only
+   * what differs is fetched.
+   */
   async #empty(): Promise<void> {
-    const { state } = statePaths(this.directory);
+    const { state, journal, rows } = statePaths(this.directory);
     await mkdir(state, { recursive: true, mode: 0o700 });
-    for (const [folder, kept] of [
-      [this.directory, stateFolder],
-      [state, "redis"],
-    ] as const) {
+    const kept = [state, join(state, "redis"), journal, rows];
+    for (const folder of [this.directory, state])
       for (const name of await readdir(folder))
-        if (name !== kept) await rm(join(folder, name), { recursive: true });
-    }
+        if (!kept.includes(join(folder, name))) await rm(join(folder, name), { recursive: true });
   }
 
   async #fetchInputs(): Promise<void> {

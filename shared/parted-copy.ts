@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { open, type FileHandle } from "node:fs/promises";
 import { inOrder } from "./in-order.ts";
 import {
@@ -30,10 +31,11 @@ export class PartedCopy {
   readonly #store: ObjectStore;
   readonly #folder: PartFolder;
   readonly #path: string;
-  #parts: CopiedPart[] = [];
+  /** Undefined before the first look. */
+  #parts: CopiedPart[] | undefined;
   #rewrites = 0;
 
-  /** `path`: a file that nobody else writes; what is in it is replaced. */
+  /** `path`: a file that nobody else writes. What an earlier copy left in it is kept as far as it is the same. */
   constructor(store: ObjectStore, folder: PartFolder, path: string) {
     this.#store = store;
     this.#folder = folder;
@@ -42,7 +44,7 @@ export class PartedCopy {
 
   /** Length of the copy. */
   get bytes(): number {
-    return sizeOfParts(this.#parts);
+    return sizeOfParts(this.#parts ?? []);
   }
 
   /** How often bytes that were in the copy have become others, as when a new run takes the place of an old one. */
@@ -60,7 +62,7 @@ export class PartedCopy {
       try {
         const { parts, covered } = await listParts(this.#store, this.#folder);
         await this.#catchUp(parts);
-        return { parts: this.#parts, covered };
+        return { parts: this.#parts ?? [], covered };
       } catch (error) {
         if (!(error instanceof PartGone) || tries === fetchTries) throw error;
       }
@@ -68,30 +70,46 @@ export class PartedCopy {
   }
 
   async #catchUp(listed: readonly Part[]): Promise<void> {
-    const same = stillSame(this.#parts, listed);
+    await using file = await open(this.#path, "a+");
+    const same = this.#parts ? stillSame(this.#parts, listed) : await leftParts(file, listed);
     if (sizeOfParts(same) < this.bytes) this.#rewrites += 1;
     this.#parts = same;
     const wanted = listed.slice(same.length);
-    await using file = await open(this.#path, "a");
     // An earlier try may have written a part in part.
     if ((await file.stat()).size !== this.bytes) await file.truncate(this.bytes);
-    for await (const part of inOrder(wanted, fetchedAtOnce, (next) => this.#fetch(next, listed)))
-      await this.#add(file, part);
+    const fetch = (part: Part) => this.#fetch(part, listed);
+    for await (const [part, bytes] of inOrder(wanted, fetchedAtOnce, fetch)) {
+      await file.appendFile(bytes);
+      same.push(part);
+    }
   }
 
   async #fetch(part: Part, listed: readonly Part[]): Promise<[CopiedPart, Buffer]> {
     const { bytes, tag } = await fetchPart(this.#store, part.name);
     return [{ ...part, bytes: bytes.length, tag, isFinal: isFinal(part, listed) }, bytes];
   }
-
-  async #add(file: FileHandle, [part, bytes]: [CopiedPart, Buffer]): Promise<void> {
-    await file.appendFile(bytes);
-    this.#parts.push(part);
-  }
 }
 
 function isFinal(part: Part, listed: readonly Part[]): boolean {
   return part.first < part.last || part !== listed.at(-1);
+}
+
+/**
+ * What of a listing an earlier copy left in the file, by what is in it now. A tag is the MD5 of the bytes in most storages;
+ * where it is not, nothing is taken to be the same.
+ */
+async function leftParts(file: FileHandle, listed: readonly Part[]): Promise<CopiedPart[]> {
+  const { size } = await file.stat();
+  const left: CopiedPart[] = [];
+  let end = 0;
+  for (const part of listed) {
+    if ((end += part.bytes) > size) break;
+    const bytes = Buffer.alloc(part.bytes);
+    await file.read(bytes, 0, part.bytes, end - part.bytes);
+    if (part.tag !== `"${hash("md5", bytes, "hex")}"`) break;
+    left.push({ ...part, isFinal: isFinal(part, listed) });
+  }
+  return left;
 }
 
 /** What of a listing is in the copy, from its start: the same parts, or those that were joined. */

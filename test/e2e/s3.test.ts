@@ -74,6 +74,28 @@ describe("a run in a bucket", () => {
     expect(again.stderr).toContain("is complete, no call is made");
   });
 
+  test("goes on with its local copy: nothing of the journal that is in it is fetched again", async () => {
+    await using opened = await openS3Stage({ latencyMs: 100 });
+    const { stage, server } = opened;
+    const what = asked(stage, 30);
+    const life = run(stage, what);
+    await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThanOrEqual(10), patience);
+    life.kill("SIGKILL");
+    await life.ended;
+    const kept = settledIn(server);
+    server.requests.length = 0;
+    expect((await run(stage, what).ended).summary).toMatchObject({
+      state: "completed",
+      images: 60,
+    });
+    expect(kept).toBeGreaterThanOrEqual(10);
+    const fetched = server.requests.filter((request) =>
+      request.startsWith(`GET ${prefix}.imagemill/journal/`),
+    );
+    // The part that was on its way, and the fence.
+    expect(fetched.length).toBeLessThanOrEqual(2);
+  });
+
   test("is made by workers elsewhere that share no disk with its producer, and is steered and looked at by its location", async () => {
     await using redis = await startTestRedis({ tcp: true });
     await using opened = await openS3Stage({ latencyMs: 80 });

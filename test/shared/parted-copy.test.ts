@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -12,11 +12,11 @@ import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const prefix = "runs/first/.imagemill/journal/";
 
-function openCopy(server: S3Server) {
-  const path = join(temporaryFolder(), "journal.jsonl");
+function openCopy(server: S3Server, path = join(temporaryFolder(), "journal.jsonl")) {
   const copy = new PartedCopy(openTestStore(server), growing.journal, path);
   return {
     copy,
+    path,
     /** Brings it up to date, and gives what it then holds and which parts that took. */
     refresh: async () => {
       server.requests.length = 0;
@@ -85,6 +85,26 @@ describe("a copy of a file in parts", () => {
     server.bucket.clear();
     expect((await refresh()).text).toBe("");
     expect(copy.rewrites).toBe(2);
+  });
+
+  test("takes over what an earlier one left as far as it is the same, and no more of it", async () => {
+    const server = await openTestServer();
+    const { path, refresh } = openCopy(server);
+    const texts = ["one\n", "two\n", "three\n"];
+    texts.forEach((text, i) => put(server, i + 1, text));
+    const whole = (await refresh()).text;
+    const next = () => openCopy(server, path).refresh();
+    expect(await next()).toEqual({ text: whole, fetched: [] });
+    appendFileSync(path, "never kept\n");
+    expect(await next()).toEqual({ text: whole, fetched: [] });
+    writeFileSync(path, whole.replace("two", "TWO"));
+    expect(await next()).toEqual({ text: whole, fetched: ["00000002", "00000003"] });
+    truncateSync(path, whole.length - 1);
+    expect(await next()).toEqual({ text: whole, fetched: ["00000003"] });
+    joinParts(server, 1, 2);
+    expect(await next()).toEqual({ text: whole, fetched: [] });
+    server.bucket.clear();
+    expect(await next()).toEqual({ text: "", fetched: [] });
   });
 
   test("goes on where the storage broke off, and names a part that is missing", async () => {
