@@ -3,12 +3,12 @@ import type { LaneKeys } from "../shared/keys.ts";
 import { parseJson } from "../shared/parse-json.ts";
 import type { RedisClient } from "../shared/redis.ts";
 
-/** What a lane's workers have found out together, as far as a page shows it (`worker/pace-script.ts`). */
+/** What a lane's workers have found out together, as far as a page shows it (`worker/pace-script.ts`, `pace-search.ts`). */
 export const LanePace = z
   .object({
     /** Calls that may be in flight. */
     window: z.number().optional(),
-    /** Images a millisecond at which the provider last said no. */
+    /** Images a millisecond that are believed to be a limit that nobody told. */
     rate: z.number().optional(),
     /** Limits a minute that the provider's answers told. */
     hintImages: z.number().optional(),

@@ -1,3 +1,5 @@
+import { paceSearch } from "./pace-search.ts";
+
 /**
  * The pace of a lane, as one Redis script: who may start a call now. All times are milliseconds, by Redis' own clock unless
  * a test gives one (`ARGV[2]`; 0: Redis').
@@ -6,9 +8,10 @@
  * - `imagesAt`, `requestsAt`: until when calls that were let go have used up their limit (the arrival time of GCRA)
  * - `window`, `slowStart`, `peak`: calls that may be in flight; doubles each round until the provider is slow or says that
  *   there are too many; then grows back to `peak` quickly, past it by one in five rounds
- * - `rate`, `steps`, `since`, `cutAt`: images a millisecond at which the provider last said no, and the calls since then
- * - `emptyAt`, `admitted`: since when, and how many images, the provider has taken after it said no; two refusals with
- *   steady calls between them measure its limit, whatever it allows to be saved up
+ * - what `pace-search.ts` finds out about a limit that nobody told
+ * - `era`, `eraAt`, `observed`: images that were let go lately, since when, and how many a millisecond before that
+ * - `holdEnd`, `probeAt`: when the last hold ends or ended, and when a call went ahead of the others after it
+ * - `misses`: refusals without a time to wait, with nothing let in between
  * - `hintImages`, `hintRequests`, `hintUntil`: limits a minute that the provider's answers told
  * - `perCall`: images that one call may ask for, where the provider said so
  * - `keptAt`: when this was kept
@@ -28,6 +31,8 @@ local firstWindow = 10   -- calls in flight of a lane that nothing is known of
 local silentMs = 10000   -- a worker that says nothing for so long has no calls in flight
 local keepMs = 600000    -- what was learned is forgotten after so long without a call
 local slackMs = 250      -- a call that comes late is made up for within this time
+local tightMs = 25       -- the same while a rate is being looked for: it would be a burst against a limit that is not known
+local probeMs = 250      -- after a hold one call goes so far ahead of the others: there may be nothing for it yet
 local margin = 1.005     -- keeps the slack within the limit: in no minute more than it
 
 local kept = redis.call('get', KEYS[1])
@@ -35,14 +40,7 @@ local s = kept and cmsgpack.unpack(kept) or {}
 local window = s.window or firstWindow
 local slowStart = (s.slowStart or 1) == 1
 
--- The rate that is tried now, by the calls since the last refusal: it starts a little below the rate of that refusal, stays
--- close to it for long (a cubic curve), then doubles quickly. So a refusal costs one call in hundreds, and a limit that
--- was raised is found soon.
-local function triedRate()
-  if not s.rate then return nil end
-  local x = (s.since or 0) / s.steps
-  return s.rate * (1 + 0.04 * (math.min(x, 2) - 1) ^ 3) * 2 ^ math.min(20, math.max(0, 2 * (x - 2)))
-end
+${paceSearch}
 
 local function save()
   s.window, s.slowStart, s.keptAt = window, slowStart and 1 or 0, now
@@ -59,7 +57,7 @@ end
 local backMs = (s.keptAt or now) - now
 if backMs > 0 then
   for _, name in ipairs({
-    'imagesAt', 'requestsAt', 'cutAt', 'slowAt', 'emptyAt', 'eraAt', 'lastAt', 'hintUntil', 'holdEnd',
+    'imagesAt', 'requestsAt', 'cutAt', 'slowAt', 'emptyAt', 'measureFrom', 'growAt', 'eraAt', 'lastAt', 'hintUntil', 'holdEnd', 'probeAt',
   }) do
     if s[name] then s[name] = s[name] - backMs end
   end
@@ -89,27 +87,8 @@ local function elsewhere()
   return calls, reserved
 end
 
--- A refusal of images a minute: lowers the rate once for all calls that had started before.
-local function cut()
-  local rate = triedRate()
-  local observed = (s.era or 0) / math.max(1000, now - (s.eraAt or now))
-  if s.emptyAt and s.admitted >= 5 and now - s.emptyAt >= 1000 then
-    local measured = s.admitted / (now - s.emptyAt)
-    -- A rate that was measured before is not halved by one measurement: there may have been too little to do.
-    if s.measured then measured = math.max(measured, s.rate / 2) end
-    s.rate = rate and math.min(rate, measured) or measured
-    -- So many calls to the next refusal that it is one in hundreds, or so many seconds that it is a rare event.
-    local longest = math.max(90, (s.since or 0) / (now - s.emptyAt) * 10000)
-    s.steps = math.min(longest, math.max(20, s.since or 0))
-    s.measured, s.emptyAt, s.admitted = 1, now, 0
-  else
-    -- Nothing is known but that it was too fast, and what went well may have been saved up: start over, far below.
-    -- But a lane that had little to do has not been too fast by much, and finds out soon.
-    s.rate = rate and rate * 0.7 or math.max(math.max(observed, s.observed or 0) * 0.1, 0.001)
-    s.steps = 10
-    if not s.emptyAt then s.emptyAt, s.admitted = now, 0 end
-  end
-  s.since, s.cutAt = 0, now
+local function slackNow()
+  return s.rate and not s.isMeasured and tightMs or slackMs
 end
 
 local function hold(ms, reason)
@@ -117,65 +96,86 @@ local function hold(ms, reason)
   if redis.call('pttl', KEYS[3]) < holdMs then redis.call('set', KEYS[3], reason, 'PX', holdMs) end
   s.holdEnd = math.max(s.holdEnd or 0, now + holdMs)
   -- What the hold kept back must not come all at once after it.
-  s.imagesAt = math.max(s.imagesAt or 0, s.holdEnd + slackMs)
+  s.imagesAt = math.max(s.imagesAt or 0, s.holdEnd + slackNow())
   save()
   return holdMs
 end
 
-if command == 'take' then
-  local calls, answered, latencyMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-  local images, requests = tonumber(ARGV[7]), tonumber(ARGV[8])
-  local first = 9
-  local others, reserved = elsewhere()
+-- Whether a call has gone ahead of the others after the last hold.
+local function isProbed()
+  return s.holdEnd and (s.probeAt or 0) >= s.holdEnd
+end
 
-  if answered > 0 then
-    -- Answers that take longer the more are asked for: the provider queues them, more in flight would not help.
-    local weight = math.min(1, answered / 10)
-    s.latency = s.latency and s.latency + (latencyMs - s.latency) * weight or latencyMs
-    s.baseLatency = math.min(s.baseLatency and s.baseLatency * 1.0005 ^ answered or s.latency, s.latency)
-    local isUsed = (calls + answered + others) * 2 >= window
-    if isUsed and s.latency <= s.baseLatency * 1.5 + 50 then
-      if slowStart then window = window + answered
-      elseif window < (s.peak or 0) then window = math.min(s.peak, window + answered / 2)
-      else window = window + answered / (5 * window) end
-    end
-  end
+-- Answers that take longer the more are asked for: the provider queues them, more in flight would not help.
+local function widen(answered, latencyMs, inFlight)
+  local weight = math.min(1, answered / 10)
+  s.latency = s.latency and s.latency + (latencyMs - s.latency) * weight or latencyMs
+  s.baseLatency = math.min(s.baseLatency and s.baseLatency * 1.0005 ^ answered or s.latency, s.latency)
+  local isUsed = (inFlight + answered) * 2 >= window
+  if not isUsed or s.latency > s.baseLatency * 1.5 + 50 then return end
+  if slowStart then window = window + answered
+  elseif window < (s.peak or 0) then window = math.min(s.peak, window + answered / 2)
+  else window = window + answered / (5 * window) end
+end
 
+local function forgetOld()
   -- After a pause the provider has saved up: what is admitted from here measures nothing.
-  if s.emptyAt and now - math.max(s.lastAt or 0, s.holdEnd or 0) > 2000 + 2 * (s.rate and 1 / s.rate or 0) then
+  if s.emptyAt and now - math.max(s.lastAt or 0, s.holdEnd or 0, s.imagesAt or 0) > 2000 then
     s.emptyAt, s.admitted = nil, 0
   end
   if not s.eraAt or now - s.eraAt > 5000 then
     s.observed = s.eraAt and (s.era or 0) / math.max(1000, now - s.eraAt) or 0
     s.eraAt, s.era = now, 0
   end
+end
 
-  if s.hintUntil and s.hintUntil > now then
-    if s.hintImages and (images == 0 or s.hintImages < images) then images = s.hintImages end
-    if s.hintRequests and (requests == 0 or s.hintRequests < requests) then requests = s.hintRequests end
-  end
-  local perImage = images > 0 and 60000 / images * margin or 0
-  local perRequest = requests > 0 and 60000 / requests * margin or 0
+-- Milliseconds for one of what a limit counts; 0: no limit. given: what people say, told: what the provider's answers said.
+local function spacing(given, told)
+  if told and (s.hintUntil or 0) > now and (given == 0 or told < given) then given = told end
+  return given > 0 and 60000 / given * margin or 0
+end
+
+-- How long a call for n images has to wait, and why; inFlight: calls that are in flight or kept for others.
+local function waitOf(n, inFlight, holdMs, perImage, perRequest)
+  if holdMs > 0 then return holdMs, 'hold' end
+  if isProbed() and now < s.probeAt + probeMs then return math.ceil(s.probeAt + probeMs - now), 'hold' end
+  if inFlight >= math.floor(window) then return 200, 'window' end
+  local slack = slackNow()
+  -- Where the rate has risen since the last call, the next one need not wait as long.
+  if perImage > 0 then s.imagesAt = math.min(s.imagesAt or 0, now + slack + (s.lastImages or n) * perImage) end
+  local ahead = math.max(perImage > 0 and s.imagesAt or 0, perRequest > 0 and s.requestsAt or 0) - now
+  if ahead <= slack then return 0, '' end
+  local waitMs = math.ceil(ahead - slack)
+  return (s.deep or 0) > 0 and math.min(waitMs, recoverMs) or waitMs, 'rate'
+end
+
+local function letGo(n, perImage, perRequest)
+  if s.holdEnd and not isProbed() then s.probeAt = now end
+  if math.max(perImage > 0 and s.imagesAt or 0, perRequest > 0 and s.requestsAt or 0) >= now then s.since = (s.since or 0) + 1 end
+  if s.steps and not s.growAt and (s.since or 0) > 2 * s.steps then s.growAt = now end
+  if perImage > 0 then s.imagesAt = math.max(s.imagesAt or 0, now) + n * perImage end
+  if perRequest > 0 then s.requestsAt = math.max(s.requestsAt or 0, now) + perRequest end
+  s.admitted, s.era, s.lastAt, s.lastImages = (s.admitted or 0) + n, s.era + n, now, n
+end
+
+-- ARGV: calls in flight, calls answered since it last asked, their mean latency, images and requests a minute (0: any number),
+-- then the images of each call that waits
+if command == 'take' then
+  local calls, answered, latencyMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+  local first = 9
+  local others, reserved = elsewhere()
+  if answered > 0 then widen(answered, latencyMs, calls + others) end
+  forgetOld()
+  local perImage, perRequest = spacing(tonumber(ARGV[7]), s.hintImages), spacing(tonumber(ARGV[8]), s.hintRequests)
   local granted, waitMs, why = 0, 0, ''
   -- A test's clock does not make Redis' keys expire.
   local holdMs = isTest and (s.holdEnd or 0) - now or redis.call('pttl', KEYS[3])
   for i = first, #ARGV do
-    local n = tonumber(ARGV[i])
-    local rate = triedRate()
+    local n, rate = tonumber(ARGV[i]), triedRate()
     local each = math.max(perImage, rate and 1 / rate or 0)
-    local ahead = math.max(each > 0 and s.imagesAt or 0, perRequest > 0 and s.requestsAt or 0) - now
-    if holdMs > 0 then
-      waitMs, why = holdMs, 'hold'
-    elseif calls + granted + reserved >= math.floor(window) then
-      waitMs, why = 200, 'window'
-    elseif ahead > slackMs then
-      waitMs, why = math.ceil(ahead - slackMs), 'rate'
-    end
+    waitMs, why = waitOf(n, calls + granted + reserved, holdMs, each, perRequest)
     if why ~= '' then break end
-    if ahead >= 0 then s.since = (s.since or 0) + 1 end
-    if each > 0 then s.imagesAt = math.max(s.imagesAt or 0, now) + n * each end
-    if perRequest > 0 then s.requestsAt = math.max(s.requestsAt or 0, now) + perRequest end
-    s.admitted, s.era, s.lastAt = (s.admitted or 0) + n, s.era + n, now
+    letGo(n, each, perRequest)
     granted = granted + 1
   end
   local wanted = calls + #ARGV - first + 1
@@ -203,9 +203,12 @@ if command == 'refused' then
       s.peak = window
       s.cutAt, slowStart = now, false
     else
-      cut()
+      searchBelow(n, tonumber(ARGV[7]))
     end
+  elseif kind == 'rate' then
+    searchCorrect(n)
   end
+  s.refusals = (s.refusals or 0) + 1
   return hold(holdMs, reason)
 end
 

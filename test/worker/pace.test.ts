@@ -30,9 +30,11 @@ describe("a limit that is known", () => {
     afterMs: fc.integer({ min: 0, max: 2_000 }),
     worker: fc.integer({ min: 0, max: 2 }),
     images: fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 1, maxLength: 8 }),
+    /** Whether a call is refused then, and how long the lane is to wait. */
+    refusedMs: fc.option(fc.integer({ min: 0, max: 5_000 }), { freq: 10 }),
   });
 
-  test("is not passed in any minute by more than the last call, whoever asks when and for how many", async () => {
+  test("is not passed in any minute by more than the last call, whoever asks when and for how many, and whatever is refused", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(ask, { minLength: 80, maxLength: 150 }),
@@ -41,11 +43,12 @@ describe("a limit that is known", () => {
           const keys = newLane();
           let now = 1_000_000;
           const letGo: { at: number; images: number }[] = [];
-          for (const { afterMs, worker, images } of asks) {
+          for (const { afterMs, worker, images, refusedMs } of asks) {
             now += afterMs;
             const pace = new Pace(redis, keys, `w${worker}`, () => now);
             const { calls } = await pace.take({ ...nothing, limits: { imagesPerMinute }, images });
             for (const n of images.slice(0, calls)) letGo.push({ at: now, images: n });
+            if (refusedMs !== null) await pace.refused({ ...refusal, retryAfterMs: refusedMs });
           }
           for (const [first, { at }] of letGo.entries()) {
             const minute = letGo.slice(first).filter((call) => call.at < at + 60_000);
@@ -98,37 +101,6 @@ describe("a limit that is known", () => {
     expect(stage.last(180_000).refused).toBe(0);
     expect(stage.last(120_000).images).toBeGreaterThanOrEqual(0.98 * 2 * 600);
   });
-});
-
-describe.each([1, 4])("a limit that %i workers do not know", (workers) => {
-  test.each([
-    { tells: "time", limitBurst: 1 },
-    { tells: "nothing", limitBurst: 1 },
-    { tells: "time", limitBurst: 0.1 },
-    { tells: "nothing", limitBurst: 0.1 },
-  ] as const)(
-    "is found, used and kept, also when it changes (%o)",
-    async ({ tells, limitBurst }) => {
-      const stage = new PaceStage(redis, {
-        workers,
-        concurrency: 100,
-        latencyMs: 1_000,
-        images: 1,
-        tells,
-        provider: { limitBurst },
-      });
-      const sums = { calls: 0, refused: 0 };
-      for (const limit of [600, 300, 600]) {
-        stage.settings.imagesPerMinute = limit;
-        await stage.pass(180_000);
-        const { calls, refused } = stage.last(180_000);
-        sums.calls += calls;
-        sums.refused += refused;
-        expect(stage.last(120_000).images).toBeGreaterThanOrEqual(0.95 * 2 * limit);
-      }
-      expect(sums.refused / sums.calls).toBeLessThanOrEqual(0.01);
-    },
-  );
 });
 
 describe("calls in flight", () => {
@@ -224,6 +196,21 @@ describe("a refusal", () => {
     );
   });
 
+  test("lets one call go ahead of the others after its wait: there may be nothing for it yet", async () => {
+    let now = 1_000_000;
+    const pace = new Pace(redis, newLane(), "w", () => now);
+    const images = Array.from({ length: 10 }, () => 1);
+    await pace.take({ ...nothing, images });
+    now += 100;
+    await pace.refused(refusal);
+    now += 1_000;
+    expect((await pace.take({ ...nothing, images })).calls).toBe(1);
+    now += 100;
+    expect(await pace.take({ ...nothing, images })).toMatchObject({ calls: 0, why: "hold" });
+    now += 150;
+    expect((await pace.take({ ...nothing, images })).calls).toBeGreaterThan(0);
+  });
+
   test("holds the lane for the time that it asks for, longer than a minute, too", async () => {
     const keys = newLane();
     const pace = new Pace(redis, keys, "w");
@@ -245,6 +232,31 @@ describe("a refusal", () => {
     await pace.refused({ ...refusal, retryAfterMs: 90_000, message: "longer" });
     expect((await readLaneState(redis, keys)).holdMs).toBeGreaterThan(80_000);
     expect(await redis.get(keys.hold)).toBe("longer");
+  });
+
+  const told = fc.record({
+    afterMs: fc.integer({ min: 0, max: 8_000 }),
+    ageMs: fc.integer({ min: 0, max: 2_000 }),
+    retryAfterMs: fc.option(fc.integer({ min: 0, max: 20_000 }), { nil: undefined }),
+  });
+
+  test("never shortens the wait of another one, whatever they ask for and when", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(told, { minLength: 5, maxLength: 40 }), async (refusals) => {
+        let now = 1_000_000;
+        let heldUntil = 0;
+        const pace = new Pace(redis, newLane(), "w", () => now);
+        for (const { afterMs, ageMs, retryAfterMs } of refusals) {
+          now += afterMs;
+          const { calls } = await pace.take({ ...nothing, images: [1] });
+          expect(now < heldUntil && calls > 0).toBe(false);
+          const holdMs = await pace.refused({ ...refusal, ageMs, retryAfterMs });
+          expect(holdMs).toBeGreaterThanOrEqual(retryAfterMs ?? 1);
+          heldUntil = Math.max(heldUntil, now + holdMs);
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
 
   test("that tells no time holds the lane twice as long each time that nothing was let in between", async () => {
