@@ -16,6 +16,8 @@ export function modelNotes(profile: Profile, card: ModelCard, today: string): st
     );
   const days = card.shutdownOn && (Date.parse(card.shutdownOn) - Date.parse(today)) / dayMs;
   if (isPublicHost(profile) && days && days <= soonDays)
-    notes.push(`${profile.name} shuts ${card.id} down on ${card.shutdownOn}, in ${days} days`);
+    notes.push(
+      `${profile.name} shuts ${card.id} down on ${card.shutdownOn}, in ${plural(days, "day")}`,
+    );
   return notes;
 }

@@ -1,3 +1,4 @@
+import { plural } from "../../shared/quantity.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { maxRowBytes, type RawRecord, RowBytes } from "./raw-record.ts";
 import { isBlank } from "./read-lines.ts";
@@ -75,7 +76,7 @@ export async function* splitJsonArray(
   }
   if (scanner.place === "before") throw notAnArray(path, "an empty file");
   if (scanner.place === "inside") {
-    const problem = `expected \`]\` after ${count} elements, the file ends too early`;
+    const problem = `expected \`]\` after ${plural(count, "element")}, the file ends too early`;
     yield { bytes: element.take().bytes, problem };
   }
 }

@@ -1,4 +1,5 @@
 import { messageOf } from "../../shared/caught.ts";
+import { plural } from "../../shared/quantity.ts";
 import { addUsage, type Usage } from "../../shared/result.ts";
 import type { InputOutcome } from "./input-outcome.ts";
 
@@ -27,7 +28,7 @@ export class GenerationsFailed extends AggregateError {
     const failed = outcomes.filter(({ state }) => state !== "succeeded").length;
     super(
       errors,
-      `${failed} of ${outcomes.length} inputs failed, the first with: ${messageOf(errors[0])}`,
+      `${failed} of ${plural(outcomes.length, "input")} failed, the first with: ${messageOf(errors[0])}`,
     );
     this.outcomes = outcomes;
     this.results = outcomes.map((outcome) => groupsOf(outcome, maxGenerationsPerCall));

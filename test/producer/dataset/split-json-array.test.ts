@@ -39,7 +39,7 @@ test("a broken element leaves its neighbours whole, and a comma before the end i
 test("a file that ends too early and text after the end are told", async () => {
   expect(await split('[1,{"a":')).toEqual([
     "1",
-    "expected `]` after 1 elements, the file ends too early",
+    "expected `]` after 1 element, the file ends too early",
   ]);
   expect(await split("[1] [2]")).toEqual(["1", "expected nothing after the array's closing `]`"]);
 });
