@@ -1,12 +1,10 @@
 import cluster from "node:cluster";
-import type { Telemetry } from "bullmq";
 import { type Command, Option } from "commander";
 import type { Log } from "../shared/log.ts";
 import { isPublicHost } from "../shared/profile.ts";
 import type { ListenAddress } from "../shared/probes.ts";
 import type { S3Options } from "../shared/open-store.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
-import { version } from "../shared/version.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { ProxySettings } from "../worker/providers/http.ts";
 import type { ImageWorker } from "../worker/create-worker.ts";
@@ -162,7 +160,7 @@ async function work({
     proxy,
     log,
     observer: metrics,
-    telemetry: flags.otel && (await openTelemetry()),
+    telemetry: flags.otel && (await import("./tracing.ts")).openTracing(log),
   });
   await using _ = await serveWorkerProbes(flags.listen, worker, metrics, log);
   log.info({ worker: worker.id, profiles: profiles.map(({ name }) => name) }, "working");
@@ -190,9 +188,4 @@ function reachableProfiles(
   throw new UsageError(
     "this worker could reach no provider: set OPENAI_API_KEY, HF_TOKEN, OPENAI_BASE_URL or HF_BASE_URL, or name a profile in imagemill.config.ts",
   );
-}
-
-async function openTelemetry(): Promise<Telemetry> {
-  const { BullMQOtel } = await import("bullmq-otel");
-  return new BullMQOtel({ tracerName: "imagemill", meterName: "imagemill", version });
 }

@@ -6,6 +6,8 @@ import { z } from "zod";
 import { startTestRedis } from "../helpers/redis.ts";
 import { openStage, promptRows } from "../helpers/stage.ts";
 
+const waiting = { timeout: 60_000 };
+
 /** What of OTLP's JSON the test looks at. */
 const Traces = z.object({
   resourceSpans: z.array(
@@ -93,7 +95,7 @@ test("work --otel sends a span of every job to the collector that the SDK is tol
   silent.kill("SIGTERM");
   expect((await silent.ended).code).toBe(0);
   expect(collector.spans).toEqual([]);
-  stage.startCli("work", "--otel");
+  const traced = stage.startCli("work", "--otel");
   const run = await enqueue(2, stage.out);
   const jobs = () =>
     new Set(
@@ -105,5 +107,14 @@ test("work --otel sends a span of every job to the collector that the SDK is tol
   const expected = [0, 1].flatMap((index) =>
     ["", "-0", "-1"].map((end) => `${run}-0-${index}${end}`),
   );
-  await vi.waitFor(() => expect(jobs()).toEqual(new Set(expected)), { timeout: 60_000 });
+  await vi.waitFor(() => expect(jobs()).toEqual(new Set(expected)), waiting);
+  expect(traced.stderr).not.toContain("traces nothing");
 }, 180_000);
+
+test("work --otel says so where no SDK is loaded", async () => {
+  await using server = await startTestRedis({ tcp: true });
+  await using stage = await openStage();
+  stage.env["REDIS_URL"] = server.url;
+  const worker = stage.startCli("work", "--otel");
+  await vi.waitFor(() => expect(worker.stderr).toContain("--otel traces nothing"), waiting);
+}, 120_000);
