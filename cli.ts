@@ -1,4 +1,5 @@
 import { Command, CommanderError, type Option } from "commander";
+import { boundHeap } from "./cli/bound-heap.ts";
 import { Declined } from "./cli/declined.ts";
 import { exitCodes, type Io } from "./cli/io.ts";
 import { hasCode, messageOf, stackOf } from "./shared/caught.ts";
@@ -30,6 +31,7 @@ const commands: Record<string, () => Promise<MakeCommand>> = {
 /** Runs the command line and gives its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   forgiveClosedPipes();
+  boundHeap();
   const io: Io = {
     env: process.env,
     stdout: process.stdout,

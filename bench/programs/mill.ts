@@ -5,6 +5,7 @@
  */
 import { resourceUsage } from "node:process";
 import { statSync } from "node:fs";
+import { boundHeap } from "../../cli/bound-heap.ts";
 import { openRun } from "../../producer/open-run.ts";
 import { z } from "zod";
 import { profileIdentity, type Profile } from "../../shared/profile.ts";
@@ -41,6 +42,8 @@ const redis = parseRedisTarget(redisUrl!);
 const nowhere = () => ({ put: async () => undefined, get: async () => undefined });
 if (statSync(dataset!).size === 0) throw new Error(`${dataset} is empty`);
 
+// As the command line does.
+boundHeap();
 let worker: ImageWorker | undefined;
 const startedAt = performance.now();
 const run = await openRun({
