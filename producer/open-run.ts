@@ -15,7 +15,9 @@ import { RowHashes } from "./row-hashes.ts";
 import { checkDataset, openRunFile, startRound, statePaths } from "./run-directory.ts";
 import { reopenGone } from "./gone-images.ts";
 import { isComplete, RunLife, type RunProgress } from "./run-life.ts";
+import type { RunPlace } from "./run-place.ts";
 import { requirePrice } from "./run-settings.ts";
+import type { Settled } from "./settled.ts";
 import type { StopReason } from "./stop.ts";
 import { surveyRows } from "./survey.ts";
 import { WholeFolders } from "./whole-folders.ts";
@@ -95,9 +97,7 @@ async function openLife(
   const isCancelled = steering?.state === "cancelled";
   const retry = isCancelled ? undefined : options.retry;
   const { settled, validBytes, torn, retried } = await replayRound(paths.journal, run, retry);
-  const known = await WholeFolders.read(place.state);
-  const gone = await reopenGone(place, paths.journal, settled, run.numGenerations, known);
-  await known.write();
+  const gone = await noticeGone(place, paths.journal, settled, run.numGenerations);
   const hashes = stack.use(await RowHashes.open(paths.rows, keepRows));
   // A run can be cancelled though its dataset is gone.
   const hasMoved = !isCancelled && (await checkDataset(run, hashes));
@@ -105,30 +105,19 @@ async function openLife(
   // A run that begins has none yet.
   const journalFile = await open(paths.journal, "a+");
   stack.defer(() => journalFile.close());
-  if (options.approve && !isComplete(run, settled)) {
-    await options.approve(await surveyRows({ run, settled, journal: journalFile, model }));
-  }
+  if (!isComplete(run, settled))
+    await options.approve?.(await surveyRows({ run, settled, journal: journalFile, model }));
   if (isChanged || hasMoved || retry) await place.writeRun(run);
   const journal = stack.use(await Journal.open(paths.journal, validBytes, lock, keepJournal));
-  const held = {
-    place,
-    directory,
-    run,
-    model,
-    settled,
-    hashes,
-    journal,
-    lock,
-    journalFile,
-    steering,
-  };
+  const read = { place, directory, run, model, settled, steering };
+  const held = { hashes, journal, lock, journalFile };
   return {
     id: run.id,
     resumed: !isNew,
     steering,
     retried,
     repaired: repairsOf(torn, gone),
-    life: new RunLife({ ...options, ...held }),
+    life: new RunLife({ ...options, ...read, ...held }),
   };
 }
 
@@ -145,6 +134,19 @@ async function replayRound(
   // What the round before has left, this one would not have done.
   round?.undo();
   return { ...(await replayJournal(journal, run)), retried };
+}
+
+/** Reopens prompts whose images are gone, and keeps which folders need not be listed again. Gives how many images are. */
+async function noticeGone(
+  place: RunPlace,
+  journal: string,
+  settled: Settled,
+  numGenerations: number,
+): Promise<number> {
+  const known = await WholeFolders.read(place.state);
+  const gone = await reopenGone(place, journal, settled, numGenerations, known);
+  await known.write();
+  return gone;
 }
 
 /** What opening a damaged run directory mends, for people. */
