@@ -21,14 +21,30 @@ function contextsWith(options: Pick<RunContextOptions, "createModel" | "s3">): R
   return new RunContexts({ profile, key: new RenewableKey(profile), log: silentLog, ...options });
 }
 
-function registrationAt(location: string): Registration {
-  return { v: 1, run: file.id, round: 0, revision: 0, location, host: "host", state: "running" };
+function registrationAt(location: string, revision = 0): Registration {
+  return { v: 1, run: file.id, round: 0, revision, location, host: "host", state: "running" };
 }
 
-test("a model that gets ready after its run has left the lane is let go once", async () => {
+/** A run directory with nothing but `run.json`. */
+async function runDirectory(): Promise<string> {
   const directory = temporaryFolder();
   mkdirSync(join(directory, ".imagemill"));
   await writeRunFile(directory, file);
+  return directory;
+}
+
+test("settings that were changed on resume are read by the revision that is registered with them", async () => {
+  const directory = await runDirectory();
+  const contexts = contextsWith({ createModel: async () => new OnePicture() });
+  expect((await contexts.get(registrationAt(directory))).file.attempts).toBe(file.attempts);
+  await writeRunFile(directory, { ...file, attempts: file.attempts + 1, revision: 1 });
+  expect((await contexts.get(registrationAt(directory))).file.attempts).toBe(file.attempts);
+  const changed = await contexts.get(registrationAt(directory, 1));
+  expect(changed.file.attempts).toBe(file.attempts + 1);
+});
+
+test("a model that gets ready after its run has left the lane is let go once", async () => {
+  const directory = await runDirectory();
   const ready = Promise.withResolvers<void>();
   let unloads = 0;
   class SlowPicture extends OnePicture {
