@@ -98,14 +98,10 @@ export class RunEngine {
 
   async run(): Promise<EngineEnd> {
     if (!(await this.#open())) return { stop: this.#stop, rows: undefined, ended: false };
-    const { signal } = this.#done;
-    const background = [
-      repeat(0, signal, () => this.#collect(), this.#onError),
-      repeat(watchMs, signal, () => this.#look(), this.#onError),
-      repeat(reconcileMs, signal, () => this.#reconcile(), this.#onError),
-      repeat(budgetMs, signal, () => this.#lookAfterBudget(), this.#onError),
-    ];
+    let background: Promise<void>[] = [];
     try {
+      if (!this.#stop) await this.#parts.onOpened();
+      background = this.#work();
       const fed = await this.#feed();
       if (fed) while (this.window.size > 0 && !this.#stop) await this.#changed.promise;
       if (this.#lost) throw this.#lost;
@@ -126,8 +122,18 @@ export class RunEngine {
       await this.#look();
     });
     if (!isOpen) await this.#parts.lane.close();
-    else if (!this.#stop) await this.#parts.onOpened();
     return isOpen;
+  }
+
+  /** What goes on beside feeding, until the run is done. */
+  #work(): Promise<void>[] {
+    const { signal } = this.#done;
+    return [
+      repeat(0, signal, () => this.#collect(), this.#onError),
+      repeat(watchMs, signal, () => this.#look(), this.#onError),
+      repeat(reconcileMs, signal, () => this.#reconcile(), this.#onError),
+      repeat(budgetMs, signal, () => this.#lookAfterBudget(), this.#onError),
+    ];
   }
 
   /** Feeds to the dataset's end or the limit; undefined where the run was stopped before. */

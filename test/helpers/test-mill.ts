@@ -98,7 +98,8 @@ export async function openTestMill(
       });
       stack.defer(async () => {
         run.stop({ state: "stopped", text: "the test is over" });
-        await run.finished;
+        // What it ended with is for the test to look at.
+        await Promise.allSettled([run.finished]);
       });
       return run;
     },

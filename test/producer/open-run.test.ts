@@ -55,6 +55,17 @@ describe.concurrent("a run", () => {
     await expectNothingInRedis(mill, run.id);
   });
 
+  test("leaves nothing in Redis where what it calls once it is open throws", async () => {
+    await using mill = await openTestMill(server, { prompts: 3 });
+    const run = await mill.open({
+      onOpened: () => Promise.reject(new Error("no worker can be started")),
+    });
+    await expect(run.finished).rejects.toThrow("no worker can be started");
+    await expectNothingInRedis(mill, run.id);
+    await mill.work();
+    expectWhole(mill, await (await mill.open()).finished, 3);
+  });
+
   test("that is complete asks for no Redis, makes no call and touches no file", async () => {
     await using mill = await openTestMill(server, { prompts: 3 });
     await mill.work();
