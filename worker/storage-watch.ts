@@ -27,15 +27,13 @@ export class StorageWatch {
 
   /**
    * Does something in the storage of a run until it works, for a job that keeps what has been paid for meanwhile.
-   * @throws the reason of `abandoned` when the worker gives up
+   * @throws AbortError when the worker gives up; what `work` throws that is no StorageError
    */
   async insist<T>(run: string, job: string, work: () => Promise<T>): Promise<T> {
     try {
-      for (let hasFailed = false; ; hasFailed = true) {
+      for (;;) {
         try {
-          const value = await work();
-          if (hasFailed) this.#note(run, undefined);
-          return value;
+          return await work();
         } catch (error) {
           if (!(error instanceof StorageError)) throw error;
           this.#note(run, error.message);
@@ -44,7 +42,9 @@ export class StorageWatch {
         }
       }
     } finally {
-      this.#waiting.delete(job);
+      const hasWaited = this.#waiting.delete(job);
+      // Also where it then failed in another way: nobody else would tell that the run's calls may go on.
+      if (hasWaited && !this.#abandoned.aborted) this.#note(run, undefined);
     }
   }
 

@@ -45,7 +45,7 @@ function wholeImages({ images, requestId }: ImageGeneration): WholeImage[] {
   throw new ProviderError("bad_response", reason, { requestId, cause: flaw });
 }
 
-/** Asks the storage of the job's run until it works. @throws the reason of `lane.abandoned` when the worker gives up */
+/** Asks the storage of the job's run until it works. @throws AbortError when the worker gives up */
 function insist<T>({ lane, data, job }: AnyWork, work: () => Promise<T>): Promise<T> {
   return lane.storage.insist(data.run, job.id!, work);
 }
