@@ -11,7 +11,10 @@ import { DatasetFormat, type DatasetSource, type RunFile } from "../shared/run-f
 import { UsageError } from "../shared/usage-error.ts";
 import { spoolRows, type PromptRows } from "./spool-rows.ts";
 
-/** What a run is asked for. On resume what is not given stays as it was, unless `isWhole`; what is said of money stays in any case. */
+/**
+ * What a run is asked for. On resume what is not given stays as it was, unless `isWhole`; what is said of money stays in any
+ * case.
+ */
 export interface RunRequest {
   /**
    * True: this is all that is wished. What is not given has its default on resume, too, and where that is not what the run was
@@ -57,7 +60,10 @@ export interface RunRequest {
   pricePerImageUsd?: number | null | undefined;
   /** An image counts as stored once the disk has it. Default false. */
   durable?: boolean | undefined;
-  /** Whether `imagemill resume` of the run makes its images, too, or leaves them to workers elsewhere. Default: as before, else `here`. */
+  /**
+   * Whether `imagemill resume` of the run makes its images, too, or leaves them to workers elsewhere. Default: as before, else
+   * `here`.
+   */
   workers?: RunFile["workers"] | undefined;
 }
 

@@ -32,10 +32,16 @@ export interface Run extends AsyncDisposable {
    */
   results(): AsyncGenerator<PromptResult, void>;
   progress(): RunProgress;
-  /** No call starts until it is unpaused, also after this process has ended. Calls in flight go on. @throws where Redis is away */
+  /**
+   * No call starts until it is unpaused, also after this process has ended. Calls in flight go on.
+   * @throws where Redis is away
+   */
   pause(reason?: string): Promise<void>;
   unpause(): Promise<void>;
-  /** Ends it for good: `finished` resolves with state `cancelled`. Only `unpause` of the command line and `steerRun` take it back. */
+  /**
+   * Ends it for good: `finished` resolves with state `cancelled`. Only `unpause` of the command line and `steerRun` take it
+   * back.
+   */
   cancel(reason?: string): Promise<void>;
   /** Ends it early: nothing more is sent, what is in flight is settled; opening it again goes on. Gives its summary. */
   stop(reason?: string): Promise<RunSummary>;

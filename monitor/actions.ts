@@ -11,7 +11,10 @@ export interface ActionRequest {
   form: ReadonlyMap<string, string>;
 }
 
-/** Does what a signed-in reader asked for, and gives the path of the page to show next. @throws NotFound, UsageError, RedisAway */
+/**
+ * Does what a signed-in reader asked for, and gives the path of the page to show next.
+ * @throws NotFound, UsageError, RedisAway
+ */
 export type ActionHandler = (context: MonitorContext, request: ActionRequest) => Promise<string>;
 
 type Wish = "paused" | "running" | "cancelled";

@@ -9,7 +9,8 @@ import type { AnyWork } from "./work.ts";
 export type CallEnd = Omit<CallOutcome, "attempts">;
 
 /**
- * Does what the table of failures says; `burned`: an attempt was used up. Gives the end where the call is over; undefined where it is made again.
+ * Does what the table of failures says; `burned`: an attempt was used up. Gives the end where the call is over; undefined
+ * where it is made again.
  * @throws RetryLater when another attempt is due
  * @throws HandBack when the job has to go back unspent
  */

@@ -6,8 +6,8 @@ const silenceMs = 5_000;
 const skewMs = 60_000;
 
 /**
- * Since when Redis answers without a break, and has not been emptied. Before that it may have lost what it knew last, so that a job that was done
- * waits again: its replica lagged behind, or the last second of its append-only file was not on the disk.
+ * Since when Redis answers without a break, and has not been emptied. Before that it may have lost what it knew last, so that a
+ * job that was done waits again: its replica lagged behind, or the last second of its append-only file was not on the disk.
  */
 export class Continuity {
   readonly #redis: RedisClient;

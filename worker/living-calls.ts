@@ -39,8 +39,8 @@ export interface CallSources {
 
 /**
  * Resolves when no living worker has a call of the job in flight, or one that waits to start: it starts even if Redis has
- * forgotten its job meanwhile. After an outage everyone's heartbeats are missing at
- * first, and so they are in a Redis that was emptied, so nobody is believed dead before all had the time to beat. True where a living worker had one.
+ * forgotten its job meanwhile. After an outage everyone's heartbeats are missing at first, and so they are in a Redis that was
+ * emptied: nobody is believed dead before all had the time to beat. True where a living worker had one.
  */
 export async function livingCallsEnded(
   jobId: string,

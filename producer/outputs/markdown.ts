@@ -1,4 +1,7 @@
-/** The first 200 characters of a text as inline code of a Markdown table: nothing in it is markup, and it stays on its line and in its cell. */
+/**
+ * The first 200 characters of a text as inline code of a Markdown table: nothing in it is markup, and it stays on its line and
+ * in its cell.
+ */
 export function codeSpan(text: string): string {
   const line = text.slice(0, 200).replace(/\s+/g, " ").replaceAll("|", "\\|");
   const longest = Math.max(0, ...(line.match(/`+/g) ?? []).map((run) => run.length));
