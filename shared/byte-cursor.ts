@@ -1,7 +1,7 @@
 const [ZERO, NINE, DOT] = [0x30, 0x39, 0x2e];
 /** Whole numbers of so many digits are exact, and so is what a division by a power of ten that small makes of them. */
-const EXACT_DIGITS = 15;
-const powersOfTen = Array.from({ length: EXACT_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
+const exactDigits = 15;
+const powersOfTen = Array.from({ length: exactDigits + 1 }, (_, exponent) => 10 ** exponent);
 
 function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= NINE;
@@ -52,7 +52,7 @@ export class ByteCursor {
     for (let byte = bytes[at]!; isDigit(byte); byte = bytes[++at]!)
       value = value * 10 + byte - ZERO;
     const digits = at - this.at;
-    if (digits === 0 || digits > EXACT_DIGITS) {
+    if (digits === 0 || digits > exactDigits) {
       this.at = start;
       return -1;
     }
@@ -85,7 +85,7 @@ export class ByteCursor {
       } else if (byte === DOT && fraction === 0) fraction = stop - at - 1;
       else digits = Infinity;
     }
-    if (digits <= EXACT_DIGITS) return value / powersOfTen[fraction]!;
+    if (digits <= exactDigits) return value / powersOfTen[fraction]!;
     return Number(String.fromCharCode(...bytes.subarray(start, stop)));
   }
 }

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { ifThere } from "./if-there.ts";
 
-const CHUNK_BYTES = 1024 * 1024;
+const chunkBytes = 1024 * 1024;
 const LF = 0x0a;
 
 /** A line without its line feed, and the position of its first byte in the file. */
@@ -25,8 +25,8 @@ export async function* lineBatches(
     let offset = from;
     let end = from;
     for (;;) {
-      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-      const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, end);
+      const chunk = Buffer.allocUnsafe(chunkBytes);
+      const { bytesRead } = await file.read(chunk, 0, chunkBytes, end);
       if (bytesRead === 0) return;
       end += bytesRead;
       const lines: PlacedLine[] = [];

@@ -2,9 +2,9 @@ import { type FileHandle, open } from "node:fs/promises";
 import { ifThere } from "./if-there.ts";
 
 /** Half a megabyte stays in the processor's cache between the system's copy and the reader. */
-const CHUNK_BYTES = 512 * 1024;
+const chunkBytes = 512 * 1024;
 /** Room before each chunk for the lines that the chunk before began. */
-const CARRY_BYTES = 64 * 1024;
+const carryBytes = 64 * 1024;
 const LF = 0x0a;
 
 /** Neighbouring lines of a file. */
@@ -29,7 +29,7 @@ export async function* lineBlocks(path: string, from = 0): AsyncGenerator<LineBl
     yield { bytes: Buffer.alloc(0), offset: from, isLast: true, end: from };
     return;
   }
-  const buffers = [0, 1].map(() => Buffer.allocUnsafe(CARRY_BYTES + CHUNK_BYTES));
+  const buffers = [0, 1].map(() => Buffer.allocUnsafe(carryBytes + chunkBytes));
   let end = from;
   let carry: Buffer = Buffer.alloc(0);
   let reading = readChunk(file, buffers[0]!, end);
@@ -57,13 +57,13 @@ export async function* lineBlocks(path: string, from = 0): AsyncGenerator<LineBl
 
 /** Reads what comes at a place of the file, and leaves room before it. */
 async function readChunk(file: FileHandle, buffer: Buffer, position: number): Promise<Buffer> {
-  const { bytesRead } = await file.read(buffer, CARRY_BYTES, CHUNK_BYTES, position);
-  return buffer.subarray(CARRY_BYTES, CARRY_BYTES + bytesRead);
+  const { bytesRead } = await file.read(buffer, carryBytes, chunkBytes, position);
+  return buffer.subarray(carryBytes, carryBytes + bytesRead);
 }
 
 /** What was left and what follows, in one piece. */
 function joined(carry: Buffer, chunk: Buffer): Buffer {
-  if (carry.length > CARRY_BYTES) return Buffer.concat([carry, chunk]);
+  if (carry.length > carryBytes) return Buffer.concat([carry, chunk]);
   const start = chunk.byteOffset - carry.length;
   const bytes = Buffer.from(chunk.buffer, start, carry.length + chunk.length);
   carry.copy(bytes);

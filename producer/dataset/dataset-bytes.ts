@@ -3,7 +3,7 @@ import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { UsageError } from "../../shared/usage-error.ts";
 
-const CHUNK_BYTES = 256 * 1024;
+const chunkBytes = 256 * 1024;
 const utf8Mark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
@@ -11,10 +11,10 @@ const utf8Mark = Buffer.from([0xef, 0xbb, 0xbf]);
  * @throws UsageError naming the path where it cannot be read, is not what `.gz` says, or is UTF-16
  */
 export async function* readDatasetBytes(path: string): AsyncGenerator<Buffer> {
-  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES });
+  const file = createReadStream(path, { highWaterMark: chunkBytes });
   // Its callback has nothing to do: an error also reaches the one who iterates.
   const bytes = /\.gz$/i.test(path)
-    ? pipeline(file, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined)
+    ? pipeline(file, createGunzip({ chunkSize: chunkBytes }), () => undefined)
     : file;
   try {
     yield* withoutByteOrderMark(bytes as AsyncIterable<Buffer>, path);

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from "node:fs/promises";
 
-const BLOCK_BYTES = 256 * 1024;
+const blockBytes = 256 * 1024;
 /** Lines in dataset order come from a few places of a journal, one for each round that it had. 8 MB in all. */
-const MAX_BLOCKS = 32;
+const mostBlocks = 32;
 
 interface Block {
   buffer: Buffer;
@@ -30,8 +30,8 @@ export class BlockReader implements AsyncDisposable {
 
   /** The bytes from `offset` on, at once where they are in one block that is kept. */
   held(offset: number, length: number): Buffer | undefined {
-    const number = Math.floor(offset / BLOCK_BYTES);
-    const start = offset - number * BLOCK_BYTES;
+    const number = Math.floor(offset / blockBytes);
+    const start = offset - number * blockBytes;
     const block = this.#kept(number);
     return block && start + length <= block.bytes
       ? block.buffer.subarray(start, start + length)
@@ -43,9 +43,9 @@ export class BlockReader implements AsyncDisposable {
     const piece = Buffer.allocUnsafe(length);
     let copied = 0;
     while (copied < length) {
-      const number = Math.floor((offset + copied) / BLOCK_BYTES);
+      const number = Math.floor((offset + copied) / blockBytes);
       const { buffer, bytes } = this.#kept(number) ?? (await this.#load(number));
-      const start = offset + copied - number * BLOCK_BYTES;
+      const start = offset + copied - number * blockBytes;
       if (start >= bytes) break;
       copied += buffer.copy(piece, copied, start, bytes);
     }
@@ -66,8 +66,8 @@ export class BlockReader implements AsyncDisposable {
 
   async #load(number: number): Promise<Block> {
     const buffer = this.#spare();
-    const position = number * BLOCK_BYTES;
-    const { bytesRead } = await this.#file.read(buffer, 0, BLOCK_BYTES, position);
+    const position = number * blockBytes;
+    const { bytesRead } = await this.#file.read(buffer, 0, blockBytes, position);
     const block = { buffer, bytes: bytesRead };
     this.#use(number, block);
     return block;
@@ -76,7 +76,7 @@ export class BlockReader implements AsyncDisposable {
   /** A buffer of the block that was not used for the longest time, or a new one while there may be more. */
   #spare(): Buffer {
     const oldest = this.#blocks.entries().next();
-    if (this.#blocks.size < MAX_BLOCKS || oldest.done) return Buffer.allocUnsafe(BLOCK_BYTES);
+    if (this.#blocks.size < mostBlocks || oldest.done) return Buffer.allocUnsafe(blockBytes);
     const [number, { buffer }] = oldest.value;
     this.#blocks.delete(number);
     return buffer;

@@ -9,8 +9,8 @@ import { promptsSent, type RunCounts, shownCost } from "./run-counts.ts";
 
 /** How many prompts the contact sheet shows. */
 export const sheetEntries = 200;
-const PROMPT_CHARACTERS = 600;
-const MESSAGE_CHARACTERS = 300;
+const promptCharacters = 600;
+const messageCharacters = 300;
 
 /** One prompt on the contact sheet. */
 export interface SheetEntry {
@@ -27,12 +27,12 @@ export function sheetEntry(line: JournalLine): SheetEntry {
   return {
     index: line.index,
     id: line.row?.id,
-    prompt: cut(line.row?.prompt ?? "", PROMPT_CHARACTERS),
+    prompt: cut(line.row?.prompt ?? "", promptCharacters),
     numGenerations: line.numGenerations,
     images: line.images,
     failures: line.failures.map((failure) => ({
       ...failure,
-      message: cut(failure.message, MESSAGE_CHARACTERS),
+      message: cut(failure.message, messageCharacters),
     })),
   };
 }

@@ -2,8 +2,8 @@ import type { FileRow } from "./read-rows.ts";
 import { type ParquetColumns, ParquetFile, writeParquet } from "./write-parquet.ts";
 
 /** So many rows, or bytes, are held back to learn columns from before the first is written. */
-const HELD_ROWS = 10_000;
-const HELD_BYTES = 32 * 1024 * 1024;
+const mostHeldRows = 10_000;
+const mostHeldBytes = 32 * 1024 * 1024;
 
 /**
  * Writes `metadata.parquet` while its columns are still being learned. A Parquet file has the same columns from its first
@@ -33,7 +33,7 @@ export class ImageTable {
 
   /** Writes the rows that are held, where they are enough. */
   async flush(): Promise<void> {
-    if (this.#held.length >= HELD_ROWS || this.#heldBytes >= HELD_BYTES) await this.#write();
+    if (this.#held.length >= mostHeldRows || this.#heldBytes >= mostHeldBytes) await this.#write();
   }
 
   async #write(): Promise<void> {

@@ -3,9 +3,9 @@ import { parseJournalLine, readJournalHeads } from "../../shared/journal-reader.
 import { BlockReader } from "./block-reader.ts";
 
 /** 12 bytes each: 48 MB at most. */
-const SEGMENT_PROMPTS = 4 * 1024 * 1024;
+const defaultSegmentPrompts = 4 * 1024 * 1024;
 /** A batch ends with the line that makes it as large, so that a long one does not wait for others in memory. */
-const BATCH_BYTES = 128 * 1024;
+const batchBytes = 128 * 1024;
 
 /** A journal in dataset order. */
 export interface OrderedJournal {
@@ -22,7 +22,7 @@ export interface OrderedJournal {
  */
 export async function readOrdered(
   path: string,
-  segmentPrompts = SEGMENT_PROMPTS,
+  segmentPrompts = defaultSegmentPrompts,
 ): Promise<OrderedJournal> {
   const first = await LinePlaces.scan(path, 0, segmentPrompts);
   return { costUsd: first.costUsd, batches: orderedBatches(path, first, segmentPrompts) };
@@ -43,7 +43,7 @@ async function* orderedBatches(
       const line = reader.held(offset, length) ?? (await reader.read(offset, length));
       batch.push(parseAt(path, offset, line));
       bytes += length;
-      if (bytes < BATCH_BYTES) continue;
+      if (bytes < batchBytes) continue;
       yield batch;
       [batch, bytes] = [[], 0];
     }

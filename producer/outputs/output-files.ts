@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { stateFolder } from "../../shared/state-files.ts";
 
 /** What is collected before it is written. */
-const BUFFER_CHARACTERS = 128 * 1024;
+const bufferCharacters = 128 * 1024;
 
 /** A text file that is written line by line. */
 export class LineFile {
@@ -21,7 +21,7 @@ export class LineFile {
 
   /** Writes what was added, where it is as much as is worth a write. */
   async flushIfMuch(): Promise<void> {
-    if (this.#pending.length >= BUFFER_CHARACTERS) await this.flush();
+    if (this.#pending.length >= bufferCharacters) await this.flush();
   }
 
   async flush(): Promise<void> {

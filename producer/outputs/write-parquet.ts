@@ -4,8 +4,8 @@ import { type ColumnType, toColumnValue } from "./column-type.ts";
 import type { FileRow } from "./read-rows.ts";
 
 /** A row group is written when it has this many rows or about this many bytes. */
-const GROUP_ROWS = 10_000;
-const GROUP_BYTES = 32 * 1024 * 1024;
+const groupRows = 10_000;
+const groupBytes = 32 * 1024 * 1024;
 
 /** `image`: the whole image, in the form of Hugging Face's feature of that name. */
 export type ParquetColumns = ReadonlyMap<string, ColumnType | "image">;
@@ -54,7 +54,7 @@ export class ParquetFile {
     }
     this.#rows++;
     this.#bytes += bytes;
-    if (this.#rows >= GROUP_ROWS || this.#bytes >= GROUP_BYTES) await this.#flush();
+    if (this.#rows >= groupRows || this.#bytes >= groupBytes) await this.#flush();
   }
 
   /** Writes what is left. */
