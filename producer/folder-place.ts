@@ -27,6 +27,7 @@ export function folderPlace(directory: string): RunPlace {
     open: async () => ({
       keepJournal: undefined,
       keepRows: undefined,
+      cutJournal: undefined,
       [Symbol.asyncDispose]: async () => undefined,
     }),
     copy: copyJournal,

@@ -89,7 +89,7 @@ async function openLife(
   await place.prepare();
   const lock = stack.use(await place.lock());
   const { directory } = place;
-  const { keepJournal, keepRows } = stack.use(await place.open());
+  const { keepJournal, keepRows, cutJournal } = stack.use(await place.open());
   const { run, isNew, isChanged } = await openRunFile(place, options.settings);
   const paths = statePaths(directory);
   const model = { card: cardOfRun(run, options.card), passThrough: options.passThrough };
@@ -108,6 +108,7 @@ async function openLife(
   if (!isComplete(run, settled))
     await options.approve?.(await surveyRows({ run, settled, journal: journalFile, model }));
   if (isChanged || hasMoved || retry) await place.writeRun(run);
+  if (torn) await cutJournal?.(validBytes);
   const journal = stack.use(await Journal.open(paths.journal, validBytes, lock, keepJournal));
   const read = { place, directory, run, model, settled, steering };
   const held = { hashes, journal, lock, journalFile };

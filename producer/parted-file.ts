@@ -79,6 +79,27 @@ export class PartedFile {
     this.#kept.push({ name, first: number, last: number, bytes: bytes.length, tag });
   }
 
+  /**
+   * Cuts off what stands behind so many bytes, as the local file is cut.
+   * @throws RunLostError where another producer has taken the run over
+   */
+  async cut(length: number): Promise<void> {
+    const { store, path } = this.#parts;
+    await using file = await open(path);
+    let start = 0;
+    for (const part of this.#kept) {
+      const end = start + part.bytes;
+      if (end > length) {
+        const bytes = Buffer.alloc(Math.max(0, length - start));
+        await file.read(bytes, 0, bytes.length, start);
+        const tag = await store.put(part.name, bytes, { tag: part.tag });
+        if (tag === undefined) throw this.#lost(part.name);
+        Object.assign(part, { bytes: bytes.length, tag });
+      }
+      start = end;
+    }
+  }
+
   /** Joins what is small, so that the next life has little to fetch; a storage that is away is not waited for. */
   async close(): Promise<void> {
     if (this.#smallParts().length < 2) return;
@@ -96,13 +117,17 @@ export class PartedFile {
     const { store, lock } = this.#parts;
     const standing = await store.get(name);
     if (!standing || !this.#tried.some((tried) => tried.equals(standing.bytes)))
-      throw new RunLostError(
-        `this producer lost its run to another one, which wrote ${store.location}/${name}: it writes nothing more`,
-      );
+      throw this.#lost(name);
     if (standing.bytes.equals(bytes)) return standing.tag;
     await lock.renew();
     const tag = await store.put(name, bytes, { tag: standing.tag });
     return tag ?? (await this.#putAgain(name, bytes));
+  }
+
+  #lost(name: string): RunLostError {
+    return new RunLostError(
+      `this producer lost its run to another one, which wrote ${this.#parts.store.location}/${name}: it writes nothing more`,
+    );
   }
 
   async #wait(): Promise<void> {

@@ -13,6 +13,8 @@ export interface OpenedPlace extends AsyncDisposable {
   keepJournal: Keep | undefined;
   /** The same for `rows.bin`. */
   keepRows: Keep | undefined;
+  /** Cuts off what of the journal is kept behind so many bytes; undefined where cutting the file does. */
+  cutJournal: ((length: number) => Promise<void>) | undefined;
 }
 
 /** Where a run is kept, and the folder that its producer works in. */

@@ -72,6 +72,7 @@ export class S3Place implements RunPlace {
       return {
         keepJournal: (bytes) => files[0].append(bytes),
         keepRows: (bytes) => files[1].append(bytes),
+        cutJournal: (length) => usable(() => files[0].cut(length)),
         [Symbol.asyncDispose]: async () => {
           await Promise.all([files[0].close(), files[1].close()]);
         },

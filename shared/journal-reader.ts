@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { JOURNAL_VERSION, JournalLine } from "./journal-line.ts";
 import { parseJournalHead, type PlacedJournalHead } from "./journal-head.ts";
+import { UsageError } from "./usage-error.ts";
 import { NewerVersionError, refuseNewer } from "./newer-version.ts";
 import { type LineBlock, lineBlocks } from "./line-blocks.ts";
 
@@ -35,7 +36,7 @@ export interface HeadBatch {
 
 /**
  * Reads a journal line by line; one that does not exist has no lines. A last line that is not whole is left out.
- * @throws Error naming file and line where another line is damaged
+ * @throws UsageError naming file and line where another line is damaged
  */
 export async function* readJournal(
   path: string,
@@ -51,7 +52,7 @@ function placedLine(bytes: Buffer, start: number, stop: number, offset: number):
 /**
  * Reads only the numbers that count, in batches: many times faster than {@link readJournal}. The last line is looked at
  * as a whole, the others only at both ends.
- * @throws Error naming file and line where a line is damaged
+ * @throws UsageError naming file and line where a line is damaged
  */
 export async function* readJournalHeads(
   path: string,
@@ -156,7 +157,7 @@ function parseLast<Parsed>({ bytes, offset }: LineBlock, parse: ParseLine<Parsed
 
 function damaged(path: string, line: number, cause: unknown): Error {
   if (cause instanceof NewerVersionError) return cause;
-  return new Error(
+  return new UsageError(
     `${path} is damaged: line ${line} is not a journal line that this version of imagemill can read. ` +
       `Without that line its prompt is settled again, and images that are stored are not bought again`,
     { cause },

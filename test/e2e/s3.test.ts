@@ -96,6 +96,21 @@ describe("a run in a bucket", () => {
     expect(fetched.length).toBeLessThanOrEqual(2);
   });
 
+  test("whose journal somebody cut in the middle of a line is mended in the bucket, too", async () => {
+    await using opened = await openS3Stage();
+    const { stage, server } = opened;
+    const what = asked(stage, 3);
+    expect((await run(stage, what).ended).code).toBe(0);
+    const part = [...server.bucket.keys()].filter((key) => key.includes("/journal/")).at(-1)!;
+    server.bucket.set(part, server.bucket.get(part)!.subarray(0, -20));
+    const end = await run(stage, what).ended;
+    expect(end.stderr).toContain("the journal's last line was torn and was cut off");
+    expect(end.summary).toMatchObject({ state: "completed", images: 6 });
+    emptyCache(stage);
+    expect((await run(stage, what).ended).stderr).toContain("is complete, no call is made");
+    expect(settledIn(server)).toBe(3);
+  });
+
   test("is made by workers elsewhere that share no disk with its producer, and is steered and looked at by its location", async () => {
     await using redis = await startTestRedis({ tcp: true });
     await using opened = await openS3Stage({ latencyMs: 80 });

@@ -125,6 +125,19 @@ describe("a file that is kept in parts", () => {
     expect(await kept(server)).toBe("before\nafter\n");
   });
 
+  test("is cut where the local file is, and goes on from there", async () => {
+    const server = await openTestServer();
+    const { append, file, path } = await openWriter(server);
+    for (const text of ["one\n", "two\nhal", "f a line"]) await append(text);
+    await file.cut(8);
+    truncateSync(path, 8);
+    expect(await kept(server)).toBe("one\ntwo\n");
+    await append("three\n");
+    expect(await kept(server)).toBe("one\ntwo\nthree\n");
+    await file.close();
+    expect(await kept(server)).toBe("one\ntwo\nthree\n");
+  });
+
   test("holds lines once whose answer was lost", async () => {
     const server = await openTestServer();
     const { append } = await openWriter(server);
