@@ -67,6 +67,8 @@ async function tryCall(
 async function admitListed(work: AnyWork, images: number): Promise<Admission> {
   const { lane, job } = work;
   lane.unsentCalls.add(job.id!);
+  // One that is made again is in flight no more meanwhile: nobody is told that it may be charged.
+  if (work.hasCalled) lane.calls.delete(job.id!);
   try {
     const admission = await admit(work, images);
     lane.calls.add(job.id!);

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ProviderError } from "../../shared/failure.ts";
 import { jobId } from "../../shared/job.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { openTestLane, until } from "../helpers/test-lane.ts";
@@ -89,5 +90,20 @@ describe.concurrent("heartbeats", () => {
       expect(beat).toMatchObject({ calls: [] });
       expect(beat).not.toHaveProperty("unsentCalls");
     });
+  });
+
+  test("list a call that waits to be made again as one that waits, which close() does not give up", async () => {
+    await using lane = await openTestLane(server);
+    const refused = new ProviderError("rate_limited", "slow down", { retryAfterMs: 60_000 });
+    const before = () => {
+      throw refused;
+    };
+    const service = await lane.serve({ createModel: watchedModels({ before }) });
+    const id = await lane.add(0);
+    await until(async () =>
+      expect(await lane.heartbeats()).toMatchObject([{ calls: [], unsentCalls: [id] }]),
+    );
+    expect(await service.close(0)).toBe(0);
+    await until(async () => expect(await lane.queue.getWaitingCount()).toBe(1));
   });
 });
