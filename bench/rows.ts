@@ -1,7 +1,8 @@
 import type { Row } from "./row.ts";
 import { fanOut, queue } from "./rows/in-process.ts";
 import { knownLimit, limitSeeking } from "./rows/limits.ts";
-import { flat, resume } from "./rows/size.ts";
+import { resume } from "./rows/resume.ts";
+import { flat } from "./rows/size.ts";
 import { saturation, scale } from "./rows/steady.ts";
 import { firstImage, large, small } from "./rows/whole-run.ts";
 
