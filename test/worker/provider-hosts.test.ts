@@ -185,6 +185,22 @@ test("redirects wait for a host that is only away; where all hosts redirect, the
   expect(failures.at(-1)).toMatchObject({ kind: "invalid_request", status: 302 });
 });
 
+test("a host that has answered since it sent a call elsewhere is none of those that redirect", async () => {
+  const { down, clock, callOnce } = threeHosts();
+  down.set("a", redirect);
+  expect(await rejection(callOnce())).toMatchObject({ status: 302, hostAway: true });
+  down.clear();
+  clock.now += 60_000;
+  for (let i = 0; i < 9; i++) await callOnce();
+  for (const host of ["b", "c"]) down.set(host, redirect);
+  const ends = await Promise.allSettled(
+    ["1", "2", "3", "4", "5", "6"].map((text) => callOnce(text)),
+  );
+  const failures = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
+  expect(failures.length).toBeGreaterThanOrEqual(2);
+  for (const failure of failures) expect(failure).toMatchObject({ kind: "unavailable" });
+});
+
 test("where no other host is left the failure is the provider's", async () => {
   const { down, callOnce } = threeHosts();
   for (const host of ["a", "b", "c"]) down.set(host, refused);
