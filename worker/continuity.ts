@@ -57,6 +57,11 @@ export class Continuity {
     return addedAt < this.#returnedAt + skewMs;
   }
 
+  /** Whether Redis was away, or was emptied, since this worker took a job at that time. */
+  hasReturnedAfter(takenAt: number): boolean {
+    return takenAt <= this.#returnedAt;
+  }
+
   #begin(): void {
     this.#connectedAt = Date.now();
     this.#redis.on("ready", this.#returned);

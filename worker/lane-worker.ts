@@ -6,7 +6,7 @@ import { isQueueError } from "../shared/queue-error.ts";
 import { RetryLater } from "./job-moves.ts";
 
 /** A job is given to another worker after this silence: longer than any healthy pause of the event loop. */
-const lockMs = 8_000;
+export const lockMs = 8_000;
 /** How often workers look for such jobs. */
 const stalledCheckMs = 2_000;
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { unpauseLane } from "../../shared/lane-state.ts";
 import { imageSeed } from "../../worker/seeds.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { openTestLane, promptOfIndex, type TestLane, until } from "../helpers/test-lane.ts";
@@ -111,4 +112,23 @@ describe.concurrent("a job whose lock is lost while its call is in flight", () =
     await lane.results(5);
     expect(lane.simulator.ledger.callsOf(promptOfIndex(0))).toHaveLength(1);
   });
+});
+
+test("a job whose lock is lost before its call starts is left to who has it, where Redis was away", async () => {
+  await using lane = await openTestLane(server);
+  const first = await lane.serve({ concurrency: 1 });
+  first.gate.hold(60_000);
+  const id = await lane.add(0);
+  await until(() => expect([...first.unsentCalls]).toEqual([id]));
+  const second = await lane.serve({ concurrency: 1 });
+  await stall(lane, id);
+  first.continuity.forgotten();
+  // The hold is told to Redis again, and ended there.
+  await until(async () => expect(await lane.redis.exists(lane.keys.hold)).toBe(1));
+  await unpauseLane(lane.redis, lane.keys);
+  expect(await lane.results(1)).toMatchObject([
+    { state: "succeeded", attempts: [{ outcome: "ok", worker: second.worker }] },
+  ]);
+  await until(async () => expect(await lane.jobKeys()).toEqual([]));
+  expect(lane.simulator.ledger.calls).toBe(1);
 });
