@@ -22,6 +22,9 @@ import type { StopReason } from "./stop.ts";
 import { surveyRows } from "./survey.ts";
 import { WholeFolders } from "./whole-folders.ts";
 
+/** With fewer prompts, listing their folders takes less than finding out that they need not be listed. */
+const promptsWorthKnowing = 10_000;
+
 /** A run that is under way. */
 export interface Run {
   readonly id: string;
@@ -97,7 +100,8 @@ async function openLife(
   const isCancelled = steering?.state === "cancelled";
   const retry = isCancelled ? undefined : options.retry;
   const { settled, validBytes, torn, retried } = await replayRound(paths.journal, run, retry);
-  const gone = await noticeGone(place, paths.journal, settled, run.numGenerations);
+  const known = await foldersKnown(place, settled);
+  const gone = await reopenGone(place, paths.journal, settled, run.numGenerations, known);
   const hashes = stack.use(await RowHashes.open(paths.rows, keepRows));
   // A run can be cancelled though its dataset is gone.
   const hasMoved = !isCancelled && (await checkDataset(run, hashes));
@@ -108,6 +112,7 @@ async function openLife(
   if (!isComplete(run, settled))
     await options.approve?.(await surveyRows({ run, settled, journal: journalFile, model }));
   if (isChanged || hasMoved || retry) await place.writeRun(run);
+  await known?.write();
   if (torn) await cutJournal?.(validBytes);
   const journal = stack.use(await Journal.open(paths.journal, validBytes, lock, keepJournal));
   const read = { place, directory, run, model, settled, steering };
@@ -137,17 +142,9 @@ async function replayRound(
   return { ...(await replayJournal(journal, run)), retried };
 }
 
-/** Reopens prompts whose images are gone, and keeps which folders need not be listed again. Gives how many images are. */
-async function noticeGone(
-  place: RunPlace,
-  journal: string,
-  settled: Settled,
-  numGenerations: number,
-): Promise<number> {
-  const known = await WholeFolders.read(place.state);
-  const gone = await reopenGone(place, journal, settled, numGenerations, known);
-  await known.write();
-  return gone;
+/** Folders that need not be listed, where there are so many that this is worth knowing. */
+async function foldersKnown(place: RunPlace, settled: Settled): Promise<WholeFolders | undefined> {
+  return settled.count < promptsWorthKnowing ? undefined : await WholeFolders.read(place.state);
 }
 
 /** What opening a damaged run directory mends, for people. */
