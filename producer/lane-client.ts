@@ -1,7 +1,7 @@
 import type { Queue } from "bullmq";
-import { deathsOf, type Deaths } from "../shared/deaths.ts";
+import type { Deaths } from "../shared/deaths.ts";
 import { BudgetLedger } from "../shared/budget-ledger.ts";
-import { jobNames, jobOptions, PromptJob } from "../shared/job.ts";
+import { jobNames, jobOptions } from "../shared/job.ts";
 import { laneKeys, lanesKey, type LaneKeys } from "../shared/keys.ts";
 import type { LaneCard } from "../shared/lane-card.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
@@ -20,18 +20,11 @@ import { producerTtlMs } from "../shared/steer.ts";
 import { textsOf } from "../shared/result-entry.ts";
 import { callsSentFor, removePromptJobs, runJobs } from "../shared/run-jobs.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
+import { deathsInQueue } from "./deaths-in-queue.ts";
 import type { InFlight } from "./window.ts";
 
 /** Results in one read of the stream. */
 const readCount = 512;
-
-/** What counts of a job, of either kind, that was in hand when everything died. */
-const InterruptedJob = PromptJob.pick({
-  run: true,
-  index: true,
-  deaths: true,
-  innocentStalls: true,
-});
 
 /** A result of the stream: the id of its entry, which may hold others, and its JSON text. */
 export interface StreamEntry {
@@ -125,23 +118,12 @@ export class LaneClient {
     await unpauseLane(this.#redis, this.#keys);
   }
 
-  async #deaths(run: string): Promise<Map<number, Deaths>> {
-    const deaths = new Map<number, Deaths>();
-    for (const { data, stalledCounter } of await this.#queue.getActive()) {
-      const job = InterruptedJob.safeParse(data);
-      if (!job.success || job.data.run !== run) continue;
-      // It would stall now, if anybody were there to see it.
-      deaths.set(job.data.index, deathsOf(job.data, stalledCounter + 1));
-    }
-    return deaths;
-  }
-
   /**
    * Drops all jobs of the lane: only for a Redis that no other producer and no worker uses. Gives the deaths that jobs of
    * the run were in, by index: what was in hand is what the process died with; and the calls that its jobs had made.
    */
   async clear(run: string): Promise<{ deaths: Map<number, Deaths>; calls: number }> {
-    const deaths = await this.#deaths(run);
+    const deaths = await deathsInQueue(this.#queue, run);
     const ids = [...(await this.runJobs(run)).values()].flat();
     const calls = await callsSentFor(this.#queue, ids);
     await this.#queue.obliterate({ force: true });

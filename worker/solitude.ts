@@ -9,6 +9,7 @@ const refusedDelayMs = 1_000;
  */
 export class Solitude {
   readonly #listeners = new Set<() => void>();
+  readonly #seen = new Set<string>();
   #others = 0;
   #taken = false;
   #emptied = Promise.withResolvers<void>();
@@ -22,6 +23,12 @@ export class Solitude {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** True the first time that a job is asked for. */
+  isNew(jobId: string): boolean {
+    const before = this.#seen.size;
+    return this.#seen.add(jobId).size > before;
   }
 
   /** A job enters among others; the function that it gives lets it leave. @throws HandBack while one is alone */

@@ -1,5 +1,5 @@
 import { deathsOf, type Deaths } from "../shared/deaths.ts";
-import { Crashed } from "./job-moves.ts";
+import { Crashed, HandBack } from "./job-moves.ts";
 import { logFields } from "./log-fields.ts";
 import { wasInterrupted, type AnyWork } from "./work.ts";
 
@@ -10,6 +10,11 @@ const suspectDeaths = 2;
  * for a tenth of their lives is hit twice in a hundred cases, three times in a thousand.
  */
 const fatalDeaths = 3;
+/**
+ * For each death alone a job lets others go first for so long, once in each process: where all workers are killed again and
+ * again, it is not always the same one that is hit.
+ */
+const yieldMs = 2_000;
 const noDeaths: Deaths = { inCompany: 0, alone: 0 };
 
 /** How a job was let in. */
@@ -22,7 +27,7 @@ export interface Entry {
  * Lets a job begin: among others, or alone where workers died with it, so that its neighbours are spared. A job that
  * stalled although its worker lives, since Redis was away, is no suspect, and neither is one whose worker died before it
  * began.
- * @throws HandBack while another job runs alone
+ * @throws HandBack while another job runs alone, or where others are to go first
  * @throws Crashed where workers died of it while it was alone
  */
 export async function enter(work: AnyWork): Promise<Entry> {
@@ -35,6 +40,7 @@ export async function enter(work: AnyWork): Promise<Entry> {
   if (deaths.alone >= fatalDeaths)
     throw new Crashed(`${deaths.alone} workers died while they worked on nothing but this prompt`);
   const alone = deaths.inCompany >= suspectDeaths;
+  if (alone && deaths.alone > 0 && lane.solitude.isNew(job.id!)) await yieldToOthers(work, deaths);
   const leave = alone ? await lane.solitude.enterAlone() : lane.solitude.enter();
   if (alone)
     lane.log.warn({ ...logFields(work), ...deaths }, "workers died with this job: it runs alone");
@@ -47,6 +53,12 @@ export async function enter(work: AnyWork): Promise<Entry> {
     throw error;
   }
   return { alone, leave };
+}
+
+/** @throws HandBack: the job comes back later, and then begins */
+async function yieldToOthers(work: AnyWork, deaths: Deaths): Promise<never> {
+  await keep(work, deaths, work.job.stalledCounter + 1);
+  throw new HandBack("workers died with it: others go first", yieldMs * deaths.alone);
 }
 
 /** Keeps in the job how many workers died of it; `innocentStalls`: up to which stall that is known. */

@@ -158,8 +158,8 @@ function suspectList(suspects: readonly SuspectJob[]): Html {
   });
   return html`<h2>Quarantined</h2>
     <p class="soft">
-      Workers died with these in hand. From the second death on a prompt runs alone; after two
-      deaths alone it fails as crashed.
+      Workers died with these in hand. From the second death on a prompt runs alone, after others
+      that do; after three deaths alone it fails as crashed.
     </p>
     <ul class="problems">
       ${items}

@@ -72,6 +72,24 @@ describe.concurrent("a job that workers died with", () => {
     expect(await lane.results(1)).toMatchObject([{ state: "succeeded" }]);
   });
 
+  test("while it ran alone lets others run alone first, once in each process", async () => {
+    await using lane = await openTestLane(server);
+    const seen: string[] = [];
+    const id = await lane.add(0, { deaths: { inCompany: 2, alone: 1 } });
+    await lane.add(1, twoInCompany);
+    const hold = new AnswerHold();
+    const createModel = watchedModels({
+      before: (prompt) => void seen.push(prompt),
+      answered: (prompt) => (prompt === promptOfIndex(0) ? hold.answered() : undefined),
+    });
+    await lane.serve({ createModel });
+    await until(() => expect(hold.held).toBe(1));
+    expect(seen).toEqual([promptOfIndex(1), promptOfIndex(0)]);
+    expect((await dataOf(lane, id)).deaths).toEqual({ inCompany: 2, alone: 2 });
+    hold.release();
+    expect((await lane.results(2)).map(({ state }) => state)).toEqual(["succeeded", "succeeded"]);
+  });
+
   test("before it had begun is no suspect of that death", async () => {
     await using lane = await openTestLane(server);
     const first = new AnswerHold();
