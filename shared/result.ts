@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FailureKind } from "./failure.ts";
+import { imageFile } from "./storage.ts";
 
 /** What a provider says a call used; token counts where it knows tokens. */
 export const Usage = z.object({
@@ -12,7 +13,9 @@ export type Usage = z.infer<typeof Usage>;
 /** One stored image. `file` is relative to the run directory, sizes are in pixels and bytes. */
 export const ImageRecord = z.object({
   generation: z.int().min(0),
-  file: z.string(),
+  file: z
+    .string()
+    .regex(imageFile, "expected an image below images/, as in images/00000/00000123-0.png"),
   width: z.int(),
   height: z.int(),
   bytes: z.int(),

@@ -31,3 +31,9 @@ export function imagePath(index: number, generation: number): string {
   const shard = Math.floor(index / 1000);
   return `images/${String(shard).padStart(5, "0")}/${String(index).padStart(8, "0")}-${generation}`;
 }
+
+/**
+ * What {@link imagePath} makes, with an extension. A run directory may come from anybody: a file that a journal or a result
+ * names is read and written under that name.
+ */
+export const imageFile = /^images\/\d{5,}\/\d{8,}-\d+\.[a-z0-9]{1,5}$/;

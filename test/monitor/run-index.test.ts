@@ -30,7 +30,7 @@ function lineOf({ index, round, images, kinds, seconds }: Told): JournalLine {
   const base = { worker: "w", burned: true, sent: true, generations: [0, 1, 2] };
   const all = Array.from({ length: images }, (_, generation) => ({
     generation,
-    file: `images/00000/${generation}.png`,
+    file: `images/00000/00000000-${generation}.png`,
     width: 8,
     height: 8,
     bytes: 100,

@@ -16,7 +16,14 @@ const indexesOf = async (stage: ProducerStage) =>
   (await stage.journaled()).map(({ index }) => index);
 
 function image(generation: number): ImageRecord {
-  return { generation, file: "f", width: 1, height: 1, bytes: 1, sha256: "" };
+  return {
+    generation,
+    file: `images/00000/00000004-${generation}.png`,
+    width: 1,
+    height: 1,
+    bytes: 1,
+    sha256: "",
+  };
 }
 
 describe("Collector", () => {

@@ -34,7 +34,7 @@ test("a job in hand has died once more, one that waits keeps what it knew, other
   await worker.getNextJob("token");
   await add(1, { deaths: { inCompany: 2, alone: 1 }, innocentStalls: 1 });
   const putOff = await worker.getNextJob("token");
-  await putOff!.moveToDelayed(Date.now() + 60_000, "token");
+  await putOff.moveToDelayed(Date.now() + 60_000, "token");
   await add(2);
   await add(3, { run: "bbbbbbbbbbbb", deaths: { inCompany: 5, alone: 0 } });
   expect(await deathsInQueue(queue, run)).toEqual(

@@ -213,6 +213,18 @@ test("a damaged line in the middle is an error with file and line number", async
   await expect(readHeads(path)).rejects.toThrow(`${path} is damaged: line 2 `);
 });
 
+/** A journal whose first line has an image of this file. */
+function journalOf(file: string): string {
+  const image = { generation: 0, file, width: 1, height: 1, bytes: 1, sha256: "00" };
+  return journalFile(written([journalLine(0, { images: [image] }), journalLine(1)]));
+}
+
+test("a line that names a file outside the images is damaged: nothing is read or written there", async () => {
+  expect((await readAll(journalOf("images/00000/00000000-0.png"))).lines).toHaveLength(2);
+  for (const file of ["../secret.png", "/etc/hostname", "images/../../x.png", "images/00000/x.png"])
+    await expect(readAll(journalOf(file))).rejects.toThrow(/line 1 /);
+});
+
 test("a journal that does not exist or is empty has no lines", async () => {
   const path = journalFile("");
   const nothing = { lines: [], end: { validBytes: 0, torn: false } };
