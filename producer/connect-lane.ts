@@ -8,13 +8,15 @@ import type { TroubleLog } from "./trouble-log.ts";
 export interface LaneAccess {
   redis: RedisSource;
   prefix: string;
+  /** Where the run is kept. */
+  place: string;
   trouble: TroubleLog;
 }
 
 /** The lane of a run, over connections of its own that end with `stack`: one of them waits for results. */
 export function connectLane(
   { id, profile, model }: Pick<RunFile, "id" | "profile" | "model">,
-  { redis, prefix, trouble }: LaneAccess,
+  { redis, prefix, place, trouble }: LaneAccess,
   stack: Cleanup,
 ): LaneClient {
   const connect = (name: string) => {
@@ -24,7 +26,10 @@ export function connectLane(
     return client;
   };
   const card = { profile, model };
-  const lane = new LaneClient(connect("producer"), connect("collector"), prefix, card, id);
+  const lane = new LaneClient(connect("producer"), connect("collector"), prefix, card, {
+    run: id,
+    place,
+  });
   lane.onError(trouble.ofRedis);
   return lane;
 }

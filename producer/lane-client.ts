@@ -16,11 +16,11 @@ import {
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import type { Registration } from "../shared/registration.ts";
-import { producerTtlMs } from "../shared/steer.ts";
 import { textsOf } from "../shared/result-entry.ts";
 import { callsSentFor, removePromptJobs, runJobs } from "../shared/run-jobs.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import { deathsInQueue } from "./deaths-in-queue.ts";
+import { RunClaim } from "./run-claim.ts";
 import type { InFlight } from "./window.ts";
 
 /** Results in one read of the stream. */
@@ -35,6 +35,8 @@ export interface StreamEntry {
 /** What a producer does in Redis for one run. Every method rejects while Redis is away: nothing is kept back in memory. */
 export class LaneClient {
   readonly lane: string;
+  /** The right to drive the run in this Redis. */
+  readonly claim: RunClaim;
   readonly #redis: RedisClient;
   readonly #blocking: RedisClient;
   readonly #keys: LaneKeys;
@@ -43,13 +45,13 @@ export class LaneClient {
   readonly #queue: Queue;
   readonly #results: string;
 
-  /** `redis` is for commands, `blocking` for waiting reads; both stay the caller's. */
+  /** `redis` is for commands, `blocking` for waiting reads; both stay the caller's. `place` is the location of the run. */
   constructor(
     redis: RedisClient,
     blocking: RedisClient,
     prefix: string,
     card: Omit<LaneCard, "v">,
-    run: string,
+    { run, place }: { run: string; place: string },
   ) {
     this.lane = laneName(card.profile, card.model);
     this.#redis = redis;
@@ -59,6 +61,7 @@ export class LaneClient {
     this.#keys = laneKeys(prefix, this.lane);
     this.#queue = openLaneQueue(this.lane, this.#keys, redis);
     this.#results = this.#keys.results(run);
+    this.claim = new RunClaim(redis, this.#keys.producer(run), { run, place });
   }
 
   onError(listener: (error: Error) => void): void {
@@ -100,13 +103,16 @@ export class LaneClient {
     return readLaneState(this.#redis, this.#keys);
   }
 
-  /** Tells that the run has a living producer, and how many of the lane's running runs have one. */
-  async beat(run: string, { runs }: LaneState): Promise<number> {
+  /**
+   * Tells that the run has a living producer. Gives how many of the lane's running runs have one.
+   * @throws RunLostError where another producer drives the run now
+   */
+  async beat({ runs }: LaneState): Promise<number> {
     const running = [...runs.values()].filter(({ state }) => state === "running");
+    await this.claim.renew();
     const pipeline = this.#redis.pipeline();
-    pipeline.set(this.#keys.producer(run), "1", "PX", producerTtlMs);
     for (const other of running) pipeline.exists(this.#keys.producer(other.run));
-    const [, ...alive] = pipelineValues(await pipeline.exec());
+    const alive = pipelineValues(await pipeline.exec());
     return alive.filter((exists) => exists === 1).length;
   }
 

@@ -115,7 +115,7 @@ export class LaneWatch {
     const state = await this.#lane.state();
     this.#pause = state.pause;
     this.#heartbeats = await this.#lane.heartbeats();
-    this.#runs = await this.#lane.beat(this.#run, state);
+    this.#runs = await this.#lane.beat(state);
     const running = [...state.runs.values()].filter((run) => run.state === "running");
     this.#mostCalls = Math.max(1, ...running.map((run) => run.callsPerPrompt ?? 1));
     this.redis.worked();

@@ -38,11 +38,13 @@ export class QueueStay {
   }
 
   /**
-   * Makes the run known and settles what an earlier life left in the stream, before anything is fed. May be called again
-   * after an error.
+   * Claims the run, makes it known and settles what an earlier life left in the stream, before anything is fed. May be
+   * called again after an error.
+   * @throws RunInUseError where a copy of the run is driven from another place
    */
   async begin(): Promise<void> {
     const { run, lane, privateRedis, watch, budget } = this.#parts;
+    await lane.claim.take(privateRedis);
     const { pause } = await lane.state();
     if (pause && pause.kind !== "person") await lane.unpause();
     await watch.learnSteering();
@@ -59,9 +61,10 @@ export class QueueStay {
     if (await watch.learnSteering()) await this.register();
   }
 
-  /** Tells workers of the run, in the state that it has. */
+  /** Tells workers of the run, in the state that it has. @throws RunLostError where another producer drives it now */
   async register(): Promise<void> {
     const { run, location, lane, watch, stopReason } = this.#parts;
+    await lane.claim.renew();
     await lane.register(registrationOf(run, location, stateOf(stopReason(), watch.steering)));
   }
 
@@ -100,6 +103,7 @@ export class QueueStay {
   async end(): Promise<void> {
     const { lane, run, location, collector, budget, stopReason, onError } = this.#parts;
     try {
+      await lane.claim.renew();
       await collector.drain();
       if (this.#isClean) {
         await budget?.close();

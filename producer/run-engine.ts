@@ -104,8 +104,9 @@ export class RunEngine {
       background = this.#work();
       const fed = await this.#feed();
       if (fed) while (this.window.size > 0 && !this.#stop) await this.#changed.promise;
-      if (this.#lost) throw this.#lost;
+      this.#throwIfLost();
       if (this.#stop) await this.#stay.withdraw();
+      this.#throwIfLost();
       return { stop: this.#stop, rows: fed?.rows, ended: fed?.ended ?? false };
     } finally {
       this.#done.abort();
@@ -117,12 +118,16 @@ export class RunEngine {
 
   /** Begins the run's stay in the queue. False where the run was stopped before Redis could be reached. */
   async #open(): Promise<boolean> {
-    const isOpen = await this.#insistence.onQueue(async () => {
-      await this.#stay.begin();
-      await this.#look();
-    });
-    if (!isOpen) await this.#parts.lane.close();
-    return isOpen;
+    let isOpen = false;
+    try {
+      isOpen = await this.#insistence.onQueue(async () => {
+        await this.#stay.begin();
+        await this.#look();
+      });
+      return isOpen;
+    } finally {
+      if (!isOpen) await this.#parts.lane.close();
+    }
   }
 
   /** What goes on beside feeding, until the run is done. */
@@ -245,6 +250,10 @@ export class RunEngine {
   #wake(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
+  }
+
+  #throwIfLost(): void {
+    if (this.#lost) throw this.#lost;
   }
 
   async #leave(): Promise<void> {

@@ -207,7 +207,8 @@ export class RunLife {
     await using stack = new Cleanup();
     const trouble = new TroubleLog(log);
     stack.defer(() => trouble.close());
-    const lane = connectLane(run, { redis: queue.redis, prefix, trouble }, stack);
+    const access = { redis: queue.redis, prefix, place: place.location, trouble };
+    const lane = connectLane(run, access, stack);
     this.#engine = new RunEngine({
       ...parts,
       run,

@@ -19,7 +19,7 @@ export interface LaneKeys {
   workers: string;
   /** String with a time to live: a worker's last heartbeat. */
   heartbeat(worker: string): string;
-  /** String with a time to live: the run has a living producer. */
+  /** String with a time to live: the living producer of the run (`producer/run-claim.ts`). */
   producer(run: string): string;
   /** Stream of a run's results. */
   results(run: string): string;

@@ -61,7 +61,7 @@ export async function openProducerStage(
     connect(),
     prefix,
     { profile: run.profile, model: run.model },
-    run.id,
+    { run: run.id, place: directory },
   );
   lane.onError(() => {});
   stack.defer(() => lane.close());

@@ -1,0 +1,67 @@
+import { cpSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
+import { filesBelow, readResults } from "../helpers/run-files.ts";
+import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
+
+const prompts = 60;
+
+/** A stage with a run that was killed after some images, and its Redis. */
+async function killedRun(server: TestRedis): Promise<Stage> {
+  const stage = await openStage({ latencyMs: 200 });
+  stage.env["REDIS_URL"] = server.url;
+  const first = stage.start(stage.dataset(promptRows(prompts)), "-m", "dall-e-3", "-c", "2");
+  await stage.settled(5);
+  first.kill("SIGKILL");
+  await first.ended;
+  return stage;
+}
+
+/** Images that a run says it has, and those that are there. */
+function imagesOf(out: string): { told: string[]; there: string[] } {
+  const told = readResults(out).flatMap(({ images }) => images.filter((name) => name !== null));
+  return {
+    told: told.toSorted(),
+    there: filesBelow(join(out, "images"))
+      .map((name) => `images/${name}`)
+      .toSorted(),
+  };
+}
+
+describe.concurrent("a copy of a run directory", () => {
+  test("is refused beside the first over the same Redis, and goes on with images of its own afterwards", async () => {
+    await using server = await startTestRedis({ tcp: true });
+    await using stage = await killedRun(server);
+    const copy = join(stage.folder, "copy");
+    cpSync(stage.out, copy, { recursive: true });
+    const [end, refused] = await Promise.all([
+      stage.cli("resume", stage.out, "-c", "2", "--json"),
+      stage.cli("resume", copy, "-c", "2", "--json"),
+    ]);
+    expect(refused).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/run \S+ is driven from /),
+    });
+    expect(refused.stderr).toContain(stage.out);
+    expect(end).toMatchObject({ code: 0, summary: { state: "completed", images: prompts } });
+    const later = await stage.cli("resume", copy, "--json");
+    expect(later).toMatchObject({ code: 0, summary: { state: "completed", images: prompts } });
+    for (const { told, there } of [stage.out, copy].map(imagesOf)) {
+      expect(told).toHaveLength(prompts);
+      expect(there).toEqual(told);
+    }
+  });
+
+  test("that was moved after a crash goes on at its new place", async () => {
+    await using server = await startTestRedis({ tcp: true });
+    await using stage = await killedRun(server);
+    const moved = join(stage.folder, "moved");
+    renameSync(stage.out, moved);
+    const end = await stage.cli("resume", moved, "--json");
+    expect(end).toMatchObject({ code: 0, summary: { state: "completed", images: prompts } });
+    const { told, there } = imagesOf(moved);
+    expect(told).toHaveLength(prompts);
+    expect(there).toEqual(told);
+  });
+});
