@@ -2,6 +2,8 @@ import type { RedisClient } from "../shared/redis.ts";
 
 /** Time without an answer after which Redis counts as having been away. */
 const silenceMs = 5_000;
+/** What stalled because Redis was away is taken up within this time: locks have run out, workers have looked for such jobs. */
+const stallsMs = 30_000;
 /** How far the clocks of producers and workers may be apart. */
 const skewMs = 60_000;
 
@@ -60,6 +62,11 @@ export class Continuity {
   /** Whether Redis was away, or was emptied, since this worker took a job at that time. */
   hasReturnedAfter(takenAt: number): boolean {
     return takenAt <= this.#returnedAt;
+  }
+
+  /** Whether Redis is back so lately that jobs stall for that, and not because a worker died. */
+  get isJustBack(): boolean {
+    return Date.now() - this.#returnedAt < stallsMs;
   }
 
   #begin(): void {

@@ -25,7 +25,7 @@ export interface Entry {
 
 /**
  * Lets a job begin: among others, or alone where workers died with it, so that its neighbours are spared. A job that
- * stalled although its worker lives, since Redis was away, is no suspect, and neither is one whose worker died before it
+ * stalled since Redis was away, though its worker may live, is no suspect, and neither is one whose worker died before it
  * began.
  * @throws HandBack while another job runs alone, or where others are to go first
  * @throws Crashed where workers died of it while it was alone
@@ -33,7 +33,7 @@ export interface Entry {
 export async function enter(work: AnyWork): Promise<Entry> {
   const { lane, job } = work;
   const stalls = job.stalledCounter;
-  let deaths = deathsOf(work.data, stalls);
+  let deaths = deathsOf(work.data, lane.continuity.isJustBack ? 0 : stalls);
   if (stalls > 0) await keep(work, deaths, stalls + 1);
   if (wasInterrupted(work) && (await lane.livingCallsEnded(job.id!)) && stalls > 0)
     deaths = noDeaths;

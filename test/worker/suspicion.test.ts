@@ -111,6 +111,22 @@ describe.concurrent("a job that workers died with", () => {
     await lane.results(2);
   });
 
+  test("is none of those that stall because Redis was away", async () => {
+    await using lane = await openTestLane(server);
+    const hold = new AnswerHold();
+    const service = await lane.serve({ createModel: watchedModels(hold) });
+    service.continuity.forgotten();
+    await lane.queue.pause();
+    const id = await lane.add(0, { deaths: { inCompany: 1, alone: 0 } });
+    await lane.redis.hset(`${lane.keys.queuePrefix}:${lane.lane}:${id}`, { stc: 1 });
+    await lane.add(1);
+    await lane.queue.resume();
+    await until(() => expect(hold.held).toBe(2));
+    expect((await dataOf(lane, id)).deaths).toEqual({ inCompany: 1, alone: 0 });
+    hold.release();
+    expect((await lane.results(2)).map(({ state }) => state)).toEqual(["succeeded", "succeeded"]);
+  });
+
   test("while it ran alone, thrice, fails as crashed without another call, and no other prompt with it", async () => {
     await using lane = await openTestLane(server);
     await lane.serve();
