@@ -1,19 +1,10 @@
 import { existsSync } from "node:fs";
-import {
-  mkdir,
-  mkdtemp,
-  open,
-  readFile,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  writeFile,
-} from "node:fs/promises";
+import { mkdtemp, open, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { makeFolder } from "../shared/make-folder.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { askRedis, serverPid } from "./redis-ask.ts";
 import {
@@ -68,7 +59,7 @@ export async function startEmbeddedRedis(
     );
   }
   const directory = resolve(stateDirectory, "redis");
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeFolder(directory, 0o700);
   await endLeftover(directory);
   const place: Place = { binary, path, directory, socket: await chooseSocket(directory) };
   const { guard, pid } = await startServer(place).catch(async (error: unknown) => {

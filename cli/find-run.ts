@@ -5,6 +5,7 @@ import { hasCode } from "../shared/caught.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import { ifThere } from "../shared/if-there.ts";
 import { openState } from "../shared/open-store.ts";
+import { pathTrouble, shownPath } from "../shared/path-trouble.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
 import { locationOf } from "../shared/run-location.ts";
 import { isS3Location } from "../shared/s3-location.ts";
@@ -13,6 +14,9 @@ import { UsageError } from "../shared/usage-error.ts";
 
 /** Where runs go by default, and where an id is looked for. */
 const runsFolder = "runs";
+
+/** Of the system, for a path at which nothing can be. */
+const noPlaceCodes = ["ENOTDIR", "ENAMETOOLONG", "ELOOP"];
 
 /** A run that can be seen from here. */
 export interface FoundRun {
@@ -29,7 +33,12 @@ async function runIn(text: string, access: PlaceAccess): Promise<FoundRun | unde
   await using stack = new Cleanup();
   const state = await openState(location, access.s3, stack);
   const run = await readRunFile(state).catch((error: unknown) => {
-    if (hasCode(error, "ENOTDIR")) return undefined;
+    if (noPlaceCodes.some((code) => hasCode(error, code))) return undefined;
+    const why = pathTrouble(error);
+    if (why !== undefined)
+      throw new UsageError(`cannot read the run at ${shownPath(location)}: ${why}`, {
+        cause: error,
+      });
     if (error instanceof StorageError) throw new UsageError(error.message, { cause: error });
     throw error;
   });
@@ -70,5 +79,5 @@ export function notHere(idOrDirectory: string): UsageError {
 
 function nowhere(idOrDirectory: string): string {
   if (isS3Location(idOrDirectory)) return `there is no run at ${idOrDirectory}`;
-  return `${idOrDirectory} is neither a run directory nor the id of a run in ${resolve(runsFolder)}`;
+  return `${shownPath(idOrDirectory)} is neither a run directory nor the id of a run in ${resolve(runsFolder)}`;
 }

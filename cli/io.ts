@@ -1,4 +1,5 @@
 import { type Argument, Command, InvalidArgumentError, type Option } from "commander";
+import { UsageError } from "../shared/usage-error.ts";
 
 /** What a command sees of the world. */
 export interface Io {
@@ -21,7 +22,7 @@ export const exitCodes = {
 
 /**
  * A command whose every option can be given as `IMAGEMILL_<NAME>`, too: one that is empty counts as not set, and so does a
- * switch's that says no. An empty value of an option or argument is refused.
+ * switch's that says no. An empty value of an option or argument is refused, and a variable of a switch that says neither.
  */
 export class EnvironmentCommand extends Command {
   override addOption(option: Option): this {
@@ -30,7 +31,7 @@ export class EnvironmentCommand extends Command {
     const name = option.long?.replace(/^--(no-)?/, "");
     const variable = `IMAGEMILL_${name?.replaceAll("-", "_").toUpperCase()}`;
     // Commander looks for the variable's name only while it adds the option, and reads it from the process itself.
-    if (name && isSet(process.env[variable], takesValue)) option.env(variable);
+    if (name && isSet(variable, takesValue)) option.env(variable);
     return super.addOption(option);
   }
 
@@ -41,10 +42,19 @@ export class EnvironmentCommand extends Command {
   }
 }
 
-function isSet(text: string | undefined, takesValue: boolean): boolean {
-  const value = text?.trim().toLowerCase() ?? "";
-  if (value === "") return false;
-  return takesValue || !["0", "false", "no", "off"].includes(value);
+const on = ["1", "true", "yes", "on"];
+const off = ["0", "false", "no", "off"];
+
+/** @throws UsageError where a switch's variable says neither yes nor no */
+function isSet(variable: string, takesValue: boolean): boolean {
+  const text = process.env[variable] ?? "";
+  const value = text.trim().toLowerCase();
+  if (value === "" || takesValue) return value !== "";
+  if (on.includes(value)) return true;
+  if (off.includes(value)) return false;
+  throw new UsageError(
+    `expected ${variable} to be one of ${[...on, ...off].join(", ")}, got \`${text}\``,
+  );
 }
 
 /** What a shell makes of a variable that is not set must not become the working directory or a provider's own host. */

@@ -5,6 +5,7 @@ import { coerceParameter } from "../shared/model-parameters.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
 import { modelParameters } from "../shared/parameter-schemas.ts";
 import { DatasetFormat } from "../shared/run-file.ts";
+import { plural } from "../shared/quantity.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { addChangeOptions, changeRequest, type ChangeOptions } from "./change-options.ts";
 import { listOption } from "./list-option.ts";
@@ -151,6 +152,16 @@ function parameterOf(card: ModelCard, text: string): [string, unknown] {
   }
 }
 
+/** @throws UsageError where a name comes twice: which of the values was meant cannot be known */
+function onceEach<Value>(flag: string, given: readonly [string, Value][]): Record<string, Value> {
+  const names = given.map(([name]) => name);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice === undefined) return Object.fromEntries(given);
+  throw new UsageError(
+    `expected ${flag} ${twice} once, got it ${plural(names.filter((name) => name === twice).length, "time")}`,
+  );
+}
+
 /** The default run directory of a dataset and model. */
 export function defaultOut(dataset: string, model: string): string {
   const name = basename(dataset, extname(dataset)).replaceAll(/[^\p{L}\p{N}._-]+/gu, "-");
@@ -171,11 +182,15 @@ export function runRequest(
     promptColumn: options.promptColumn,
     idColumn: options.idColumn,
     paramsColumn: options.paramsColumn,
-    paramFrom: Object.fromEntries(
+    paramFrom: onceEach(
+      "--param-from",
       options.paramFrom.map((text) => splitAt(text, "=", "--param-from")),
     ),
     model: card.id,
-    parameters: Object.fromEntries(options.param.map((text) => parameterOf(card, text))),
+    parameters: onceEach(
+      "--param",
+      options.param.map((text) => parameterOf(card, text)),
+    ),
     seed: options.seed,
     maxCostUsd: options.maxCost,
     pricePerImageUsd: options.pricePerImage,

@@ -4,11 +4,12 @@ import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { ifThere } from "../shared/if-there.ts";
+import { pathTrouble } from "../shared/path-trouble.ts";
 import { readRunFile, writeRunFile } from "../shared/run-file.ts";
 import { stateFilesOf } from "../shared/state-files.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { folderStamps } from "./folder-stamps.ts";
-import { prepareDirectory, statePaths } from "./run-directory.ts";
+import { noRunDirectory, prepareDirectory, statePaths } from "./run-directory.ts";
 import { acquireRunLock, type RunLock } from "./run-lock.ts";
 import type { RunPlace } from "./run-place.ts";
 
@@ -32,9 +33,10 @@ export function folderPlace(directory: string): RunPlace {
     }),
     copy: copyJournal,
     copyJournal,
-    readRun: () => readRunFile(directory),
+    readRun: () => usable(directory, readRunFile(directory)),
     writeRun: (run) => writeRunFile(directory, run),
-    findInput: async (name) => ((await isThere(inputPath(name))) ? inputPath(name) : undefined),
+    findInput: async (name) =>
+      (await usable(directory, isThere(inputPath(name)))) ? inputPath(name) : undefined,
     keepInput: async (name, input) => {
       await prepareDirectory(directory);
       await writeWhole(inputPath(name), input);
@@ -61,10 +63,20 @@ async function lockDirectory(directory: string): Promise<RunLock> {
   try {
     return await acquireRunLock(directory);
   } catch (error) {
-    if (!isDiskTrouble(error)) throw error;
+    if (!isDiskTrouble(error) && pathTrouble(error) === undefined) throw error;
     throw new UsageError(`cannot write to the run directory: ${messageOf(error)}`, {
       cause: error,
     });
+  }
+}
+
+/** @throws UsageError where what is looked for cannot be there, as below a file */
+async function usable<Found>(directory: string, looking: Promise<Found>): Promise<Found> {
+  try {
+    return await looking;
+  } catch (error) {
+    if (pathTrouble(error) === undefined) throw error;
+    throw noRunDirectory(directory, error);
   }
 }
 

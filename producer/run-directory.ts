@@ -1,10 +1,12 @@
 import { randomInt } from "node:crypto";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../shared/caught.ts";
 import { ifThere } from "../shared/if-there.ts";
+import { makeFolder } from "../shared/make-folder.ts";
+import { pathTrouble, shownPath } from "../shared/path-trouble.ts";
 import { newRunId, RUN_FILE_VERSION, type RunFile } from "../shared/run-file.ts";
 import { journalPath, stateFolder } from "../shared/state-files.ts";
 import { UsageError } from "../shared/usage-error.ts";
@@ -51,13 +53,20 @@ export async function prepareDirectory(directory: string): Promise<void> {
     if (!isOurs && present.some((name) => !name.startsWith("."))) {
       throw new UsageError(`${directory} is not empty and no run directory: give another --out`);
     }
-    await mkdir(join(directory, stateFolder), { recursive: true });
+    await makeFolder(join(directory, stateFolder));
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`cannot use ${directory} as a run directory: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw noRunDirectory(directory, error);
   }
+}
+
+/** What is thrown for a path that cannot be a run directory, by the system's error. */
+export function noRunDirectory(directory: string, cause: unknown): UsageError {
+  const why = pathTrouble(cause) ?? messageOf(cause);
+  return new UsageError(
+    `cannot use ${shownPath(directory)} as a run directory: ${why}; give another --out`,
+    { cause },
+  );
 }
 
 /**

@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { Cleanup } from "../shared/cleanup.ts";
+import { makeFolder } from "../shared/make-folder.ts";
 import { growing } from "../shared/numbered-parts.ts";
 import { objectState } from "../shared/object-state.ts";
 import type { ObjectStore } from "../shared/object-store.ts";
@@ -93,7 +94,7 @@ export class S3Place implements RunPlace {
   async copyJournal(): Promise<boolean> {
     const { journal, state } = statePaths(this.directory);
     await usable(async () => {
-      await mkdir(state, { recursive: true });
+      await makeFolder(state);
       await new PartedCopy(this.store, growing.journal, journal).refresh();
     });
     return true;
@@ -120,7 +121,7 @@ export class S3Place implements RunPlace {
   async keepInput(name: string, input: AsyncIterable<string | Buffer>): Promise<string> {
     await this.prepare();
     const key = `${stateFolder}/${name}`;
-    await mkdir(this.directory, { recursive: true });
+    await makeFolder(this.directory);
     const folder = await mkdtemp(join(this.directory, "input-"));
     await using stack = new Cleanup();
     stack.defer(() => rm(folder, { recursive: true }));
@@ -168,7 +169,7 @@ export class S3Place implements RunPlace {
    */
   async #empty(): Promise<void> {
     const { state, journal, rows } = statePaths(this.directory);
-    await mkdir(state, { recursive: true, mode: 0o700 });
+    await makeFolder(state, 0o700);
     const kept = [state, join(state, "redis"), journal, rows];
     for (const folder of [this.directory, state])
       for (const name of await readdir(folder))

@@ -159,7 +159,8 @@ function damaged(path: string, line: number, cause: unknown): Error {
   if (cause instanceof NewerVersionError) return cause;
   return new UsageError(
     `${path} is damaged: line ${line} is not a journal line that this version of imagemill can read. ` +
-      `Without that line its prompt is settled again, and images that are stored are not bought again`,
+      `Keep a copy of the file, remove line ${line} and run the same command again: ` +
+      "where no other line tells of its prompt, `resume` settles that again; images that are stored are not bought again",
     { cause },
   );
 }

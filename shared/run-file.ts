@@ -134,10 +134,17 @@ export async function readRunFile(at: StateAt): Promise<RunFile | undefined> {
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(
-      `${path} is damaged (${messageOf(error).split("\n")[0]}): bring it back from a copy, or start a new run with another --out`,
+      `${path} is damaged (${describeDamage(error)}): bring it back from a copy, or start a new run with another --out`,
       { cause: error },
     );
   }
+}
+
+/** The field that is wrong with what was expected there, or why it is no JSON. */
+function describeDamage(error: unknown): string {
+  if (!(error instanceof z.ZodError)) return messageOf(error).split("\n")[0]!;
+  const faults = error.issues.map(({ path, message }) => `\`${path.join(".")}\`: ${message}`);
+  return faults.slice(0, 3).join("; ");
 }
 
 /** Writes `run.json` as a whole. */

@@ -13,6 +13,8 @@ import {
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { hasCode } from "../../shared/caught.ts";
 import { ifThere } from "../../shared/if-there.ts";
+import { makeFolder } from "../../shared/make-folder.ts";
+import { pathTrouble, shownPath } from "../../shared/path-trouble.ts";
 import { stateFolder } from "../../shared/state-files.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { acquireRunLock, type RunLock } from "../run-lock.ts";
@@ -35,6 +37,21 @@ export class ExportFolder implements AsyncDisposable {
 
   /** @throws UsageError where the destination cannot be one, or another process exports to it */
   static async open(to: string, runLocation: string): Promise<ExportFolder> {
+    try {
+      return await ExportFolder.#open(to, runLocation);
+    } catch (error) {
+      const why = pathTrouble(error);
+      if (why === undefined) throw error;
+      throw new UsageError(
+        `cannot export to ${shownPath(to)}: ${why}; give another folder by --to`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  static async #open(to: string, runLocation: string): Promise<ExportFolder> {
     await checkDestination(to, runLocation);
     // A link to a folder stays one.
     if (await ifThere(readdir(to))) to = await realpath(to);
@@ -45,7 +62,7 @@ export class ExportFolder implements AsyncDisposable {
         `${partial} would be used for what is half done, but it holds something else: move it, or give another --to`,
       );
     }
-    await mkdir(join(partial, stateFolder), { recursive: true });
+    await makeFolder(join(partial, stateFolder));
     return new ExportFolder(to, partial, await acquireRunLock(partial));
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openStage, promptRows } from "../helpers/stage.ts";
@@ -33,6 +33,10 @@ const wrong: readonly { args: string[]; words: RegExp }[] = [
   {
     args: ["run", "DATASET", ...model, "-p", "quality=lou"],
     words: /parameter `quality` of gpt-image-2.*did you mean `low`\?/,
+  },
+  {
+    args: ["run", "DATASET", ...model, "-p", "quality=low", "-p", "quality=high"],
+    words: /expected --param quality once, got it 2 times/,
   },
   {
     args: ["run", "DATASET", ...model, "--timeout", "1000h"],
@@ -98,6 +102,10 @@ describe("a command that cannot be", () => {
     const loud = await stage.cli(...run);
     expect(loud.code).toBe(2);
     expect(loud.stderr).toContain("IMAGEMILL_LOG_LEVEL: unknown level `loud`. Known: trace, debug");
+    stage.env["IMAGEMILL_JSON"] = "maybe";
+    const neither = await stage.cli(...run);
+    expect(neither).toMatchObject({ code: 2, stdout: "" });
+    expect(neither.stderr).toMatch(/expected IMAGEMILL_JSON to be one of 1, true,.* got `maybe`/);
   });
 
   test.concurrent("for a parameter that OpenAI does not know names the one that was meant", async () => {
@@ -124,6 +132,39 @@ describe("a command that cannot be", () => {
       `${stage.out} is not empty and no run directory: give another --out`,
     );
     expect(readdirSync(stage.out)).toEqual(["thesis.txt"]);
+  });
+
+  test.concurrent("on a path where no folder can be ends with 2 and says why", async () => {
+    await using stage = await openStage();
+    const dataset = stage.dataset(promptRows(2));
+    const at = (name: string) => join(stage.folder, name);
+    symlinkSync("circle", at("circle"));
+    symlinkSync("nowhere", at("dangling"));
+    const end = await stage.cli("run", dataset, ...model, "--out", at("good"));
+    expect(end.code).toBe(0);
+    const places: (readonly [path: string, why: RegExp])[] = [
+      [dataset, /is a file/],
+      ["/dev/null", /is a file/],
+      [at("x".repeat(300)), /too long/],
+      [at("x/".repeat(2_100)), /too long/],
+      [at("circle/out"), /symbolic links lead in a circle/],
+      [at("dangling/out"), /a link to nowhere/],
+      // Node's recursive mkdir never gives up there.
+      ...(existsSync("/proc/self") ? [["/proc/out", /no folder|no permission/] as const] : []),
+    ];
+    const check = async ([path, why]: (typeof places)[number]) => {
+      const [run, exported] = await Promise.all([
+        stage.cli("run", dataset, ...model, "--out", path),
+        stage.cli("export", at("good"), "--format", "jsonl", "--to", path),
+      ]);
+      for (const { code, stdout, stderr } of [run, exported]) {
+        expect([path, code, stdout, stderr.trim().split("\n").length]).toEqual([path, 2, "", 1]);
+        expect(stderr).toMatch(why);
+      }
+      expect(run.stderr).toContain("give another --out");
+      expect(exported.stderr).toContain("--to");
+    };
+    await Promise.all(places.map(check));
   });
 
   test.concurrent("on a run directory in use names the process that holds it, which goes on", async () => {

@@ -211,6 +211,7 @@ test("a damaged line in the middle is an error with file and line number", async
   appendFileSync(path, written([journalLine(2)]));
   await expect(readAll(path)).rejects.toThrow(`${path} is damaged: line 2 `);
   await expect(readHeads(path)).rejects.toThrow(`${path} is damaged: line 2 `);
+  await expect(readAll(path)).rejects.toThrow(/remove line 2 and run the same command again/);
 });
 
 /** A journal whose first line has an image of this file. */

@@ -34,6 +34,15 @@ describe("readRunFile", () => {
     const folder = folderWith(text);
     await expect(readRunFile(folder)).rejects.toThrow(runFilePath(folder));
   });
+
+  test("names the fields that are wrong and what was expected there", async () => {
+    const { source } = testRun();
+    const wrong = { numGenerations: "evil", source: { ...source, format: "xml" } };
+    const folder = folderWith(JSON.stringify({ ...testRun(), ...wrong }));
+    await expect(readRunFile(folder)).rejects.toThrow(
+      /`source\.format`: .*"jsonl".*; `numGenerations`: .*expected number, received string/,
+    );
+  });
 });
 
 describe("newRunId", () => {

@@ -182,6 +182,15 @@ describe("columns", () => {
       columns: { id: "9007199254740993123", x: 1.5, y: 12 },
     });
   });
+
+  test("numbers too large for JavaScript at all keep their text", async () => {
+    const long = `${"9".repeat(400)}.5`;
+    const [row] = await rowsOf(
+      "a.jsonl",
+      `{"prompt":"a","x":1e400,"y":-1E+999,"z":[1e308],"long":${long}}\n`,
+    );
+    expect(row).toMatchObject({ columns: { x: "1e400", y: "-1E+999", z: [1e308], long } });
+  });
 });
 
 describe("hash", () => {
