@@ -21,7 +21,7 @@ export function isBuiltIn(name: string): boolean {
   return Object.hasOwn(defaultModels, name);
 }
 
-/** What the simulator's profile is hashed by, since its port differs each time. */
+/** What the built-in simulator's profile is hashed by, since its port differs each time. */
 const simulatorIdentity = "imagemill:simulator";
 
 /** The provider and model of a run, where only one of them, or none, is named. */
@@ -92,7 +92,8 @@ export function profileOf(
   for (const [place, url] of baseUrls.entries()) requireBaseUrl(name, url, place);
   const [baseUrl, ...moreBaseUrls] = baseUrls;
   const profile: Profile = { name, kind, baseUrl, moreBaseUrls, imageHosts, keyVariable };
-  if (isSimulator) return { ...profile, identity: simulatorIdentity };
+  if (isSimulator)
+    return baseUrl === undefined ? { ...profile, identity: simulatorIdentity } : profile;
   return withKey(profile, env);
 }
 

@@ -42,7 +42,9 @@ async function profileOfRun(
   }
   if (!isSame) {
     throw new UsageError(
-      `run ${run.id} was made with another base URL of ${run.profile.name}: set it again, by --base-url or its variable`,
+      run.profile.name === "simulator"
+        ? `run ${run.id} was made with another simulator: give its --base-url again, or none if it was the built-in one`
+        : `run ${run.id} was made with another base URL of ${run.profile.name}: set it again, by --base-url or its variable`,
     );
   }
   if (options.dryRun || !workHere) requireServed(profile, run.model, today);

@@ -51,6 +51,34 @@ describe.concurrent("a run that is started again", () => {
     }
   });
 
+  test("without the --base-url of its simulator is refused, with it goes on there", async () => {
+    await using stage = await openStage();
+    const dataset = stage.dataset(promptRows(4));
+    const server = ["--base-url", `${stage.simulator.url}/v1`] as const;
+    const given = ["--provider", "simulator", "--limit", "2"] as const;
+    expect((await stage.run(dataset, ...given, ...server)).code).toBe(0);
+    for (const command of ["resume", "retry"]) {
+      const refused = await stage.cli(command, stage.out, "--limit", "4");
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("its --base-url") });
+    }
+    expect((await stage.run(dataset, ...given)).code).toBe(2);
+    const end = await stage.cli("resume", stage.out, "--limit", "4", "--json", ...server);
+    expect(end.summary).toMatchObject({ state: "completed", images: 4 });
+    expect(stage.simulator.ledger.calls).toBe(4);
+  });
+
+  test("with the built-in simulator needs no --base-url, and is refused one", async () => {
+    await using stage = await openStage();
+    const dataset = stage.dataset(promptRows(2));
+    const given = ["--provider", "simulator", "--limit", "1"] as const;
+    expect((await stage.run(dataset, ...given)).code).toBe(0);
+    const other = ["--base-url", stage.simulator.url] as const;
+    expect((await stage.cli("resume", stage.out, "--limit", "2", ...other)).code).toBe(2);
+    const end = await stage.cli("resume", stage.out, "--limit", "2", "--json");
+    expect(end.summary).toMatchObject({ state: "completed", images: 2 });
+    expect(stage.simulator.ledger.calls).toBe(0);
+  });
+
   test("by `resume` may be asked for all that may change, keeps what is not given, and refuses less", async () => {
     await using stage = await openStage();
     const dataset = stage.dataset(promptRows(6));
