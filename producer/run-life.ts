@@ -174,7 +174,8 @@ export class RunLife {
     const summary = summarize(this.#parts, end, Date.now() - this.#startedAt);
     // The pages show the state, too: the same journal under another state is written again.
     const isCurrent = run.outputsAt === journal.bytes && run.summary?.state === summary.state;
-    if (isCurrent && !end.stop && run.summary) return run.summary;
+    // Where it was at its end, another directory may be by now.
+    if (isCurrent && !end.stop && run.summary) return { ...run.summary, out: place.location };
     if (end.ended && end.rows !== undefined) run.dataset.rows = end.rows;
     run.summary = summary;
     run.outputsAt = journal.bytes;

@@ -64,4 +64,13 @@ describe.concurrent("a copy of a run directory", () => {
     expect(told).toHaveLength(prompts);
     expect(there).toEqual(told);
   });
+
+  test("that is complete is told of by where it is, not by where it was made", async () => {
+    await using stage = await openStage();
+    expect((await stage.run(stage.dataset(promptRows(2)), "-m", "dall-e-3")).code).toBe(0);
+    const copy = join(stage.folder, "copy");
+    cpSync(stage.out, copy, { recursive: true });
+    const end = await stage.cli("resume", copy, "--json");
+    expect(end).toMatchObject({ code: 0, summary: { state: "completed", out: copy } });
+  });
 });
