@@ -17,6 +17,7 @@ import { mayHaveBeenTried, wasInterrupted, type Work } from "./work.ts";
 export async function runPromptJob(work: Work<PromptJob>): Promise<void> {
   const { data, outcome } = work;
   const all = generationsOf(data);
+  await waitForChildren(work);
   const children = mayHaveBeenTried(work) ? await recall(work, all) : startOutcome();
   for (;;) {
     const missing = missingOf(all, outcome, children);
@@ -26,13 +27,12 @@ export async function runPromptJob(work: Work<PromptJob>): Promise<void> {
     addOutcome(outcome, await makeCall(work, missing));
   }
   addOutcome(outcome, children);
-  await waitForChildren(work);
   await work.lane.addResult(resultOf(work));
 }
 
 /**
- * A worker that died while it added sub-jobs may leave some in the queue whose images are there already: BullMQ does not
- * let their prompt job complete before them.
+ * A worker that died, or lost its lock, after it added sub-jobs leaves some in the queue: what is missing is theirs to make,
+ * and where nothing is, BullMQ does not let their prompt job complete before them.
  * @throws WaitingChildrenError where there are such
  */
 async function waitForChildren(work: Work<PromptJob>): Promise<void> {

@@ -238,6 +238,29 @@ describe.concurrent("a prompt that may have been tried before", () => {
     expect(await lane.results(1)).toHaveLength(1);
   });
 
+  test("leaves the only image that is missing to the sub-job that is still in the queue", async () => {
+    await using lane = await openTestLane(server, { run: { numGenerations: 2 } });
+    const storage = localStorage(lane.directory);
+    await storage.put(`${imagePath(0, 0)}.png`, anImage, isWholeImage);
+    await lane.queue.pause();
+    const id = await lane.add(0, { mayExist: true });
+    const { run, round, index, prompt } = (await lane.queue.getJob(id))!.data;
+    const child: CallJob = { v: 1, run, round, index, prompt, generations: [1], mayExist: true };
+    await lane.queue.add(jobNames.call, child, {
+      ...jobOptions(jobId(run, round, index, 1)),
+      parent: { id, queue: `${lane.keys.queuePrefix}:${lane.lane}` },
+    });
+    const hold = new AnswerHold();
+    await lane.serve({ createModel: watchedModels(hold) });
+    await lane.queue.resume();
+    await until(() => expect(hold.held).toBe(1));
+    expect(await lane.queue.getJobState(id)).toBe("waiting-children");
+    hold.release();
+    expect(await lane.results(1)).toMatchObject([{ state: "succeeded" }]);
+    expect(asked(lane)).toEqual([1]);
+    await expectNothingLeft(lane);
+  });
+
   test("keeps the images of an earlier round without counting their cost again", async () => {
     await using lane = await openTestLane(server, { run: { numGenerations: 2 } });
     await lane.serve();
