@@ -1,5 +1,5 @@
 import { openRun } from "../library/open-run.ts";
-import { surveyRun, type SurveyRunOptions } from "../library/survey-run.ts";
+import { surveyRun, type RunSurvey, type SurveyRunOptions } from "../library/survey-run.ts";
 import { workFolder } from "../producer/open-place.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import { Cleanup } from "../shared/cleanup.ts";
@@ -12,6 +12,7 @@ import { printDryRun } from "./estimate-view.ts";
 import { followRun } from "./follow-run.ts";
 import type { Io } from "./io.ts";
 import { createLog } from "./logger.ts";
+import { inputNotes } from "./input-notes.ts";
 import { modelNotes } from "./model-notes.ts";
 import { OwnWorker } from "./own-worker.ts";
 import { prepareRedis } from "./prepare-redis.ts";
@@ -31,6 +32,8 @@ export interface Drive {
   options: DriveOptions;
   /** Makes the images here; else workers elsewhere do, over the Redis of `REDIS_URL`. */
   workHere: boolean;
+  /** Where standard input was kept by an earlier start of the run, if that is its dataset: nothing was read now. */
+  keptInput?: string | undefined;
 }
 
 /**
@@ -45,8 +48,9 @@ export async function drive(io: Io, driven: Drive): Promise<void> {
   const basis = { profile, concurrency: options.concurrency };
   warn(terminal, modelNotes(profile, card, new Date().toISOString().slice(0, 10)));
   if (options.dryRun) {
+    const noted = { limit: asked.limit, keptInput: driven.keptInput };
     const survey = await surveyRun(asked);
-    warn(terminal, survey.warnings);
+    warn(terminal, [...survey.warnings, ...inputNotes({ rows: rowsOf(survey), ...noted })]);
     printDryRun(io, survey, basis, options.json === true);
     return;
   }
@@ -56,8 +60,9 @@ export async function drive(io: Io, driven: Drive): Promise<void> {
 /** Opens the run, asks before it costs much, and shows it to its end. */
 async function openAndFollow(
   io: Io,
-  { asked, profile, card, options, workHere, terminal }: Drive & { terminal: Terminal },
+  { asked, profile, card, options, workHere, keptInput, terminal }: Drive & { terminal: Terminal },
 ): Promise<void> {
+  const noted = { limit: asked.limit, keptInput };
   const basis = { profile, concurrency: options.concurrency };
   const log = await createLog(terminal, io.env, "warn");
   const proxy = readProxySettings(io.env);
@@ -68,7 +73,7 @@ async function openAndFollow(
   const run = await openRun({
     ...asked,
     approve: async (survey) => {
-      warn(terminal, survey.warnings);
+      warn(terminal, [...survey.warnings, ...inputNotes({ rows: rowsOf(survey), ...noted })]);
       await approve(survey, basis, {
         write: (line) => terminal.write(line),
         ask: options.yes ? undefined : askOf(terminal),
@@ -82,7 +87,8 @@ async function openAndFollow(
     isPrivateRedis: shared === undefined,
     onOpened: workHere ? own.start : undefined,
   });
-  if (run.isComplete) warn(terminal, run.warnings);
+  if (run.isComplete)
+    warn(terminal, [...run.warnings, ...inputNotes({ rows: run.progress().total, ...noted })]);
   await followRun(io, run, {
     terminal,
     maker: `${card.id} by ${profile.name}`,
@@ -90,6 +96,11 @@ async function openAndFollow(
     options,
     own,
   });
+}
+
+/** Rows that the run asks for, whatever becomes of them. */
+function rowsOf({ prompts, settled, rejected }: RunSurvey): number {
+  return prompts + settled + rejected;
 }
 
 function warn(terminal: Terminal, texts: readonly string[]): void {

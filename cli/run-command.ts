@@ -89,23 +89,28 @@ async function startRun(
   const card = await cardOf(profile, model, { timeoutMs: options.timeout });
   await using stack = new Cleanup();
   const access = placeAccess(io.env);
-  const path = isStdin ? await keepStdin(stack, await openPlace(out, access), options) : dataset;
+  const { path, keptInput } = isStdin
+    ? await keepStdin(stack, await openPlace(out, access), options)
+    : { path: dataset, keptInput: undefined };
   const asked = { ...runRequest(path, options, card), ...access, out, provider: profile };
   const { drive } = await import("./drive.ts");
-  await drive(io, { asked, profile, card, options, workHere });
+  await drive(io, { asked, profile, card, options, workHere, keptInput });
 }
 
-/** Standard input as a file of the run; for a dry run, which writes nothing there, as one that is removed at once. */
+/**
+ * Standard input as a file of the run; for a dry run, which writes nothing there, as one that is removed at once. `keptInput`
+ * is the same where an earlier start has kept it: then nothing is read.
+ */
 async function keepStdin(
   stack: Cleanup,
   place: RunPlace,
   { dryRun, format }: RunOptions,
-): Promise<string> {
+): Promise<{ path: string; keptInput?: string }> {
   stack.defer(() => place.close());
-  if (!dryRun) return await spoolStdin(process.stdin, place, format!);
   const kept = await keptStdin(place, format!);
-  if (kept !== undefined) return kept;
+  if (kept !== undefined) return { path: kept, keptInput: kept };
+  if (!dryRun) return { path: await spoolStdin(process.stdin, place, format!) };
   const folder = await mkdtemp(join(tmpdir(), "imagemill-dry-"));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  return await spoolStdin(process.stdin, folderPlace(folder), format!);
+  return { path: await spoolStdin(process.stdin, folderPlace(folder), format!) };
 }

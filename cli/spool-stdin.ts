@@ -2,8 +2,7 @@ import type { RunPlace } from "../producer/run-place.ts";
 import type { DatasetFormat } from "../shared/run-file.ts";
 
 /**
- * Keeps standard input with the run, so that it can be resumed, and tells where. A run that has its input already keeps that
- * one.
+ * Keeps standard input with the run, so that it can be resumed, and tells where.
  * @throws UsageError where the run's place cannot be used
  */
 export async function spoolStdin(
@@ -11,10 +10,10 @@ export async function spoolStdin(
   place: RunPlace,
   format: DatasetFormat,
 ): Promise<string> {
-  return (await keptStdin(place, format)) ?? (await place.keepInput(stdinName(format), input));
+  return await place.keepInput(stdinName(format), input);
 }
 
-/** The standard input that a run has kept; undefined where there is none. */
+/** Where a run has kept its standard input, which it goes on with; undefined where there is none. */
 export async function keptStdin(
   place: RunPlace,
   format: DatasetFormat,

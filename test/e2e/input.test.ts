@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readResults } from "../helpers/run-files.ts";
@@ -36,7 +36,28 @@ describe.concurrent("what a run is given", () => {
     expect(kept).toBe("first prompt\nsecond prompt\n");
     const again = await stage.cli("resume", stage.out, "--json", "-c", "2");
     expect(again.summary).toMatchObject({ state: "completed", images: 2 });
+    expect(again.stderr).not.toContain("standard input");
     expect(stage.simulator.ledger.calls).toBe(2);
+
+    const file = join(stage.out, ".imagemill", "stdin.txt");
+    const unread = await stage.cli(...args);
+    expect(unread.stderr).toContain("2 rows of it: standard input was not read");
+    expect(unread.stderr).toContain(`append it to ${file} and start this again`);
+    appendFileSync(file, "third prompt\n");
+    const more = await stage.cli(...args, "--json");
+    expect(more.summary).toMatchObject({ state: "completed", images: 3 });
+    expect(more.stderr).toContain("3 rows of it: standard input was not read");
+  });
+
+  test("that has no rows is warned of, from a file and from standard input", async () => {
+    await using stage = await openStage();
+    const given = ["--format", "jsonl", "-m", "gpt-image-2", "--json"] as const;
+    const file = await stage.run(stage.dataset([]), ...given);
+    const stdin = await stage.cli("run", "-", ...given, "--out", join(stage.folder, "piped"));
+    for (const end of [file, stdin]) {
+      expect(end).toMatchObject({ code: 0, summary: { state: "completed", images: 0 } });
+      expect(end.stderr).toContain("warning: the input has no rows");
+    }
   });
 
   test("as a folder or a pipe is refused, since a dataset is read more than once", async () => {
