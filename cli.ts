@@ -3,6 +3,7 @@ import { boundHeap } from "./cli/bound-heap.ts";
 import { Declined } from "./cli/declined.ts";
 import { exitCodes, type Io } from "./cli/io.ts";
 import { hasCode, messageOf, stackOf } from "./shared/caught.ts";
+import { printable } from "./shared/printable.ts";
 import { StorageError } from "./shared/storage.ts";
 import { UsageError } from "./shared/usage-error.ts";
 import { version } from "./shared/version.ts";
@@ -100,18 +101,20 @@ function report(io: Io, error: unknown): number {
   if (error instanceof CommanderError)
     return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   if (error instanceof Declined) {
-    io.stderr.write(`${error.message}\n`);
+    io.stderr.write(`${printable(error.message)}\n`);
     return exitCodes.cancelled;
   }
   if (error instanceof UsageError) {
-    io.stderr.write(`imagemill: ${error.message}\n`);
+    io.stderr.write(`imagemill: ${printable(error.message)}\n`);
     return exitCodes.usage;
   }
   if (error instanceof StorageError) {
-    io.stderr.write(`imagemill: ${error.message} (mend it, then run the same command again)\n`);
+    io.stderr.write(
+      `imagemill: ${printable(error.message)} (mend it, then run the same command again)\n`,
+    );
     return exitCodes.stopped;
   }
-  const text = stackOf(error);
+  const text = printable(stackOf(error));
   io.stderr.write(`imagemill: this should not have happened:\n${text}\n`);
   return exitCodes.bug;
 }

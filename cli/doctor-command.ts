@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Check } from "./check.ts";
+import { printable } from "../shared/printable.ts";
 import { exitCodes, EnvironmentCommand, type Io } from "./io.ts";
 import { configOption } from "./run-options.ts";
 
@@ -19,7 +20,7 @@ export function doctorCommand(io: Io): Command {
       const { runDoctor } = await import("./doctor-checks.ts");
       const checks = await runDoctor(io.env, { out, config });
       io.stdout.write(
-        json ? `${JSON.stringify(checks)}\n` : `${checks.flatMap(lines).join("\n")}\n`,
+        json ? `${JSON.stringify(checks)}\n` : printable(`${checks.flatMap(lines).join("\n")}\n`),
       );
       if (checks.some((check) => check.ok === false)) io.exitCode = exitCodes.usage;
     });

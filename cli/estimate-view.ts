@@ -1,6 +1,7 @@
 import type { RunSurvey } from "../library/survey-run.ts";
 import type { CallPrice } from "../shared/call-price.ts";
 import { isPublicHost, type Profile } from "../shared/profile.ts";
+import { printable } from "../shared/printable.ts";
 import { count, plural } from "../shared/quantity.ts";
 import type { Io } from "./io.ts";
 import { formatSeconds } from "./progress-view.ts";
@@ -76,7 +77,7 @@ export function estimateLine(survey: RunSurvey, basis: EstimateBasis): string {
 export function printDryRun(io: Io, survey: RunSurvey, basis: EstimateBasis, json: boolean): void {
   const text = json
     ? JSON.stringify(dryRunObject(survey, basis))
-    : dryRunLines(survey, basis).join("\n");
+    : printable(dryRunLines(survey, basis).join("\n"));
   io.stdout.write(`${text}\n`);
 }
 

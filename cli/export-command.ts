@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { ExportProgress, ExportSummary } from "../producer/export/export-run.ts";
 import { unknownName } from "../shared/near-match.ts";
+import { printable } from "../shared/printable.ts";
 import { bytes, count, plural } from "../shared/quantity.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findRun } from "./find-run.ts";
@@ -62,7 +63,7 @@ async function exportAs(io: Io, text: string, options: ExportCommandOptions): Pr
     const summary = await exportRun({ directory, s3, format, to: options.to, onProgress });
     terminal.clear();
     if (summary.note !== undefined) terminal.write(`note: ${summary.note}`);
-    io.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : sentence(summary));
+    io.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : printable(sentence(summary)));
   } catch (error) {
     terminal.clear();
     if (!(error instanceof ExportStopped)) throw error;

@@ -3,6 +3,7 @@ import { groupFailures, type FailureGroup } from "../producer/failures.ts";
 import { openPlaceForReading, type PlaceAccess } from "../producer/open-place.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import { failureActions } from "../shared/failure.ts";
+import { printable } from "../shared/printable.ts";
 import { findRun } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { placeAccess } from "./place-access.ts";
@@ -17,7 +18,7 @@ export function failuresCommand(io: Io): Command {
       const access = placeAccess(io.env);
       const { location } = await findRun(text, access);
       const groups = await failuresAt(location, access);
-      io.stdout.write(json ? `${JSON.stringify(groups)}\n` : table(groups, location));
+      io.stdout.write(json ? `${JSON.stringify(groups)}\n` : printable(table(groups, location)));
     });
   return command;
 }

@@ -3,6 +3,7 @@ import { asError } from "../shared/caught.ts";
 import type { Environment } from "../shared/find-key.ts";
 import type { Log } from "../shared/log.ts";
 import { unknownName } from "../shared/near-match.ts";
+import { printable } from "../shared/printable.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -10,6 +11,13 @@ import type { Terminal } from "./terminal.ts";
 function describe(thrown: unknown): object {
   const { name, message, stack, cause } = asError(thrown);
   return { type: name, message, stack, ...(cause !== undefined && { cause: describe(cause) }) };
+}
+
+/** A line of the log whose texts can be shown: what formats it takes their escapes away and adds colours. */
+function printableFields(line: string): unknown {
+  return JSON.parse(line, (_key, value: unknown) =>
+    typeof value === "string" ? printable(value) : value,
+  );
 }
 
 /** From all to nothing. */
@@ -31,7 +39,9 @@ export async function createLog(terminal: Terminal, env: Environment, usual: Lev
     translateTime: "SYS:HH:MM:ss",
     ignore: "pid,hostname",
   });
-  const destination = { write: (line: string) => terminal.write(format ? format(line) : line) };
+  const destination = {
+    write: (line: string) => terminal.writeStyled(format ? format(printableFields(line)) : line),
+  };
   const log: Log = pino({ level, base: null, serializers: { error: describe } }, destination);
   return log;
 }

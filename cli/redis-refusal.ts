@@ -16,6 +16,11 @@ const refusals: [pattern: RegExp, detail: string, fix: string][] = [
     "has Sentinels with users of their own",
     "set REDIS_SENTINEL_PASSWORD or REDIS_SENTINEL_PASSWORD_FILE, and REDIS_SENTINEL_USERNAME",
   ],
+  [
+    /Unknown RESP type/,
+    "is no Redis: what answers there speaks another protocol",
+    "correct host and port in REDIS_URL",
+  ],
   [/^NOAUTH/, "asks for a password", passwordFix],
   [/^WRONGPASS|invalid username-password/, "refuses the user name or the password", passwordFix],
   [

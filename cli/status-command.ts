@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { notUnderWay } from "../shared/steer-run.ts";
 import { repeat } from "../shared/repeat.ts";
+import { printable } from "../shared/printable.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { lookForRun, notHere, runsHere } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
@@ -32,7 +33,9 @@ export function statusCommand(io: Io): Command {
       const show = async () => {
         const lanes = await readStatus(io, run, seen);
         const clear = watch && io.stdout.isTTY ? "\u001b[2J\u001b[H" : "";
-        io.stdout.write(clear + (json ? `${JSON.stringify(lanes)}\n` : statusText(lanes)));
+        io.stdout.write(
+          clear + (json ? `${JSON.stringify(lanes)}\n` : printable(statusText(lanes))),
+        );
       };
       await show();
       if (watch) await watchUntilSignal(io, show);
@@ -66,7 +69,7 @@ async function statusOf(io: Io, text: string, seen: SeenRuns): Promise<LaneStatu
 async function watchUntilSignal(io: Io, show: () => Promise<void>): Promise<void> {
   const ended = new AbortController();
   const watching = repeat(watchMs, ended.signal, show, (error) =>
-    io.stderr.write(`${error.message}\n`),
+    io.stderr.write(`${printable(error.message)}\n`),
   );
   await endAtSignal(
     new Terminal(io.stderr),

@@ -1,4 +1,5 @@
 import type { RunSummary } from "../shared/run-file.ts";
+import { printable } from "../shared/printable.ts";
 import { count, plural } from "../shared/quantity.ts";
 import type { Io } from "./io.ts";
 import { formatUsd } from "./estimate-view.ts";
@@ -28,7 +29,7 @@ export function printSummary(
     io.stdout.write(`${JSON.stringify(summary)}\n`);
     return;
   }
-  io.stdout.write(`${summaryLines(summary, isSimulated).join("\n")}\n`);
+  io.stdout.write(printable(`${summaryLines(summary, isSimulated).join("\n")}\n`));
 }
 
 function summaryLines(summary: RunSummary, isSimulated: boolean): string[] {

@@ -1,3 +1,5 @@
+import { printable } from "../shared/printable.ts";
+
 /** A last line on stderr that is rewritten in place, below lines that stay. */
 export class Terminal {
   readonly #stream: NodeJS.WriteStream;
@@ -15,8 +17,13 @@ export class Terminal {
     return this.#stream.columns || 80;
   }
 
-  /** Writes lines that stay. */
+  /** Writes lines that stay; what would steer the terminal is shown instead. */
   write(text: string): void {
+    this.writeStyled(printable(text));
+  }
+
+  /** The same as it is, for text with colours whose other parts are printable. */
+  writeStyled(text: string): void {
     const redraw = this.#last;
     this.clear();
     this.#stream.write(text.endsWith("\n") ? text : `${text}\n`);
@@ -26,7 +33,7 @@ export class Terminal {
   /** Rewrites the last line. */
   status(text: string): void {
     this.#last = text;
-    this.#stream.write(`\r\u001b[2K${text.slice(0, this.columns - 1)}`);
+    this.#stream.write(`\r\u001b[2K${printable(text).slice(0, this.columns - 1)}`);
   }
 
   clear(): void {

@@ -1,8 +1,10 @@
 import { isUtf8 } from "node:buffer";
 import { maxRowBytes, tooLong } from "./raw-record.ts";
-import { fieldTexts, type RecordPlace, scanRecord } from "./scan-delimited.ts";
+import { fieldTexts, hasOpenQuote, type RecordPlace, scanRecord } from "./scan-delimited.ts";
 
 const LF = 0x0a;
+
+const openQuote = 'expected `"` at the end of a field that begins with it, got none';
 
 /** One record of a CSV or TSV file. `problem`: why its fields could not be read; `bytes` is then its beginning. */
 export type DelimitedRecord =
@@ -76,7 +78,7 @@ export async function* readDelimited(
       const place = scanRecord(window.bytes, window.start, delimiterByte, window.ended || full);
       if (place && (place.terminated || window.ended)) {
         if (window.size === 0) return;
-        const record = recordAt(window, place, maxBytes);
+        const record = recordAt(window, place, delimiter, maxBytes);
         window.start = place.end;
         if (record) yield record;
       } else if (full) {
@@ -92,6 +94,7 @@ export async function* readDelimited(
 function recordAt(
   window: ByteWindow,
   place: RecordPlace,
+  delimiter: "," | "\t",
   maxBytes: number,
 ): DelimitedRecord | undefined {
   const bytes = window.bytes.subarray(window.start, place.terminated ? place.end - 1 : place.end);
@@ -105,5 +108,7 @@ function recordAt(
   }
   if (bytes.length > maxBytes) return { bytes, problem: tooLong(bytes.length, maxBytes) };
   if (!isUtf8(bytes)) return { bytes, problem: "expected UTF-8, got bytes that are not" };
+  // Most TSV is written without quoting: there a lone quote is text.
+  if (delimiter === "," && hasOpenQuote(window.bytes, place)) return { bytes, problem: openQuote };
   return { bytes, fields: fieldTexts(window.bytes, place) };
 }

@@ -19,7 +19,7 @@ export interface RecordPlace {
  *
  * A field is quoted where it starts with `"` and the closing `"` stands before a delimiter or a line end. Any other
  * quote is an ordinary character: files without quoting, such as most TSV, have prompts like `"STOP" on a sign`, and
- * one forgotten quote must not swallow the rows below it.
+ * one forgotten quote must not swallow the rows below it: {@link hasOpenQuote} finds it.
  * @param final no more bytes will come: what is open at their end ends there
  */
 export function scanRecord(
@@ -71,6 +71,17 @@ function closingQuote(
     return next === CR && bytes[at + 2] === LF ? at : "plain";
   }
   return final ? "plain" : "unknown";
+}
+
+/**
+ * Whether a field of the record begins with a quote that nothing closes: one that is plain and whose quotes are odd in
+ * number. `"STOP" on a sign` is whole.
+ */
+export function hasOpenQuote(bytes: Buffer, record: RecordPlace): boolean {
+  return record.fields.some(({ from, to, quoted }) => {
+    if (quoted || from === to || bytes[from] !== QUOTE) return false;
+    return bytes.subarray(from, to).filter((byte) => byte === QUOTE).length % 2 === 1;
+  });
 }
 
 /** The text of a record's fields, doubled quotes of quoted ones made single. The bytes must be UTF-8. */

@@ -1,9 +1,11 @@
+import { printable } from "../../shared/printable.ts";
+
 /**
  * The first 200 characters of a text as inline code of a Markdown table: nothing in it is markup, and it stays on its line and
  * in its cell.
  */
 export function codeSpan(text: string): string {
-  const line = text.slice(0, 200).replace(/\s+/g, " ").replaceAll("|", "\\|");
+  const line = printable(text.slice(0, 200).replace(/\s+/g, " ")).replaceAll("|", "\\|");
   const longest = Math.max(0, ...(line.match(/`+/g) ?? []).map((run) => run.length));
   const fence = "`".repeat(longest + 1);
   const pad = line === "" || line.startsWith("`") || line.endsWith("`") ? " " : "";

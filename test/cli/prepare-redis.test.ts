@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { Redis } from "ioredis";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -46,6 +49,17 @@ test("eviction and a missing append-only file are warned of, and what to set", a
 test("a Redis that is away is warned of: who needs it waits", async () => {
   const port = await freePort();
   expect(await prepare(`redis://127.0.0.1:${port}`)).toMatch(/does not answer yet: .*ECONNREFUSED/);
+});
+
+test("what is no Redis is refused as that", async () => {
+  const server = createServer((_, response) => response.end("hello"));
+  onTestFinished(() => void server.close());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
+  const { port } = server.address() as AddressInfo;
+  expect(await prepare(`redis://127.0.0.1:${port}`)).toMatch(
+    /^refused: .* is no Redis: .*correct host and port in REDIS_URL/,
+  );
 });
 
 test("a password that is missing, wrong or unused is named", async () => {

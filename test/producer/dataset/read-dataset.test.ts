@@ -51,6 +51,8 @@ describe("formats", () => {
   });
 });
 
+const openQuote = '! expected `"` at the end of a field that begins with it, got none';
+
 describe("CSV and TSV", () => {
   test("a quoted field may have line ends and delimiters", async () => {
     expect(await read("a.csv", 'prompt,x\n"one,\ntwo\r\nthree",1\nfour,2\n')).toEqual([
@@ -72,7 +74,22 @@ describe("CSV and TSV", () => {
 
   test("a quote that is never closed costs its own row only", async () => {
     const prompts = await read("a.csv", 'prompt,x\n"open,1,\nnext,2\n');
-    expect(prompts).toEqual(["! expected 2 columns (as in the header), got 3", "next"]);
+    expect(prompts).toEqual([openQuote, "next"]);
+  });
+
+  test("a quote that is never closed rejects its row in CSV, wherever the file ends", async () => {
+    for (const end of ["", "\n", "\r\n", "\nnext,2\n"])
+      expect((await read("a.csv", `prompt,x\n"open quote,2${end}`))[0]).toBe(openQuote);
+    expect(await read("a.csv", 'prompt,x\n"a "b" c,1\nnext,"2\nlast,3')).toEqual([
+      openQuote,
+      openQuote,
+      "last",
+    ]);
+    expect(await read("a.csv", 'prompt,x\n"STOP" on a sign,1\n5" nails,2\n"""",3')).toEqual([
+      '"STOP" on a sign',
+      '5" nails',
+      '"',
+    ]);
   });
 
   test("a row with another number of columns is rejected with both numbers", async () => {

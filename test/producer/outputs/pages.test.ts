@@ -81,6 +81,7 @@ test("the card's front matter and tables hold against hostile names", () => {
 test("code spans and YAML strings keep their text on one line", () => {
   expect(codeSpan("a``b`")).toBe("``` a``b` ```");
   expect(codeSpan("a\r\n b")).toBe("`a b`");
+  expect(codeSpan("a\u001b[2J")).toBe("`a\\u001b[2J`");
   expect(yamlString('é "\u2028😀\u0007')).toBe('"\\U000000e9 \\"\\U00002028\\U0001f600\\u0007"');
 });
 
