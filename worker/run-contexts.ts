@@ -186,7 +186,7 @@ function toldByProducer(model: AsyncImageGenerationModel, { parameters }: RunFil
   }
 }
 
-/** Settings may change when a run is resumed: then its `run.json` is read again. */
-function keyOf({ run, round, revision }: Registration): string {
-  return `${run}-${round}-${revision}`;
+/** A run may be resumed with other settings, or in a copy of its directory: then its `run.json` is read again. */
+function keyOf({ run, round, revision, location }: Registration): string {
+  return `${run}-${round}-${revision} ${location}`;
 }

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { ProviderError } from "../../shared/failure.ts";
+import { localStorage } from "../../shared/local-storage.ts";
 import { silentLog } from "../../shared/log.ts";
 import type { Profile } from "../../shared/profile.ts";
 import type { Registration } from "../../shared/registration.ts";
@@ -41,6 +42,23 @@ test("settings that were changed on resume are read by the revision that is regi
   expect((await contexts.get(registrationAt(directory))).file.attempts).toBe(file.attempts);
   const changed = await contexts.get(registrationAt(directory, 1));
   expect(changed.file.attempts).toBe(file.attempts + 1);
+});
+
+test("images of a run that goes on in a copy of its directory are stored there", async () => {
+  const [directory, copy] = [await runDirectory(), await runDirectory()];
+  const locations: string[] = [];
+  const contexts = new RunContexts({
+    profile,
+    key: new RenewableKey(profile),
+    log: silentLog,
+    createModel: async () => new OnePicture(),
+    openStorage: (location, { durable }) => {
+      locations.push(location);
+      return localStorage(location, { durable });
+    },
+  });
+  for (const at of [directory, copy, copy]) await contexts.get(registrationAt(at));
+  expect(locations).toEqual([directory, copy]);
 });
 
 test("a model that gets ready after its run has left the lane is let go once", async () => {
