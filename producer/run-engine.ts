@@ -104,6 +104,7 @@ export class RunEngine {
       background = this.#work();
       const fed = await this.#feed();
       if (fed) while (this.window.size > 0 && !this.#stop) await this.#changed.promise;
+      if (fed && !this.#stop) this.#stopIf(this.#failures.seeEnd());
       this.#throwIfLost();
       if (this.#stop) await this.#stay.withdraw();
       this.#throwIfLost();

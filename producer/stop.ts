@@ -27,7 +27,7 @@ export function stopOfPause({ pause }: Pick<LaneState, "pause">): StopReason | u
 }
 
 /**
- * Watches the first results of a run: if they are all refused alike, the rest would be, too.
+ * Watches the first results of a run: if they are all refused alike, the rest would be, too, or would have been.
  * Then looks for more failures than `maxFailures`.
  */
 export class FailureWatch {
@@ -35,6 +35,8 @@ export class FailureWatch {
   #first: Set<string> | undefined;
   #seen = 0;
   #failed = 0;
+  /** Of the last failure. */
+  #message: string | undefined;
 
   constructor(maxFailures: number | undefined, proven: boolean) {
     this.#maxFailures = maxFailures;
@@ -60,20 +62,11 @@ export class FailureWatch {
       this.#seen += 1;
       for (const { kind, status } of failures) this.#first?.add(`${kind} ${status ?? ""}`);
     }
-    const [only] = this.#first ?? [];
-    if (
-      this.#first?.size === 1 &&
-      only?.startsWith("invalid_request") &&
-      this.#seen >= canaryPrompts
-    ) {
-      const message = lines.at(-1)?.failures[0]?.message ?? only;
-      return {
-        state: "stopped",
-        text:
-          `the first ${this.#seen} prompts were all refused alike (${only.trim()}): ${message} ` +
-          "(mend what is refused and start a new run with another --out, or run `retry` once the server takes it)",
-      };
-    }
+    this.#message =
+      lines.findLast(({ failures }) => failures[0])?.failures[0]?.message ?? this.#message;
+    const alike = this.#refusedAlike();
+    if (alike?.startsWith("invalid_request") && this.#seen >= canaryPrompts)
+      return this.#refused(`the first ${this.#seen} prompts were all refused alike`, alike);
     if (this.#maxFailures !== undefined && this.#failed > this.#maxFailures) {
       return {
         state: "stopped",
@@ -81,5 +74,31 @@ export class FailureWatch {
       };
     }
     return undefined;
+  }
+
+  /** Once all are settled: a 404 for each is no matter of the prompts, however few they are, but of a path or a server. */
+  seeEnd(): StopReason | undefined {
+    const alike = this.#refusedAlike();
+    if (alike !== "invalid_request 404") return undefined;
+    const all =
+      this.#seen === 1
+        ? "the only prompt was refused"
+        : `the ${this.#seen} prompts were all refused alike`;
+    return this.#refused(all, alike);
+  }
+
+  /** Kind and status, where every failure so far has the same and nothing has succeeded. */
+  #refusedAlike(): string | undefined {
+    return this.#first?.size === 1 ? [...this.#first][0]!.trim() : undefined;
+  }
+
+  #refused(which: string, alike: string): StopReason {
+    const hint = alike.endsWith(" 404") ? "is the path in the base URL right? " : "";
+    return {
+      state: "stopped",
+      text:
+        `${which} (${alike}): ${this.#message ?? alike} ` +
+        `(${hint}mend what is refused and start a new run with another --out, or run \`retry\` once the server takes it)`,
+    };
   }
 }

@@ -28,6 +28,29 @@ describe("FailureWatch", () => {
     );
   });
 
+  test("stops a run of fewer at its end where each was answered by 404, as by a wrong base URL", () => {
+    const watch = new FailureWatch(undefined, false);
+    expect(watch.see(many(3, (i) => refused(i, 404)))).toBeUndefined();
+    expect(watch.seeEnd()!.text).toMatch(
+      /^the 3 prompts were all refused alike \(invalid_request 404\): Unknown.*base URL/,
+    );
+    watch.see([journalLine({ index: 3 })]);
+    expect(watch.seeEnd()).toBeUndefined();
+  });
+
+  test("does not stop at the end for what may be due to the prompts, nor where nothing was seen", () => {
+    for (const lines of [
+      [],
+      many(3, refused),
+      many(3, moderated),
+      [refused(0, 404), timedOut(1)],
+    ]) {
+      const watch = new FailureWatch(undefined, false);
+      watch.see(lines);
+      expect(watch.seeEnd()).toBeUndefined();
+    }
+  });
+
   test("lets no more than 20 prompts go before it knows", () => {
     const watch = new FailureWatch(undefined, false);
     expect(watch.trialLeft).toBe(20);

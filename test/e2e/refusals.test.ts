@@ -21,3 +21,17 @@ test("control characters of a provider's message steer no terminal: they are sho
   }
   expect(ends[0]!.code).toBe(4);
 });
+
+test("a 404 for every prompt, as by a wrong path in the base URL, stops a run of a few prompts, too", async () => {
+  await using stage = await openStage();
+  const provider = await startProvider((_, response) =>
+    sendJson(response, { error: { message: "no such page" } }, 404),
+  );
+  stage.env["OPENAI_BASE_URL"] = provider.url;
+  const end = await stage.run(stage.dataset(promptRows(3)), "-m", "gpt-image-2");
+  expect(end.code).toBe(4);
+  expect(end.summary).toMatchObject({ state: "stopped", calls: 3, prompts: { failed: 3 } });
+  expect(end.summary.reason).toMatch(
+    /^the 3 prompts were all refused alike \(invalid_request 404\).*no such page.*base URL/,
+  );
+});
