@@ -8,6 +8,7 @@ import type { LaneClient } from "./lane-client.ts";
 import type { TakenModel } from "./prompt-rows.ts";
 import type { RowHashes } from "./row-hashes.ts";
 import type { RunLock } from "./run-lock.ts";
+import type { RunPlace } from "./run-place.ts";
 import type { Settled } from "./settled.ts";
 import type { StopReason } from "./stop.ts";
 
@@ -16,6 +17,7 @@ export interface EngineParts {
   run: RunFile;
   /** Where workers find the run. */
   location: string;
+  listImages: RunPlace["listImages"];
   /** Its small files. */
   state: StateAt;
   /** Rows whose hashes are kept before the first of them is sent. */

@@ -19,21 +19,17 @@ export interface LeftoverParts {
   collector: Collector;
   /** The journal, for reading. */
   journalFile: FileHandle;
+  /** Results that it says no of are not settled: their prompts go again. Undefined: all are. */
+  isStored?: ((result: PromptResult) => Promise<boolean>) | undefined;
 }
 
 /**
  * Settles what is in the stream, also the results of prompts that an earlier life of the producer sent. This life has
  * not read their rows yet: they are looked up in the dataset.
  */
-export async function settleLeftovers({
-  run,
-  lane,
-  settled,
-  window,
-  collector,
-  journalFile,
-}: LeftoverParts): Promise<void> {
-  const wanted = await unsettledIndexes(lane, run, settled, window);
+export async function settleLeftovers(parts: LeftoverParts): Promise<void> {
+  const { run, settled, window, collector, journalFile } = parts;
+  const wanted = await unsettledIndexes(parts);
   const last = Math.max(-1, ...wanted);
   if (last >= 0) {
     for await (const row of readDataset(run.source)) {
@@ -48,12 +44,13 @@ export async function settleLeftovers({
   for (const index of wanted) window.delete(index);
 }
 
-async function unsettledIndexes(
-  lane: LaneClient,
-  run: RunFile,
-  settled: Settled,
-  window: Window,
-): Promise<Set<number>> {
+async function unsettledIndexes({
+  lane,
+  run,
+  settled,
+  window,
+  isStored,
+}: LeftoverParts): Promise<Set<number>> {
   const wanted = new Set<number>();
   for (let after = "0"; ;) {
     const entries = await lane.results(after);
@@ -61,7 +58,8 @@ async function unsettledIndexes(
     for (const { text } of entries) {
       const result = parseJson(PromptResult, text);
       const isKnown = result === undefined || settled.has(result.index) || window.get(result.index);
-      if (!isKnown && result.round === run.round) wanted.add(result.index);
+      if (isKnown || result.round !== run.round) continue;
+      if (!isStored || (await isStored(result))) wanted.add(result.index);
     }
     after = entries.at(-1)!.id;
   }

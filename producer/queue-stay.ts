@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { asError } from "../shared/caught.ts";
 import type { Deaths } from "../shared/deaths.ts";
 import { isQueueError } from "../shared/queue-error.ts";
@@ -8,8 +9,12 @@ import type { LaneWatch } from "./lane-watch.ts";
 import { settleLeftovers } from "./leftovers.ts";
 import { leftState, registrationOf, stateOf } from "./registration-of.ts";
 import type { StopReason } from "./stop.ts";
+import { storedHere } from "./stored-here.ts";
 import type { Window } from "./window.ts";
 import { leaveQueue, withdraw } from "./withdraw.ts";
+
+/** Workers look at registrations more often than that. */
+const seenMs = 1_000;
 
 /** What a stay works on. */
 export interface QueueStayParts extends EngineParts {
@@ -27,6 +32,8 @@ export class QueueStay {
   #deaths: ReadonlyMap<number, Deaths> = new Map();
   /** Nothing of the run is left in the queue. */
   #isClean = true;
+  /** A producer of another place left the run in the queue: images of its results need not be here. */
+  #isFromElsewhere = false;
 
   constructor(parts: QueueStayParts) {
     this.#parts = parts;
@@ -43,11 +50,13 @@ export class QueueStay {
    * @throws RunInUseError where a copy of the run is driven from another place
    */
   async begin(): Promise<void> {
-    const { run, lane, privateRedis, watch, budget } = this.#parts;
+    const { run, location, lane, privateRedis, watch, budget } = this.#parts;
     await lane.claim.take(privateRedis);
-    const { pause } = await lane.state();
+    const { pause, runs } = await lane.state();
+    this.#isFromElsewhere ||= (runs.get(run.id)?.location ?? location) !== location;
     if (pause && pause.kind !== "person") await lane.unpause();
     await watch.learnSteering();
+    if (this.#isFromElsewhere && !privateRedis) await this.#takeOver();
     await this.#settle();
     // Jobs of a crashed life hold locks of a worker that is no more; the journal knows better than they.
     if (privateRedis) {
@@ -68,11 +77,26 @@ export class QueueStay {
     await lane.register(registrationOf(run, location, stateOf(stopReason(), watch.steering)));
   }
 
+  /**
+   * Takes out the jobs of a producer of another place. What workers have in hand they store there: it is waited for, as long
+   * as calls are at a stop, and made again here unless the place is the same one under another name.
+   */
+  async #takeOver(): Promise<void> {
+    const { run, location, lane, stopReason } = this.#parts;
+    await lane.register(registrationOf(run, location, { state: "stopping" }));
+    await delay(seenMs);
+    const settle = () => this.#settle();
+    const isVain = () => stopReason() !== undefined;
+    const { calls } = await withdraw({ ...this.#parts, run: run.id, settle, isVain });
+    run.unsettledCalls += calls;
+  }
+
   /** Settles everything that is in the stream. */
   async #settle(): Promise<void> {
-    const { collector, stopReason, onError } = this.#parts;
+    const { listImages, collector, stopReason, onError } = this.#parts;
+    const isStored = this.#isFromElsewhere ? storedHere(listImages) : undefined;
     try {
-      await settleLeftovers(this.#parts);
+      await settleLeftovers({ ...this.#parts, isStored });
     } catch (error) {
       if (stopReason()?.state !== "cancelled" || isQueueError(error)) throw error;
       // A run can be cancelled though its dataset is gone: what cannot be settled stays in storage.

@@ -214,6 +214,7 @@ export class RunLife {
       ...parts,
       run,
       location: place.location,
+      listImages: (folder) => place.listImages(folder),
       state: place.state,
       rowsAhead: place.rowsAhead,
       lane,

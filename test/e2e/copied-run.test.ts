@@ -53,6 +53,25 @@ describe.concurrent("a copy of a run directory", () => {
     }
   });
 
+  test("goes on after a crash beside workers that have stored what was in hand in the first one", async () => {
+    await using server = await startTestRedis({ tcp: true });
+    await using stage = await openStage({ latencyMs: 200 });
+    stage.env["REDIS_URL"] = server.url;
+    stage.startCli("work", "-c", "2");
+    const dataset = stage.dataset(promptRows(prompts));
+    const first = stage.startCli("enqueue", dataset, "-m", "dall-e-3", "--out", stage.out);
+    await stage.settled(5);
+    first.kill("SIGKILL");
+    await first.ended;
+    const copy = join(stage.folder, "copy");
+    cpSync(stage.out, copy, { recursive: true });
+    const end = await stage.cli("resume", copy, "--json");
+    expect(end).toMatchObject({ code: 0, summary: { state: "completed", images: prompts } });
+    const { told, there } = imagesOf(copy);
+    expect(told).toHaveLength(prompts);
+    expect(there).toEqual(told);
+  });
+
   test("that was moved after a crash goes on at its new place", async () => {
     await using server = await startTestRedis({ tcp: true });
     await using stage = await killedRun(server);
