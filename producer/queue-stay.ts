@@ -107,13 +107,14 @@ export class QueueStay {
 
   /** Takes the run's jobs out of the queue, and settles what those in work come to. Trouble is only told of. */
   async withdraw(): Promise<void> {
-    const { run, lane, window, collector, graceMs, watch, stopReason, onError } = this.#parts;
+    const { run, lane, window, settled, collector, graceMs, watch, stopReason, onError } =
+      this.#parts;
     const settle = () => this.#settle();
     // The run has waited for storage longer than it was to.
     const isVain = () => stopReason()?.isStorageAway === true && watch.isHeldByStorage;
     try {
       await this.register();
-      const parts = { run: run.id, lane, window, collector, settle, graceMs, isVain };
+      const parts = { run: run.id, lane, window, settled, collector, settle, graceMs, isVain };
       const { calls, held } = await withdraw(parts);
       run.unsettledCalls += calls;
       this.#isClean = held === 0;

@@ -1,5 +1,7 @@
+import { indexOfJob } from "../shared/job.ts";
 import type { Collector } from "./collector.ts";
 import type { LaneClient } from "./lane-client.ts";
+import type { Settled } from "./settled.ts";
 import type { Window } from "./window.ts";
 
 /** How long one wait for the results of calls in flight lasts. */
@@ -10,6 +12,7 @@ export interface WithdrawParts {
   run: string;
   lane: LaneClient;
   window: Window;
+  settled: Settled;
   collector: Collector;
   /** Settles everything that is in the stream, results of an earlier life included. */
   settle: () => Promise<void>;
@@ -32,18 +35,20 @@ export interface Withdrawn {
  * once; for those in work it waits, and settles what they come to.
  */
 export async function withdraw(parts: WithdrawParts): Promise<Withdrawn> {
-  const { run, lane, window, collector, settle, graceMs, isVain } = parts;
+  const { run, lane, window, settled, collector, settle, graceMs, isVain } = parts;
   const end = Date.now() + graceMs;
   let calls = 0;
   for (;;) {
     const held = new Set<string>();
+    const removed = new Map<string, number>();
     for (const [prompt, ids] of await lane.runJobs(run)) {
       const sent = await lane.removeUnsettled(prompt, ids);
       if (sent === undefined) held.add(prompt);
-      else calls += sent;
+      else removed.set(prompt, sent);
     }
-    // One that was gone already may have left its result.
+    // One that was gone already, or whose jobs were left behind, may have left its result: that tells of its calls.
     await settle();
+    for (const [prompt, sent] of removed) if (!settled.has(indexOfJob(prompt))) calls += sent;
     for (const { id, job } of Array.from(window.values())) {
       if (!held.has(id)) window.delete(job.index);
     }

@@ -57,6 +57,11 @@ export function jobId(run: string, round: number, index: number, first?: number)
   return first === undefined ? `${run}-${round}-${index}` : `${run}-${round}-${index}-${first}`;
 }
 
+/** The prompt that a job of that id, of either kind, is for. */
+export function indexOfJob(id: string): number {
+  return Number(id.split("-")[2]);
+}
+
 /**
  * Options of every job of a run. BullMQ never gives a job up: the worker decides after each attempt, and completes the
  * job with what it came to. Nothing is kept after the end: history is the journal's, and a failed child that stays
