@@ -91,7 +91,10 @@ function dryRunLines(survey: RunSurvey, basis: EstimateBasis): string[] {
     `  cost      ${cost && calls === 0 ? "nothing" : costText(cost)}${budgetText(survey)}`,
     `  time      ${timeText(survey, basis)}`,
     `  rejected  ${plural(rejected, "row")}`,
-    ...rejections.map(({ row, reason }) => `    row ${row}: ${reason}`),
+    ...rejections.map(
+      ({ row, line, reason }) =>
+        `    row ${row}${line === undefined ? "" : ` (line ${line})`}: ${reason}`,
+    ),
     ...(more > 0 ? [`    and ${count(more)} more`] : []),
   ];
 }

@@ -3,7 +3,7 @@ import type { JournalLine } from "../shared/journal-line.ts";
 import type { Deaths } from "../shared/deaths.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { maxWindowBytes } from "./capacity.ts";
-import type { DatasetRow } from "./dataset/build-row.ts";
+import { type DatasetRow, placeOf } from "./dataset/build-row.ts";
 import type { Journal } from "./journal.ts";
 import { lineOfRejected } from "./journal-lines.ts";
 import { promptOf, refusal, type TakenModel } from "./prompt-rows.ts";
@@ -80,7 +80,7 @@ export class Feeder {
     if (!row.ok || reason !== undefined) {
       const raw = row.ok ? row.prompt.slice(0, 200) : row.raw;
       this.#rejected.push(
-        lineOfRejected(run, { index: row.index, row: row.row, reason: reason!, raw }),
+        lineOfRejected(run, { ...placeOf(row), index: row.index, reason: reason!, raw }),
       );
       if (this.#rejected.length >= rejectedBatch) await this.#flushRejected();
       return;

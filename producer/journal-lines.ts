@@ -42,7 +42,7 @@ export function lineOfResult(
 /** The journal line of a row that is never sent. */
 export function lineOfRejected(
   run: { round: number; numGenerations: number },
-  { index, row, reason, raw }: { index: number; row: number; reason: string; raw?: string },
+  { index, ...rejected }: { index: number } & NonNullable<JournalLine["rejected"]>,
 ): JournalLine {
   return {
     v: JOURNAL_VERSION,
@@ -55,7 +55,7 @@ export function lineOfRejected(
     retries: 0,
     throttled: 0,
     settledAt: Date.now(),
-    rejected: { row, reason, ...(raw !== undefined && { raw }) },
+    rejected,
     images: [],
     failures: [],
     attempts: [],

@@ -5,6 +5,7 @@ import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
 import { reopenGone } from "./gone-images.ts";
+import { placeOf } from "./dataset/build-row.ts";
 import { refusal, type ReadableRow, type TakenModel } from "./prompt-rows.ts";
 import { earlierImages, replayJournal } from "./replay.ts";
 import { checkDataset, newRun, startRound, statePaths } from "./run-directory.ts";
@@ -35,8 +36,8 @@ export interface Survey {
   images: number;
   calls: number;
   rejected: number;
-  /** The first rejected rows, by their 1-based number in the dataset. */
-  rejections: { row: number; reason: string }[];
+  /** The first rejected rows, by their 1-based number in the dataset and their line where its format has lines. */
+  rejections: { row: number; line?: number; reason: string }[];
   /** Undefined where no price is known for one of the calls. */
   cost: CallPrice | undefined;
 }
@@ -85,7 +86,7 @@ export async function surveyRows({
     if (!row.ok || reason !== undefined) {
       survey.rejected += 1;
       if (survey.rejections.length < shownRejections)
-        survey.rejections.push({ row: row.row, reason: reason! });
+        survey.rejections.push({ ...placeOf(row), reason: reason! });
       continue;
     }
     const earlier = journal && (await earlierImages(settled, journal, row.index));

@@ -30,9 +30,17 @@ export const JournalLine = z.object({
   throttled: z.int().min(0),
   settledAt: z.int(),
   row: JournalRow.optional(),
-  /** Only where the state is `rejected`: 1-based row number in the dataset, why, and the start of what was read. */
+  /**
+   * Only where the state is `rejected`: 1-based row number in the dataset, 1-based line in the file where its format has
+   * lines, why, and the start of what was read.
+   */
   rejected: z
-    .object({ row: z.int().min(1), reason: z.string(), raw: z.string().optional() })
+    .object({
+      row: z.int().min(1),
+      line: z.int().min(1).optional(),
+      reason: z.string(),
+      raw: z.string().optional(),
+    })
     .optional(),
   images: z.array(ImageRecord),
   failures: z.array(PromptFailure),

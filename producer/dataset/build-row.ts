@@ -15,10 +15,11 @@ export type RowColumns = Pick<
 >;
 
 /**
- * One row of a dataset. `index` is its 0-based position, rejected rows counted; `row` is one more. `hash` stands for all
+ * One row of a dataset. `index` is its 0-based position, rejected rows counted; `row` is one more; `line` is where it begins
+ * in the file, from 1, where the format has lines. `hash` stands for all
  * that was read of it: the same row gives the same 16 hexadecimal digits.
  */
-export type DatasetRow = { index: number; row: number; hash: string } & (
+export type DatasetRow = { index: number; row: number; line?: number; hash: string } & (
   | {
       ok: true;
       prompt: string;
@@ -70,6 +71,11 @@ export function buildRow(
     if (error instanceof RowProblem) return rejectedRow(error.message, index, raw);
     throw error;
   }
+}
+
+/** Where a row stands, for people. */
+export function placeOf({ row, line }: DatasetRow): { row: number; line?: number } {
+  return { row, ...(line !== undefined && { line }) };
 }
 
 /** A row that is no prompt, with the reason and the start of what was read. */

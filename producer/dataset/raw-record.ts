@@ -4,6 +4,8 @@ export const maxRowBytes = 16 * 1024 * 1024;
 /** The bytes of one row as they stand in the dataset. `problem`: why it is no row; `bytes` is then its beginning. */
 export interface RawRecord {
   bytes: Buffer;
+  /** Number of its line in the file, from 1, where a row is a line. */
+  line?: number;
   problem?: string;
 }
 

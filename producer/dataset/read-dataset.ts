@@ -41,7 +41,7 @@ async function* jsonRows(
   for await (const record of records) {
     const parsed = parseRecord(record);
     if ("problem" in parsed) {
-      yield rejectedRow(parsed.problem, index++, record.bytes);
+      yield at(record.line, rejectedRow(parsed.problem, index++, record.bytes));
       continue;
     }
     const { value } = parsed;
@@ -49,8 +49,14 @@ async function* jsonRows(
       firstObjectSeen = true;
       requireInFirstObject(value, source, source.path);
     }
-    yield buildRow(value, index++, source, record.bytes);
+    yield at(record.line, buildRow(value, index++, source, record.bytes));
   }
+}
+
+/** The row with its line, where it has one. */
+function at(line: number | undefined, row: DatasetRow): DatasetRow {
+  if (line !== undefined) row.line = line;
+  return row;
 }
 
 function parseRecord(record: RawRecord): { value: unknown } | { problem: string } {
@@ -79,8 +85,11 @@ async function* textRows(
   let index = 0;
   for await (const line of readLines(bytes)) {
     const text = decode(line);
-    if ("problem" in text) yield rejectedRow(text.problem, index++, line.bytes);
-    else yield buildRow(text.value, index++, source, line.bytes);
+    const row =
+      "problem" in text
+        ? rejectedRow(text.problem, index++, line.bytes)
+        : buildRow(text.value, index++, source, line.bytes);
+    yield at(line.line, row);
   }
 }
 
@@ -97,14 +106,14 @@ async function* delimitedRows(
       continue;
     }
     if ("problem" in record) {
-      yield rejectedRow(record.problem, index++, record.bytes);
+      yield at(record.line, rejectedRow(record.problem, index++, record.bytes));
     } else if (record.fields.length !== header.length) {
       const reason = `expected ${plural(header.length, "column")} (as in the header), got ${record.fields.length}`;
-      yield rejectedRow(reason, index++, record.bytes);
+      yield at(record.line, rejectedRow(reason, index++, record.bytes));
     } else {
       const fields = plainRecord();
       for (const [position, name] of header.entries()) fields[name] = record.fields[position];
-      yield buildRow(fields, index++, source, record.bytes);
+      yield at(record.line, buildRow(fields, index++, source, record.bytes));
     }
   }
   if (!header)

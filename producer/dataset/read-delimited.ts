@@ -6,10 +6,14 @@ const LF = 0x0a;
 
 const openQuote = 'expected `"` at the end of a field that begins with it, got none';
 
-/** One record of a CSV or TSV file. `problem`: why its fields could not be read; `bytes` is then its beginning. */
-export type DelimitedRecord =
-  | { bytes: Buffer; fields: string[] }
-  | { bytes: Buffer; problem: string };
+/**
+ * One record of a CSV or TSV file; `line` is the number of its first line in the file, from 1. `problem`: why its fields
+ * could not be read; `bytes` is then its beginning.
+ */
+export type DelimitedRecord = { bytes: Buffer; line: number } & (
+  | { fields: string[] }
+  | { problem: string }
+);
 
 /** A window over chunks: what is not read yet from `start` on. */
 class ByteWindow {
@@ -71,6 +75,7 @@ export async function* readDelimited(
   maxBytes = maxRowBytes,
 ): AsyncGenerator<DelimitedRecord> {
   const window = new ByteWindow(chunks);
+  let line = 1;
   const delimiterByte = delimiter.charCodeAt(0);
   try {
     for (;;) {
@@ -79,11 +84,14 @@ export async function* readDelimited(
       if (place && (place.terminated || window.ended)) {
         if (window.size === 0) return;
         const record = recordAt(window, place, delimiter, maxBytes);
+        const first = line;
+        line += lineFeeds(window.bytes, window.start, place.end);
         window.start = place.end;
-        if (record) yield record;
+        if (record) yield { ...record, line: first };
       } else if (full) {
         const beginning = Buffer.from(window.bytes.subarray(window.start, window.start + 800));
-        yield { bytes: beginning, problem: tooLong(await window.skipLine(), maxBytes) };
+        const problem = tooLong(await window.skipLine(), maxBytes);
+        yield { bytes: beginning, line: line++, problem };
       } else await window.grow();
     }
   } finally {
@@ -96,7 +104,7 @@ function recordAt(
   place: RecordPlace,
   delimiter: "," | "\t",
   maxBytes: number,
-): DelimitedRecord | undefined {
+): { bytes: Buffer; fields: string[] } | { bytes: Buffer; problem: string } | undefined {
   const bytes = window.bytes.subarray(window.start, place.terminated ? place.end - 1 : place.end);
   const [only] = place.fields;
   if (
@@ -111,4 +119,11 @@ function recordAt(
   // Most TSV is written without quoting: there a lone quote is text.
   if (delimiter === "," && hasOpenQuote(window.bytes, place)) return { bytes, problem: openQuote };
   return { bytes, fields: fieldTexts(window.bytes, place) };
+}
+
+function lineFeeds(bytes: Buffer, start: number, stop: number): number {
+  let count = 0;
+  for (let at = bytes.indexOf(LF, start); at !== -1 && at < stop; at = bytes.indexOf(LF, at + 1))
+    count++;
+  return count;
 }

@@ -9,23 +9,25 @@ export async function* readLines(
   maxBytes = maxRowBytes,
 ): AsyncGenerator<RawRecord> {
   const row = new RowBytes(maxBytes);
+  let lines = 0;
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
       row.append(chunk.subarray(start, end));
       start = end + 1;
-      const line = withoutCarriageReturn(row.take());
+      const line = lineOf(row.take(), ++lines);
       if (!isBlank(line.bytes)) yield line;
     }
     row.append(chunk.subarray(start));
   }
-  const last = withoutCarriageReturn(row.take());
+  const last = lineOf(row.take(), lines + 1);
   if (!isBlank(last.bytes)) yield last;
 }
 
-function withoutCarriageReturn(line: RawRecord): RawRecord {
-  if (line.problem !== undefined || line.bytes.at(-1) !== CR) return line;
-  return { bytes: line.bytes.subarray(0, -1) };
+/** A line with its number, without a carriage return at its end. */
+function lineOf({ bytes, problem }: RawRecord, line: number): RawRecord {
+  if (problem !== undefined) return { bytes, line, problem };
+  return { bytes: bytes.at(-1) === CR ? bytes.subarray(0, -1) : bytes, line };
 }
 
 /** True for nothing but ASCII white space. */

@@ -80,6 +80,7 @@ export function failureRecord(line: JournalLine): Record<string, unknown> {
 export function rejectRecord(line: JournalLine): Record<string, unknown> {
   return {
     row: line.rejected?.row ?? line.index + 1,
+    line: line.rejected?.line ?? null,
     index: line.index,
     reason: line.rejected?.reason ?? "not known",
     raw: line.rejected?.raw ?? null,

@@ -37,7 +37,7 @@ describe("rows that are no prompts", () => {
   test("are each in rejects.jsonl with their row; the others are made; the exit code is 3 unless allowed", async () => {
     await using stage = await openStage();
     const dataset = join(stage.folder, "mixed.jsonl");
-    const lines = [first, ...bad.flatMap(({ line }) => [line, good])];
+    const lines = ["", first, ...bad.flatMap(({ line }) => [line, good])];
     const bytes = lines.flatMap((line) => [Buffer.from(line), Buffer.from("\n")]);
     writeFileSync(dataset, Buffer.concat(bytes));
     const columns = ["--params-column", "settings", "--id-column", "name"];
@@ -53,6 +53,7 @@ describe("rows that are no prompts", () => {
 
     const rejects = readRecords(stage.out, "rejects.jsonl");
     expect(rejects.map(({ row }) => row)).toEqual(bad.map((_, i) => 2 * i + 2));
+    expect(rejects.map(({ line }) => line)).toEqual(bad.map((_, i) => 2 * i + 3));
     for (const [i, { reason }] of bad.entries()) expect(rejects[i]!.reason).toMatch(reason);
     const made = readResults(stage.out).filter(({ state }) => state === "succeeded");
     expect(made.map(({ index }) => index)).toEqual(Array.from({ length: 21 }, (_, i) => 2 * i));

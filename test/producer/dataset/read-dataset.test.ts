@@ -7,6 +7,11 @@ import { collect } from "../collect.ts";
 import { read, rowsOf } from "./read-rows.ts";
 import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
+/** The line of each row. */
+async function linesOf(name: string, content: string): Promise<(number | undefined)[]> {
+  return (await rowsOf(name, content)).map(({ line }) => line);
+}
+
 describe("formats", () => {
   test("each format gives the same prompts, with a byte order mark and Windows line ends", async () => {
     const mark = "\ufeff";
@@ -43,6 +48,13 @@ describe("formats", () => {
       [1, 2],
     ]);
     expect(await read("a.csv", "\nprompt\n\none\n\n")).toEqual(["one"]);
+  });
+
+  test("each row has the line in the file at which it begins, blank lines and a header counted", async () => {
+    expect(await linesOf("a.txt", "\n one\n \n\r\ntwo")).toEqual([2, 5]);
+    expect(await linesOf("a.jsonl", '"a"\n\n\n{broken\n"b"\n')).toEqual([1, 4, 5]);
+    expect(await linesOf("a.csv", 'prompt,x\n\n"a\nb",1\n"open,2\nc\nd,3\n')).toEqual([3, 5, 6, 7]);
+    expect(await linesOf("a.json", '["a",\n"b"]')).toEqual([undefined, undefined]);
   });
 
   test("control characters and NUL stay in the prompt", async () => {

@@ -49,7 +49,7 @@ describe("the files of a run", () => {
     expect(await parquetRows(directory)).toEqual(images);
     expect(jsonLines(directory, "failures.jsonl").map(({ index }) => index)).toEqual([3, 4]);
     expect(jsonLines(directory, "rejects.jsonl")).toEqual([
-      { row: 3, index: 2, reason: "expected JSON", raw: "{bad" },
+      { row: 3, line: null, index: 2, reason: "expected JSON", raw: "{bad" },
     ]);
     expect(textOf(directory, "README.md")).toContain("5 images for 4 prompts");
     expect(textOf(directory, "README.md")).toContain(
