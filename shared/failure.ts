@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { LaneLimits } from "./lane-limits.ts";
 
 /** Every way a prompt, a call or a run can go wrong. The set is closed: see {@link failureActions}. */
 export const FailureKind = z.enum([
@@ -67,6 +68,8 @@ export interface ProviderErrorDetails {
   retryAfterMs?: number | undefined;
   /** The largest number of images that one call may ask for, where the provider said so. */
   imagesLimit?: number | undefined;
+  /** Limits of the provider that a refusal told. */
+  limits?: LaneLimits | undefined;
   /** Which side of the model its moderation refused, for `content_policy`. */
   moderationStage?: "input" | "output" | undefined;
   /** False only where it is certain that the provider never received the call. Default true. */
@@ -91,6 +94,7 @@ export class ProviderError extends Error {
   readonly requestId: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly imagesLimit: number | undefined;
+  readonly limits: LaneLimits | undefined;
   readonly moderationStage: "input" | "output" | undefined;
   readonly sent: boolean;
   hostAway: boolean | undefined;
@@ -103,6 +107,7 @@ export class ProviderError extends Error {
     this.requestId = details.requestId;
     this.retryAfterMs = details.retryAfterMs;
     this.imagesLimit = details.imagesLimit;
+    this.limits = details.limits;
     this.moderationStage = details.moderationStage;
     this.sent = details.sent ?? true;
     this.hostAway = details.hostAway;

@@ -104,7 +104,7 @@ export function openAiCall(provider: SimulatedProvider, text: string, host: stri
     refusal: reading.ok ? refuseContent(provider, reading.request, requestId) : reading.refusal,
     lateRefusal: blocked ? errors.moderationBlocked("output", requestId) : undefined,
     unauthorized: errors.unauthorized,
-    limited: (refusal) => errors.rateLimited(settings.retryAfter, model, refusal),
+    limited: (refusal) => errors.rateLimited(settings, model, refusal),
     outOfQuota: errors.insufficientQuota,
     failure: (fault) => errors.openAiFailure(fault, model, settings),
     answer: (count, asText) =>

@@ -2,7 +2,7 @@ import type { ErrorFault } from "./call.ts";
 import type { LimitRefusal } from "./limits.ts";
 import type { Reply } from "./reply.ts";
 import { jsonReply } from "./reply.ts";
-import { retryAfter } from "./retry-after.ts";
+import { retryAfter, shortDuration } from "./retry-after.ts";
 import type { SimulatorSettings } from "./settings.ts";
 
 interface OpenAiError {
@@ -79,13 +79,14 @@ export function insufficientQuota(): Reply {
 
 /** 429 of a limit; for a call that is larger than the limit it says no time to wait, since none helps. */
 export function rateLimited(
-  form: SimulatorSettings["retryAfter"],
+  { retryAfter: form, limitWindowMs }: SimulatorSettings,
   model: string,
   refusal: LimitRefusal,
 ): Reply {
   const { unit, limit, used, requested, waitMs } = refusal;
   const { headers, sentence } = retryAfter(form, waitMs);
-  const on = unit === "images" ? "input-images per min" : "requests per min (RPM)";
+  const per = limitWindowMs === 60_000 ? "min" : shortDuration(limitWindowMs);
+  const on = `${unit === "images" ? "input-images" : "requests"} per ${per}`;
   const usedPart = waitMs === undefined ? "" : ` Used ${used},`;
   const start = waitMs === undefined ? "Request too large" : "Rate limit reached";
   return openAiError(
@@ -123,8 +124,12 @@ const failures: Record<ErrorFault, (model: string, settings: SimulatorSettings) 
   },
   loading: (model) =>
     jsonReply(503, { error: `Model ${model} is currently loading`, estimated_time: 20.0 }),
-  rateLimited: (model, { retryAfter: form, faultRetryAfterMs: waitMs }) =>
-    rateLimited(form, model, { unit: "requests", limit: 60, used: 60, requested: 1, waitMs }),
+  // It names no limit: there is none that it keeps.
+  rateLimited: (model, settings) => {
+    const { headers, sentence } = retryAfter(settings.retryAfter, settings.faultRetryAfterMs);
+    const message = `Rate limit reached for ${model}.${sentence}`;
+    return openAiError(429, { message, type: "requests", code: "rate_limit_exceeded" }, headers);
+  },
 };
 
 /** The answer to a fault that is an error. */

@@ -178,9 +178,10 @@ export class LaneService implements LaneContext {
     return this.#registrations.get(run);
   }
 
-  async refused(permit: Permit, { message, retryAfterMs }: ProviderError): Promise<void> {
+  async refused(permit: Permit, failure: ProviderError): Promise<void> {
+    const { retryAfterMs } = failure;
     this.gate.hold(retryAfterMs ?? blindHoldMs);
-    this.gate.holdIsShared(await this.limiter.refused(permit, { message, retryAfterMs }));
+    this.gate.holdIsShared(await this.limiter.refused(permit, failure));
   }
 
   async #tryNewKey(): Promise<void> {

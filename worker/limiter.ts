@@ -1,3 +1,4 @@
+import type { ProviderErrorDetails } from "../shared/failure.ts";
 import type { LaneLimits } from "../shared/lane-limits.ts";
 import { asError } from "../shared/caught.ts";
 import type { Grant, Pace } from "./pace.ts";
@@ -126,10 +127,10 @@ export class Limiter {
   /** The provider has no time for so much: the lane waits, and goes on more slowly. Gives the milliseconds of the wait. */
   async refused(
     permit: Permit,
-    refusal: { message: string; retryAfterMs: number | undefined },
+    refusal: Pick<ProviderErrorDetails, "retryAfterMs" | "limits"> & { message: string },
   ): Promise<number> {
     this.#inFlight.delete(permit);
-    const { message, retryAfterMs } = refusal;
+    const { message, retryAfterMs, limits } = refusal;
     try {
       return await this.#pace.refused({
         ageMs: performance.now() - permit.startedAt,
@@ -138,6 +139,7 @@ export class Limiter {
         retryAfterMs,
         message,
         calls: this.#inFlight.size,
+        limits,
       });
     } finally {
       // Its place is free for others, whether or not the lane could be told.

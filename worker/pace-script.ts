@@ -12,7 +12,7 @@ import { paceSearch } from "./pace-search.ts";
  * - `era`, `eraAt`, `observed`: images that were let go lately, since when, and how many a millisecond before that
  * - `holdEnd`, `probeAt`: when the last hold ends or ended, and when a call went ahead of the others after it
  * - `misses`: refusals without a time to wait, with nothing let in between
- * - `hintImages`, `hintRequests`, `hintUntil`: limits a minute that the provider's answers told
+ * - `hintImages`, `hintRequests`, `hintImagesUntil`, `hintRequestsUntil`: limits a minute that the provider told
  * - `perCall`: images that one call may ask for, where the provider said so
  * - `keptAt`: when this was kept
  *
@@ -32,6 +32,8 @@ local silentMs = 10000   -- a worker that says nothing for so long has no calls 
 local keepMs = 600000    -- what was learned is forgotten after so long without a call
 local slackMs = 250      -- a call that comes late is made up for within this time
 local tightMs = 25       -- the same while a rate is being looked for: it would be a burst against a limit that is not known
+local answeredHintMs = 60000   -- a limit that answers tell is believed for so long
+local refusedHintMs = 600000   -- and one that a refusal told
 local probeMs = 250      -- after a hold one call goes so far ahead of the others: there may be nothing for it yet
 local margin = 1.005     -- keeps the slack within the limit: in no minute more than it
 
@@ -57,7 +59,8 @@ end
 local backMs = (s.keptAt or now) - now
 if backMs > 0 then
   for _, name in ipairs({
-    'imagesAt', 'requestsAt', 'cutAt', 'slowAt', 'emptyAt', 'measureFrom', 'growAt', 'eraAt', 'lastAt', 'hintUntil', 'holdEnd', 'probeAt',
+    'imagesAt', 'requestsAt', 'cutAt', 'slowAt', 'emptyAt', 'measureFrom', 'growAt', 'eraAt', 'lastAt', 'holdEnd', 'probeAt',
+    'hintImagesUntil', 'hintRequestsUntil',
   }) do
     if s[name] then s[name] = s[name] - backMs end
   end
@@ -129,9 +132,18 @@ local function forgetOld()
   end
 end
 
+local function forgetHints()
+  if s.hintImages and s.hintImagesUntil <= now then
+    -- Where there were refusals the search goes on from there.
+    if s.rate then searchFrom(s.hintImages / 60000) end
+    s.hintImages = nil
+  end
+  if s.hintRequests and s.hintRequestsUntil <= now then s.hintRequests = nil end
+end
+
 -- Milliseconds for one of what a limit counts; 0: no limit. given: what people say, told: what the provider's answers said.
 local function spacing(given, told)
-  if told and (s.hintUntil or 0) > now and (given == 0 or told < given) then given = told end
+  if told and (given == 0 or told < given) then given = told end
   return given > 0 and 60000 / given * margin or 0
 end
 
@@ -149,9 +161,10 @@ local function waitOf(n, inFlight, holdMs, perImage, perRequest)
   return (s.deep or 0) > 0 and math.min(waitMs, recoverMs) or waitMs, 'rate'
 end
 
-local function letGo(n, perImage, perRequest)
+-- isSearched: it is the rate that is looked for that sets the pace
+local function letGo(n, perImage, perRequest, isSearched)
   if s.holdEnd and not isProbed() then s.probeAt = now end
-  if math.max(perImage > 0 and s.imagesAt or 0, perRequest > 0 and s.requestsAt or 0) >= now then s.since = (s.since or 0) + 1 end
+  if isSearched and math.max(s.imagesAt or 0, perRequest > 0 and s.requestsAt or 0) >= now then s.since = (s.since or 0) + 1 end
   if s.steps and not s.growAt and (s.since or 0) > 2 * s.steps then s.growAt = now end
   if perImage > 0 then s.imagesAt = math.max(s.imagesAt or 0, now) + n * perImage end
   if perRequest > 0 then s.requestsAt = math.max(s.requestsAt or 0, now) + perRequest end
@@ -166,6 +179,7 @@ if command == 'take' then
   local others, reserved = elsewhere()
   if answered > 0 then widen(answered, latencyMs, calls + others) end
   forgetOld()
+  forgetHints()
   local perImage, perRequest = spacing(tonumber(ARGV[7]), s.hintImages), spacing(tonumber(ARGV[8]), s.hintRequests)
   local granted, waitMs, why = 0, 0, ''
   -- A test's clock does not make Redis' keys expire.
@@ -175,7 +189,7 @@ if command == 'take' then
     local each = math.max(perImage, rate and 1 / rate or 0)
     waitMs, why = waitOf(n, calls + granted + reserved, holdMs, each, perRequest)
     if why ~= '' then break end
-    letGo(n, each, perRequest)
+    letGo(n, each, perRequest, rate and each > perImage)
     granted = granted + 1
   end
   local wanted = calls + #ARGV - first + 1
@@ -185,7 +199,13 @@ if command == 'take' then
   return { granted, waitMs, why, math.floor(window), rate and math.floor(rate * 60000 + 0.5) or 0, s.perCall or 0 }
 end
 
--- ARGV: age of the call, its images, kind of the refusal, milliseconds to wait or -1, reason
+local function learn(images, requests, forMs)
+  if images > 0 then s.hintImages, s.hintImagesUntil = images, now + forMs end
+  if requests > 0 then s.hintRequests, s.hintRequestsUntil = requests, now + forMs end
+end
+
+-- ARGV: age of the call, its images, kind of the refusal, milliseconds to wait or -1, reason, calls in flight of the worker,
+-- images and requests a minute that it told, each 0 where it did not
 if command == 'refused' then
   local startedAt, n, kind = now - tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
   local holdMs, reason = tonumber(ARGV[7]), ARGV[8]
@@ -209,6 +229,8 @@ if command == 'refused' then
     searchCorrect(n)
   end
   s.refusals = (s.refusals or 0) + 1
+  -- Where the limit is kept there are no refusals that tell it again: it is believed for long.
+  learn(tonumber(ARGV[10]), tonumber(ARGV[11]), refusedHintMs)
   return hold(holdMs, reason)
 end
 
@@ -230,8 +252,7 @@ end
 -- ARGV: images a minute, requests a minute, images a call, each 0 where it is not told
 if command == 'told' then
   local images, requests, perCall = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-  if images > 0 then s.hintImages, s.hintUntil = images, now + 60000 end
-  if requests > 0 then s.hintRequests, s.hintUntil = requests, now + 60000 end
+  learn(images, requests, answeredHintMs)
   if perCall > 0 then s.perCall = math.min(s.perCall or perCall, perCall) end
   save()
   return 0

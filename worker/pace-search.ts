@@ -52,6 +52,12 @@ local function startSearch(n, tried)
   s.isMeasured, s.isDoubted, s.measureImages = nil, nil, nil
 end
 
+-- A limit is believed that is not told any more.
+local function searchFrom(rate)
+  s.rate, s.steps, s.since, s.growAt, s.deep = rate, math.max(90, rate * 10000), 0, nil, 0
+  s.isMeasured, s.isDoubted, s.measureImages = 1, nil, nil
+end
+
 -- The last measurement is known better: the provider had nothing until then, or let in less than was counted.
 local function correctMeasure(untilAt)
   if not s.measureImages then return end

@@ -44,6 +44,8 @@ export interface RefusedCall {
   message: string;
   /** Calls that the worker has in flight. */
   calls: number;
+  /** Limits that it told. */
+  limits?: LaneLimits | undefined;
 }
 
 const sha = createHash("sha1").update(paceScript).digest("hex");
@@ -97,6 +99,7 @@ export class Pace {
     retryAfterMs,
     message,
     calls,
+    limits = {},
   }: RefusedCall): Promise<number> {
     const reply = await this.#run(
       "refused",
@@ -106,6 +109,8 @@ export class Pace {
       retryAfterMs ?? -1,
       message,
       calls,
+      limits.imagesPerMinute ?? 0,
+      limits.requestsPerMinute ?? 0,
     );
     return z.number().parse(reply);
   }

@@ -37,9 +37,39 @@ test("a limit that nobody gave is found: few calls are refused, and no attempt i
     retryAfter: "none",
     rateLimitHeaders: false,
   });
-  const run = await stage.run(stage.dataset(promptRows(150)), ...forModel("--attempts", "1"));
+  const run = await stage.run(
+    stage.dataset(promptRows(150)),
+    "--model",
+    "simulated/model",
+    "--provider",
+    "huggingface",
+    "--attempts",
+    "1",
+  );
   expect(run.code).toBe(0);
   expect(run.summary).toMatchObject({ images: 150, retries: 0 });
   expect(run.summary.throttled).toBeGreaterThan(0);
   expect(run.summary.throttled).toBeLessThan(30);
+});
+
+test("a limit that only a refusal names, in words, is kept from then on", async () => {
+  await using stage = await openStage({
+    latencyMs: 100,
+    imagesPerMinute: 1_200,
+    limitBurst: 0.02,
+    retryAfter: "message",
+    rateLimitHeaders: false,
+  });
+  const run = await stage.run(stage.dataset(promptRows(150)), ...forModel("--attempts", "1"));
+  expect(run.code).toBe(0);
+  expect(run.summary).toMatchObject({ images: 150, retries: 0 });
+  const calls = [...stage.simulator.ledger.records()];
+  const first = calls.findIndex(({ status }) => status === 429);
+  expect(first).toBeGreaterThan(0);
+  // Those that were on their way already.
+  const known = calls
+    .slice(first)
+    .filter(({ startedAt }) => startedAt > calls[first]!.endedAt! + 500);
+  expect(known.length).toBeGreaterThan(80);
+  expect(known.filter(({ status }) => status === 429)).toEqual([]);
 });

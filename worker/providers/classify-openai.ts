@@ -8,7 +8,9 @@ import {
   type Refusal,
   type RefusalRule,
 } from "./refusal.ts";
+import type { LaneLimits } from "../../shared/lane-limits.ts";
 import type { AnswerHeaders } from "./answer-reader.ts";
+import { readNamedLimit, readRateLimits } from "./rate-limits.ts";
 import type { Secrets } from "./safe-message.ts";
 
 const moderation =
@@ -62,7 +64,8 @@ export function classifyOpenaiRefusal(
     return refusalError("request_exceeds_limit", refusal, secrets, { imagesLimit });
   }
   const moderationStage = kind === "content_policy" ? readModerationStage(refusal) : undefined;
-  return refusalError(kind, refusal, secrets, { moderationStage });
+  const limits = kind === "rate_limited" ? readToldLimits(refusal) : undefined;
+  return refusalError(kind, refusal, secrets, { moderationStage, limits });
 }
 
 /** "Limit 5, Used 0, Requested 10": more than the whole limit can never succeed. */
@@ -72,6 +75,10 @@ function readExcess(message: string): { limit: number } | undefined {
   if (limit === undefined || requested === undefined) return undefined;
   const most = toCount(limit);
   return toCount(requested) > most ? { limit: most } : undefined;
+}
+
+function readToldLimits({ headers, message }: Refusal): LaneLimits | undefined {
+  return readRateLimits(headers) ?? readNamedLimit(message);
 }
 
 function toCount(text: string): number {

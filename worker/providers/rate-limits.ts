@@ -20,6 +20,18 @@ export function readRateLimits(headers: AnswerHeaders): LaneLimits | undefined {
   };
 }
 
+/**
+ * A limit a minute that the words of a refusal name: "Rate limit reached for gpt-image-2 on images per min (IPM): Limit 5, Used
+ * 3, Requested 4". Undefined where they name none, or one of another time or unit.
+ */
+export function readNamedLimit(message: string): LaneLimits | undefined {
+  const [, unit, amount] =
+    /\b(image|request)s? per min(?:ute)?\b[^:]*:\s*limit:?\s*([\d,]*\d)/i.exec(message) ?? [];
+  const limit = Number(amount?.replaceAll(",", ""));
+  if (unit === undefined || !(limit > 0)) return undefined;
+  return unit.toLowerCase() === "image" ? { imagesPerMinute: limit } : { requestsPerMinute: limit };
+}
+
 function limitOf(headers: AnswerHeaders, unit: string): number | undefined {
   const limit = Number(headers.get(`x-ratelimit-limit-${unit}`) ?? NaN);
   const used = limit - Number(headers.get(`x-ratelimit-remaining-${unit}`) ?? NaN);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readRateLimits } from "../../../worker/providers/rate-limits.ts";
+import { readNamedLimit, readRateLimits } from "../../../worker/providers/rate-limits.ts";
 import { readRetryAfter } from "../../../worker/providers/retry-after.ts";
 
 function limit(unit: string, most: number, remaining: number, reset: string): [string, string][] {
@@ -38,4 +38,20 @@ test("a refusal that says nothing else is believed in when its limit is free aga
   ]);
   expect(readRetryAfter(headers, "too many")).toBe(20_000);
   expect(readRetryAfter(headers, "Please try again in 3s.")).toBe(3_000);
+});
+
+const named = (words: string) => readNamedLimit(`HTTP 429: Rate limit reached for m ${words}`);
+
+test("a limit is read from the words of a refusal, where they name one of a minute", () => {
+  expect(named("on images per min: Limit 5, Used 3, Requested 4.")).toEqual({ imagesPerMinute: 5 });
+  expect(named("on input-images per min (IPM): Limit 1,500, Used 3.")).toEqual({
+    imagesPerMinute: 1_500,
+  });
+  expect(named("in organization o on requests per minute (RPM): Limit: 500.")).toEqual({
+    requestsPerMinute: 500,
+  });
+  expect(named("on requests per day (RPD): Limit 200, Used 200.")).toBeUndefined();
+  expect(named("on tokens per min (TPM): Limit 100000, Used 99000.")).toBeUndefined();
+  expect(named("on images per min: Limit 0")).toBeUndefined();
+  expect(named("in images per min. Please try again in 12s")).toBeUndefined();
 });
