@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { makeFolder } from "../shared/make-folder.ts";
+import { StorageError } from "../shared/storage.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { askRedis, serverPid } from "./redis-ask.ts";
 import {
@@ -45,6 +47,7 @@ const maxLogBytes = 1_000_000;
  * Starts a Redis server that keeps its data in `<stateDirectory>/redis` and finds again what was there. The caller
  * holds the run's lock: a server still alive there is a crashed run's, and is ended first.
  * @throws UsageError where no `redis-server` or `valkey-server` is on `env.PATH`
+ * @throws StorageError where the disk is full or may not be written to
  * @throws Error with the end of the server's log where it does not start
  */
 export async function startEmbeddedRedis(
@@ -127,6 +130,10 @@ async function startServer({ binary, path, directory, socket }: Place) {
       throw error;
     }
   } catch (error) {
+    if (isDiskTrouble(error)) {
+      const why = `a Redis of the run's own cannot start in ${directory}: ${messageOf(error)}`;
+      throw new StorageError(why, { cause: error });
+    }
     const lines = (await readFile(logPath))
       .subarray(logStart)
       .toString()

@@ -1,5 +1,7 @@
 import type { Heartbeat } from "../shared/heartbeat.ts";
-import type { LanePause } from "../shared/lane-state.ts";
+import type { LanePause, LaneState } from "../shared/lane-state.ts";
+import { messageOf } from "../shared/caught.ts";
+import { isQueueError } from "../shared/queue-error.ts";
 import { plural } from "../shared/quantity.ts";
 import type { Registration } from "../shared/registration.ts";
 import { readSteering, writeSteering, type Steering } from "../shared/steering.ts";
@@ -40,7 +42,11 @@ export class LaneWatch {
     this.#lane = lane;
     this.#state = state;
     this.redis = new Outage("queue: Redis has not answered", "bring it back", giveUpAfterMs);
-    this.queue = new Outage("queue: Redis has taken no job", "give it memory", giveUpAfterMs);
+    this.queue = new Outage(
+      "queue: Redis has taken nothing",
+      "give it memory and disk",
+      giveUpAfterMs,
+    );
     this.disk = new Outage(
       "storage: the run directory could not be written to",
       "mend it",
@@ -115,14 +121,26 @@ export class LaneWatch {
     const state = await this.#lane.state();
     this.#pause = state.pause;
     this.#heartbeats = await this.#lane.heartbeats();
-    this.#runs = await this.#lane.beat(state);
     const running = [...state.runs.values()].filter((run) => run.state === "running");
     this.#mostCalls = Math.max(1, ...running.map((run) => run.callsPerPrompt ?? 1));
     this.redis.worked();
     const own = state.runs.get(this.#run);
     if (own) await this.#follow(own);
     if (own?.state === "cancelled") return { state: "cancelled", text: own.reason ?? "cancelled" };
-    return stopOfPause(state) ?? this.#blocked() ?? this.#refused();
+    return stopOfPause(state) ?? this.#blocked() ?? this.#refused() ?? (await this.#beat(state));
+  }
+
+  /** A Redis that answers may refuse to write, such as while its disk is full. Gives the reason to stop after too long. */
+  async #beat(state: LaneState): Promise<StopReason | undefined> {
+    try {
+      this.#runs = await this.#lane.beat(state);
+      this.queue.worked();
+      return undefined;
+    } catch (error) {
+      const stop = isQueueError(error) ? this.queue.failed(messageOf(error)) : undefined;
+      if (stop) return stop;
+      throw error;
+    }
   }
 
   /** Whether no worker could store images for too long. */

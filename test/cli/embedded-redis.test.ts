@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -69,6 +69,16 @@ async function startInChild(stateDirectory: string) {
   const [line] = await once(createInterface(child.stdout), "line");
   return { child, ...z.object({ pid: z.int(), url: z.string() }).parse(JSON.parse(String(line))) };
 }
+
+test("a full disk is told as storage in trouble, which passes, not as a fault of the server", async () => {
+  const redis = join(directory, "redis");
+  await mkdir(redis);
+  await symlink("/dev/full", join(redis, "redis.json"));
+  await expect(start(directory)).rejects.toMatchObject({
+    name: "StorageError",
+    message: expect.stringMatching(/cannot start in .*ENOSPC/),
+  });
+});
 
 describe("an embedded Redis", () => {
   test("keeps its data from one run to the next", async () => {
