@@ -1,8 +1,9 @@
 import type { AttemptRecord } from "../../shared/result.ts";
 import type { SimulatorOptions } from "../../simulator/settings.ts";
 import { readJournalOf } from "../../test/helpers/run-files.ts";
-import type { Call } from "../provider.ts";
+import type { Call, Provider } from "../provider.ts";
 import { faultsOf, type Scenario } from "../scenario.ts";
+import { until } from "../until.ts";
 import { endedWith, enqueuedRun } from "./enqueued-run.ts";
 
 const waitMs = 3_000;
@@ -17,6 +18,10 @@ function refusals(prompts: number): NonNullable<SimulatorOptions["promptFaults"]
     fault: "rateLimited" as const,
     times: 1,
   }));
+}
+
+async function refusedBy(provider: Provider): Promise<Call[]> {
+  return (await provider.calls()).filter(({ fault }) => fault === "rateLimited");
 }
 
 /** Calls that began although the lane had been told to wait. The last form tells no time. */
@@ -47,8 +52,12 @@ export const throttled: Scenario = {
     const run = enqueuedRun(arena, { prompts, generations: 2 });
     const producer = run.enqueue();
     for (let worker = 0; worker < 3; worker++) arena.work(10);
+    // By what was refused, not by how many calls were made: the form that tells no time is the last one's alone.
     for (const [i, retryAfter] of forms.entries()) {
-      await provider.called(Math.floor((i * prompts) / forms.length) + 1);
+      await until(
+        `${i} refusals`,
+        async () => (await refusedBy(provider)).length >= i || undefined,
+      );
       await provider.set({ retryAfter });
     }
     const faults = await endedWith(producer, 0);

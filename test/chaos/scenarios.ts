@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { play } from "../../chaos/play.ts";
 import type { Scenario } from "../../chaos/scenario.ts";
 
-/** Where a run has been refused, its pace depends on when: F9 takes half a minute, or a whole one. What hangs takes longer. */
+/** Where a run has been refused, its pace depends on when: F9 takes half a minute. What hangs takes longer. */
 const limitMs = 240_000;
 
 /** The short form of scenarios as tests, one after the other: each breaks what it starts itself. */
