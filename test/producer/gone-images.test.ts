@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { filesBelow } from "../helpers/run-files.ts";
-import { openTestMill, type TestMill } from "../helpers/test-mill.ts";
+import { finishedMill } from "./finished-mill.ts";
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -13,18 +13,9 @@ afterAll(() => server.close());
 
 const prompts = 4;
 
-/** A mill whose run has been made, two images a prompt. */
-async function finishedMill(): Promise<TestMill> {
-  const mill = await openTestMill(server, { prompts });
-  await mill.work();
-  const run = await mill.open({}, { numGenerations: 2 });
-  expect(await run.finished).toMatchObject({ state: "completed", images: 2 * prompts });
-  return mill;
-}
-
 describe.concurrent("a finished run whose image files", () => {
   test("are gone makes these alone again, keeps the others' details and counts no image twice", async () => {
-    await using mill = await finishedMill();
+    await using mill = await finishedMill(server, prompts, 2);
     rmSync(join(mill.out, "images/00000/00000001-0.png"));
     rmSync(join(mill.out, "images/00000/00000003-0.png"));
     rmSync(join(mill.out, "images/00000/00000003-1.png"));
@@ -39,7 +30,7 @@ describe.concurrent("a finished run whose image files", () => {
   });
 
   test("are all kept elsewhere is complete as it is", async () => {
-    await using mill = await finishedMill();
+    await using mill = await finishedMill(server, prompts, 2);
     renameSync(join(mill.out, "images"), join(mill.out, "..", "elsewhere"));
     const run = await mill.open({}, { numGenerations: 2 });
     expect([run.isComplete, run.repaired]).toEqual([true, []]);

@@ -1,45 +1,18 @@
-import { appendFileSync, existsSync, readFileSync, statSync } from "node:fs";
+import { appendFileSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { textsOf } from "../../shared/result-entry.ts";
-import type { RunSummary } from "../../shared/run-file.ts";
 import { UsageError } from "../../shared/usage-error.ts";
-import { startProducer } from "../helpers/producer-process.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { readJournalOf, readResults } from "../helpers/run-files.ts";
 import { until } from "../helpers/test-lane.ts";
-import { openTestMill, type TestMill } from "../helpers/test-mill.ts";
-import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
+import { openTestMill } from "../helpers/test-mill.ts";
+import { expectNothingInRedis, expectWhole } from "./whole-run.ts";
 
 let server: TestRedis;
 beforeAll(async () => {
   server = await startTestRedis();
 });
 afterAll(() => server.close());
-
-/** Checks that a run is whole: every prompt settled once, and its images in storage. */
-function expectWhole(mill: TestMill, summary: RunSummary, prompts: number, images = 1): void {
-  expect(summary).toMatchObject({
-    state: "completed",
-    prompts: { total: prompts, succeeded: prompts, partial: 0, failed: 0, rejected: 0 },
-    images: prompts * images,
-  });
-  const results = readResults(mill.out);
-  expect(results.map(({ index }) => index)).toEqual(
-    Array.from({ length: prompts }, (_, index) => index),
-  );
-  for (const { images: files } of results) {
-    expect(files).toHaveLength(images);
-    for (const file of files) expect(existsSync(join(mill.out, file!))).toBe(true);
-  }
-}
-
-async function expectNothingInRedis({ redis, prefix, keys }: TestMill, run: string): Promise<void> {
-  await until(async () =>
-    expect((await redis.keys(`${prefix}:*`)).filter((key) => key.includes(run))).toEqual([]),
-  );
-  expect(await redis.hlen(keys.runs)).toBe(0);
-}
 
 describe.concurrent("a run", () => {
   test("settles every prompt once and leaves nothing of itself in Redis", async () => {
@@ -188,55 +161,6 @@ describe.concurrent("a run", () => {
     await expect(mill.open({ out: join(mill.out, "images") })).rejects.toThrow(
       "not empty and no run directory",
     );
-  });
-});
-
-describe.concurrent("a producer that was killed", () => {
-  test("leaves results in the stream, which the next one settles without a new call", async () => {
-    await using mill = await openTestMill(server, { prompts: 10 });
-    const hold = new AnswerHold();
-    await mill.work({ concurrency: 10, createModel: watchedModels(hold) });
-    const { out, prefix } = mill;
-    await using producer = startProducer({
-      out,
-      prefix,
-      settings: mill.settings(),
-      redisUrl: server.url,
-    });
-    await until(() => expect(hold.held).toBe(10));
-    await producer.kill();
-    hold.release();
-    const run = (await mill.redis.hkeys(mill.keys.runs))[0]!;
-    await until(async () => {
-      const entries = await mill.redis.xrange(mill.keys.results(run), "-", "+");
-      expect(entries.flatMap(([, fields]) => textsOf(fields))).toHaveLength(10);
-    });
-    const next = await mill.open();
-    expect([next.id, next.resumed]).toEqual([run, true]);
-    const summary = await next.finished;
-    expectWhole(mill, summary, 10);
-    expect([mill.simulator.ledger.calls, summary.calls]).toEqual([10, 10]);
-    expect(
-      readJournalOf(mill.out).every(({ images }) => images.every(({ recovered }) => !recovered)),
-    ).toBe(true);
-    await expectNothingInRedis(mill, run);
-  });
-
-  test("leaves jobs that wait or are in work: each is still done once", async () => {
-    await using mill = await openTestMill(server, { prompts: 24, simulator: { latencyMs: 20 } });
-    await mill.work({ concurrency: 3 });
-    const { out, prefix } = mill;
-    await using producer = startProducer({
-      out,
-      prefix,
-      settings: mill.settings(),
-      redisUrl: server.url,
-    });
-    await until(() => expect(mill.simulator.ledger.calls).toBeGreaterThan(4));
-    await producer.kill();
-    expectWhole(mill, await (await mill.open()).finished, 24);
-    expect(mill.simulator.ledger.images).toBe(24);
-    expect(readJournalOf(mill.out)).toHaveLength(24);
   });
 });
 

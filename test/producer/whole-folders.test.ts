@@ -17,7 +17,7 @@ import { prepareDirectory, statePaths } from "../../producer/run-directory.ts";
 import { WholeFolders } from "../../producer/whole-folders.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { filesBelow } from "../helpers/run-files.ts";
-import { openTestMill, type TestMill } from "../helpers/test-mill.ts";
+import { finishedMill } from "./finished-mill.ts";
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -26,15 +26,6 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const prompts = 4;
-
-/** A mill whose run has been made. */
-async function finishedMill(): Promise<TestMill> {
-  const mill = await openTestMill(server, { prompts });
-  await mill.work();
-  const run = await mill.open();
-  expect(await run.finished).toMatchObject({ state: "completed", images: prompts });
-  return mill;
-}
 
 /** A minute from now, when no folder was changed a moment ago. */
 const later = () => Date.now() + 60_000;
@@ -66,7 +57,7 @@ const stateFile = (directory: string) => join(directory, ".imagemill", "whole-fo
 
 describe.concurrent("a folder of images that was found whole", () => {
   test("is not listed again, and leaves nothing behind but what is known of it", async () => {
-    await using mill = await finishedMill();
+    await using mill = await finishedMill(server, prompts, 1);
     const before = filesBelow(join(mill.out, ".imagemill"));
     expect(await look(mill.out)).toEqual({ gone: 0, listed: ["images/00000"] });
     expect(await look(mill.out)).toEqual({ gone: 0, listed: [] });
@@ -76,7 +67,7 @@ describe.concurrent("a folder of images that was found whole", () => {
   });
 
   test("is listed when an image was removed, until it is there again", async () => {
-    await using mill = await finishedMill();
+    await using mill = await finishedMill(server, prompts, 1);
     await look(mill.out);
     const path = join(mill.out, "images/00000/00000002-0.png");
     const bytes = readFileSync(path);
@@ -89,7 +80,7 @@ describe.concurrent("a folder of images that was found whole", () => {
   });
 
   test("is listed though its time was put back", async () => {
-    await using mill = await finishedMill();
+    await using mill = await finishedMill(server, prompts, 1);
     const folder = join(mill.out, "images/00000");
     utimesSync(folder, 1_000_000, 1_000_000);
     await look(mill.out);
@@ -99,7 +90,7 @@ describe.concurrent("a folder of images that was found whole", () => {
   });
 
   test("is listed when more of its prompts are settled", async () => {
-    await using mill = await finishedMill();
+    await using mill = await finishedMill(server, prompts, 1);
     const { journal } = statePaths(mill.out);
     const whole = readFileSync(journal);
     const last = whole.lastIndexOf("\n", whole.length - 2) + 1;
@@ -116,7 +107,7 @@ describe.concurrent("a folder of images that was found whole", () => {
     ["empty", () => ""],
     ["of another version", (text: string) => text.replace('"v":1', '"v":2')],
   ])("is listed once more where the file that says so is %s", async (_, damage) => {
-    await using mill = await finishedMill();
+    await using mill = await finishedMill(server, prompts, 1);
     await look(mill.out);
     const text = readFileSync(stateFile(mill.out), "utf8");
     writeFileSync(stateFile(mill.out), damage(text));

@@ -1,29 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
-import { readLaneState } from "../../shared/lane-state.ts";
 import type { RedisClient } from "../../shared/redis.ts";
 import { Pace } from "../../worker/pace.ts";
 import { connectedRedis } from "../helpers/connected-redis.ts";
-import { uniquePrefix } from "../helpers/redis.ts";
+import { newLane, nothing, refusal } from "./pace-requests.ts";
 import { PaceStage } from "./pace-stage.ts";
 
 let redis: RedisClient;
 connectedRedis("worker", (client) => (redis = client));
-
-function newLane(): LaneKeys {
-  return laneKeys(uniquePrefix(), "{lane}");
-}
-
-const nothing = { calls: 0, answered: 0, latencyMs: 0, limits: {} };
-const refusal = {
-  ageMs: 5,
-  images: 1,
-  kind: "rate",
-  retryAfterMs: 1_000,
-  message: "429",
-  calls: 0,
-} as const;
 
 describe("a limit that is known", () => {
   const ask = fc.record({
@@ -173,161 +157,6 @@ describe("calls in flight", () => {
     now += 60_000;
     await pace.slow(59_000);
     expect(await windowNow()).toBe(2);
-  });
-});
-
-describe("a refusal", () => {
-  test("slows the lane once for all calls that had started before", async () => {
-    let now = 1_000_000;
-    const pace = new Pace(redis, newLane(), "w", () => now);
-    const images = Array.from({ length: 10 }, () => 1);
-    await pace.take({ ...nothing, images });
-    now += 1_000;
-    await pace.refused(refusal);
-    now += 2;
-    const { imagesPerMinute } = await pace.take({ ...nothing, images: [] });
-    expect(imagesPerMinute).toBeGreaterThan(0);
-    for (let call = 0; call < 8; call++) await pace.refused({ ...refusal, ageMs: 900 });
-    expect((await pace.take({ ...nothing, images: [] })).imagesPerMinute).toBe(imagesPerMinute);
-    now += 1_500;
-    await pace.refused(refusal);
-    expect((await pace.take({ ...nothing, images: [] })).imagesPerMinute).toBeLessThan(
-      imagesPerMinute,
-    );
-  });
-
-  test("lets one call go ahead of the others after its wait: there may be nothing for it yet", async () => {
-    let now = 1_000_000;
-    const pace = new Pace(redis, newLane(), "w", () => now);
-    const images = Array.from({ length: 10 }, () => 1);
-    await pace.take({ ...nothing, images });
-    now += 100;
-    await pace.refused(refusal);
-    now += 1_000;
-    expect((await pace.take({ ...nothing, images })).calls).toBe(1);
-    now += 100;
-    expect(await pace.take({ ...nothing, images })).toMatchObject({ calls: 0, why: "hold" });
-    now += 150;
-    expect((await pace.take({ ...nothing, images })).calls).toBeGreaterThan(0);
-  });
-
-  test("holds the lane for the time that it asks for, longer than a minute, too", async () => {
-    const keys = newLane();
-    const pace = new Pace(redis, keys, "w");
-    expect(await pace.refused({ ...refusal, retryAfterMs: 90_000.2 })).toBe(90_001);
-    const { holdMs } = await readLaneState(redis, keys);
-    expect(holdMs).toBeGreaterThan(80_000);
-    expect(holdMs).toBeLessThanOrEqual(90_001);
-    expect(await redis.get(keys.hold)).toBe("429");
-    const other = new Pace(redis, keys, "another");
-    expect(await other.take({ ...nothing, images: [1] })).toMatchObject({ calls: 0, why: "hold" });
-  });
-
-  test("that asks for less time does not shorten a hold, and one that asks for more makes it longer", async () => {
-    const keys = newLane();
-    const pace = new Pace(redis, keys, "w");
-    await pace.refused({ ...refusal, retryAfterMs: 50_000, message: "long" });
-    await pace.refused({ ...refusal, retryAfterMs: 5_000, message: "short" });
-    expect((await readLaneState(redis, keys)).holdMs).toBeGreaterThan(40_000);
-    await pace.refused({ ...refusal, retryAfterMs: 90_000, message: "longer" });
-    expect((await readLaneState(redis, keys)).holdMs).toBeGreaterThan(80_000);
-    expect(await redis.get(keys.hold)).toBe("longer");
-  });
-
-  const told = fc.record({
-    afterMs: fc.integer({ min: 0, max: 8_000 }),
-    ageMs: fc.integer({ min: 0, max: 2_000 }),
-    retryAfterMs: fc.option(fc.integer({ min: 0, max: 20_000 }), { nil: undefined }),
-  });
-
-  test("never shortens the wait of another one, whatever they ask for and when", async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(told, { minLength: 5, maxLength: 40 }), async (refusals) => {
-        let now = 1_000_000;
-        let heldUntil = 0;
-        const pace = new Pace(redis, newLane(), "w", () => now);
-        for (const { afterMs, ageMs, retryAfterMs } of refusals) {
-          now += afterMs;
-          const { calls } = await pace.take({ ...nothing, images: [1] });
-          expect(now < heldUntil && calls > 0).toBe(false);
-          const holdMs = await pace.refused({ ...refusal, ageMs, retryAfterMs });
-          expect(holdMs).toBeGreaterThanOrEqual(retryAfterMs ?? 1);
-          heldUntil = Math.max(heldUntil, now + holdMs);
-        }
-      }),
-      { numRuns: 60 },
-    );
-  });
-
-  test("that tells no time holds the lane twice as long each time that nothing was let in between", async () => {
-    let now = 1_000_000;
-    const pace = new Pace(redis, newLane(), "w", () => now);
-    const held: number[] = [];
-    for (let call = 0; call < 8; call++) {
-      await pace.take({ ...nothing, images: [1] });
-      now += 5;
-      held.push(await pace.refused({ ...refusal, retryAfterMs: undefined }));
-      now += held.at(-1)! + 1_000;
-    }
-    expect(held).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
-  });
-});
-
-describe("where Redis is replaced by one whose clock is behind", () => {
-  const behindMs = 60_000;
-
-  test("a limit is kept as if no time had passed, and not for the minute longer", async () => {
-    let now = 1_000_000;
-    const pace = new Pace(redis, newLane(), "w", () => now);
-    const call = { ...nothing, limits: { imagesPerMinute: 60 }, images: [5] };
-    expect((await pace.take(call)).calls).toBe(1);
-    const before = await pace.take(call);
-    expect(before).toMatchObject({ calls: 0, why: "rate" });
-    now -= behindMs;
-    expect(await pace.take(call)).toEqual(before);
-    now += before.waitMs;
-    expect((await pace.take(call)).calls).toBe(1);
-  });
-
-  test("a hold ends when the provider asked for, and a refusal after it still slows the lane", async () => {
-    let now = 1_000_000;
-    const pace = new Pace(redis, newLane(), "w", () => now);
-    await pace.take({ ...nothing, images: [1] });
-    await pace.refused({ ...refusal, retryAfterMs: 8_000 });
-    now -= behindMs;
-    const { waitMs, imagesPerMinute } = await pace.take({ ...nothing, images: [1] });
-    expect(waitMs).toBe(8_000);
-    now += 9_000;
-    expect((await pace.take({ ...nothing, images: [1] })).calls).toBe(1);
-    await pace.refused(refusal);
-    expect((await pace.take({ ...nothing, images: [] })).imagesPerMinute).toBeLessThan(
-      imagesPerMinute,
-    );
-  });
-
-  test("the key that holds the lane gets the time that is left, though it was kept by the clock of before", async () => {
-    const keys = newLane();
-    let now = 1_000_000;
-    const pace = new Pace(redis, keys, "w", () => now);
-    await pace.refused({ ...refusal, retryAfterMs: 8_000 });
-    await redis.pexpire(keys.hold, 8_000 + behindMs);
-    now -= behindMs;
-    await pace.take({ ...nothing, images: [] });
-    expect((await readLaneState(redis, keys)).holdMs).toBeLessThanOrEqual(8_000);
-  });
-
-  test("calls of workers that are gone do not count for the minute longer", async () => {
-    const keys = newLane();
-    let now = 1_000_000;
-    const ask = (worker: string) =>
-      new Pace(redis, keys, worker, () => now).take({
-        ...nothing,
-        images: Array.from({ length: 10 }, () => 1),
-      });
-    expect((await ask("gone")).calls).toBe(10);
-    expect((await ask("other")).calls).toBe(0);
-    now -= behindMs;
-    expect((await ask("other")).calls).toBe(10);
   });
 });
 
