@@ -6,7 +6,7 @@ import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { ifThere } from "../shared/if-there.ts";
 import { pathTrouble } from "../shared/path-trouble.ts";
 import { readRunFile, writeRunFile } from "../shared/run-file.ts";
-import { stateFilesOf } from "../shared/state-files.ts";
+import { removeHalfWritten, stateFilesOf } from "../shared/state-files.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { folderStamps } from "./folder-stamps.ts";
 import { noRunDirectory, prepareDirectory, statePaths } from "./run-directory.ts";
@@ -25,12 +25,15 @@ export function folderPlace(directory: string): RunPlace {
     rowsAhead: 0,
     prepare: () => prepareDirectory(directory),
     lock: () => lockDirectory(directory),
-    open: async () => ({
-      keepJournal: undefined,
-      keepRows: undefined,
-      cutJournal: undefined,
-      [Symbol.asyncDispose]: async () => undefined,
-    }),
+    open: async () => {
+      await removeHalfWritten(directory);
+      return {
+        keepJournal: undefined,
+        keepRows: undefined,
+        cutJournal: undefined,
+        [Symbol.asyncDispose]: async () => undefined,
+      };
+    },
     copy: copyJournal,
     copyJournal,
     readRun: () => usable(directory, readRunFile(directory)),

@@ -1,4 +1,5 @@
-import { open, readFile, rename, rm, stat } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ifThere } from "./if-there.ts";
 
@@ -43,14 +44,15 @@ class FolderState implements StateFiles {
 
   async write(name: string, text: string, { durable } = { durable: false }): Promise<void> {
     const path = this.#path(name);
-    const file = await open(`${path}.new`, "w");
+    // Who steers and the run's producer may write the same file at once, from any machine.
+    const half = `${path}.${randomUUID()}.new`;
     try {
-      await file.writeFile(text);
-      if (durable) await file.datasync();
-    } finally {
-      await file.close();
+      await writeNew(half, text, durable);
+      await rename(half, path);
+    } catch (error) {
+      await rm(half, { force: true }).catch(() => undefined);
+      throw error;
     }
-    await rename(`${path}.new`, path);
   }
 
   async remove(name: string): Promise<void> {
@@ -63,5 +65,26 @@ class FolderState implements StateFiles {
 
   #path(name: string): string {
     return join(this.location, stateFolder, name);
+  }
+}
+
+async function writeNew(path: string, text: string, durable: boolean): Promise<void> {
+  await using file = await open(path, "wx");
+  await file.writeFile(text);
+  if (durable) await file.datasync();
+}
+
+/** No write takes as long: a file as old as this was left by a crash, whatever the clocks of two machines say. */
+const leftAfterMs = 3_600_000;
+const halfWritten = /\.json\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.new$/;
+
+/** Removes state files of a run directory that a crash left half written. */
+export async function removeHalfWritten(directory: string): Promise<void> {
+  const folder = join(directory, stateFolder);
+  for (const name of await readdir(folder)) {
+    if (!halfWritten.test(name)) continue;
+    const path = join(folder, name);
+    const found = await ifThere(stat(path));
+    if (found && found.mtimeMs < Date.now() - leftAfterMs) await rm(path, { force: true });
   }
 }
