@@ -24,6 +24,9 @@ const HttpUrl = z
 export const builtInNames = ["openai", "huggingface", "simulator"] as const;
 const reservedNames: ReadonlySet<string> = new Set(builtInNames);
 
+/** Paces that all runs of a profile keep together. */
+const Limited = z.object({ limits: LaneLimits.strict().optional() });
+
 /** A further profile of a built-in kind. */
 const BuiltIn = z.strictObject({
   kind: ProviderKind,
@@ -39,13 +42,12 @@ const BuiltIn = z.strictObject({
     .optional(),
   /** Hosts that images at URLs may come from though they are private or speak plain http. */
   imageHosts: z.array(ImageHost).optional(),
-  /** Paces that all runs of the profile keep together. */
-  limits: LaneLimits.strict().optional(),
+  ...Limited.shape,
 });
 type BuiltIn = z.infer<typeof BuiltIn>;
 
-/** A provider of one's own, in a file beside the configuration. */
-const Module = z.strictObject({ module: z.string().min(1) });
+/** A provider of one's own, in a file beside the configuration; limits here go before its own. */
+const Module = z.strictObject({ module: z.string().min(1), ...Limited.shape });
 
 const Own = z.custom<Omit<OwnProvider, "name">>(
   (value) => z.looseObject({ createModel: z.function() }).safeParse(value).success,
@@ -126,14 +128,23 @@ async function parse(value: unknown, path: string): Promise<FoundConfig> {
 async function parseProfile(name: string, entry: object, path: string): Promise<ConfiguredProfile> {
   const where = `${path}: profile \`${name}\``;
   const own = Own.safeParse(entry);
-  if (own.success) return { own: ownOf(name, own.data) };
-  const module = Module.safeParse(entry);
-  if (module.success)
-    return await loadModule(name, resolve(dirname(path), module.data.module), where);
+  if (own.success) return { own: ownOf(name, own.data, where) };
   refuseKeys(entry, where);
-  const parsed = BuiltIn.safeParse(entry);
-  if (!parsed.success) throw new UsageError(`${where}: ${describe(parsed.error, entry)}`);
-  return { builtIn: settingsOf(name, parsed.data) };
+  if (!("module" in entry)) return { builtIn: settingsOf(name, parsed(BuiltIn, entry, where)) };
+  const { module, limits } = parsed(Module, entry, where);
+  const file = resolve(dirname(path), module);
+  return { own: await loadModule(name, file, limits, where) };
+}
+
+/** @throws UsageError that names the setting, what was expected and what may have been meant */
+function parsed<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  entry: object,
+  where: string,
+): z.infer<z.ZodObject<Shape>> {
+  const { data, error } = schema.safeParse(entry);
+  if (error) throw new UsageError(`${where}: ${describe(error, entry, Object.keys(schema.shape))}`);
+  return data;
 }
 
 function settingsOf(name: string, { kind, baseUrl, keyVariable, imageHosts, limits }: BuiltIn) {
@@ -150,21 +161,32 @@ function settingsOf(name: string, { kind, baseUrl, keyVariable, imageHosts, limi
 }
 
 /** The object itself may need its `this`. */
-function ownOf(name: string, own: Omit<OwnProvider, "name">): OwnProvider {
+function ownOf(
+  name: string,
+  own: Omit<OwnProvider, "name">,
+  where: string,
+  limits = parsed(Limited, own, where).limits,
+): OwnProvider {
   const { kind, identity } = own;
   return {
     name,
     ...(kind !== undefined && { kind }),
     ...(identity !== undefined && { identity }),
+    ...(limits && { limits }),
     createModel: (model, options) => own.createModel(model, options),
   };
 }
 
-async function loadModule(name: string, file: string, where: string): Promise<ConfiguredProfile> {
+async function loadModule(
+  name: string,
+  file: string,
+  limits: LaneLimits | undefined,
+  where: string,
+): Promise<OwnProvider> {
   const value = await load(file);
   if (value === undefined) throw new UsageError(`${where}: there is no module ${file}`);
   const own = Own.safeParse(value);
-  if (own.success) return { own: ownOf(name, own.data) };
+  if (own.success) return ownOf(name, own.data, where, limits);
   throw new UsageError(
     `${where}: expected ${file} to export an object with createModel(model, options) as its default`,
   );
@@ -182,11 +204,11 @@ function refuseKeys(entry: object, where: string): void {
   }
 }
 
-function describe(error: z.ZodError, entry: object): string {
+function describe(error: z.ZodError, entry: object, settings: readonly string[]): string {
   const issue = error.issues[0]!;
   if (issue.code === "unrecognized_keys") {
     const [inside] = issue.path;
-    const known = Object.keys((inside === "limits" ? LaneLimits : BuiltIn).shape);
+    const known = inside === "limits" ? Object.keys(LaneLimits.shape) : settings;
     const word = issue.keys[0]!;
     const where = inside === undefined ? "" : `\`${String(inside)}\`: `;
     return `${where}unknown setting \`${word}\`${didYouMean(word, known) || `; it takes ${known.join(", ")}`}`;

@@ -1,4 +1,5 @@
 import { messageOf } from "../shared/caught.ts";
+import type { LaneLimits } from "../shared/lane-limits.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
 import { findModel } from "../shared/model-registry.ts";
 import { unknownName } from "../shared/near-match.ts";
@@ -23,6 +24,8 @@ export interface OwnProvider {
   kind?: string;
   /** Tells apart two of one name, such as by their address; only its hash leaves the process. Default: the kind. */
   identity?: string;
+  /** Paces that all its runs keep together. */
+  limits?: LaneLimits;
   /** Makes a model. A producer makes one, too, to know what it takes, and lets it go without a call. */
   createModel(
     model: string,
@@ -37,9 +40,10 @@ export type Provider = ProviderKind | BuiltInProvider | OwnProvider;
 export function profileOf(provider: Provider): WorkerProfile {
   const given = typeof provider === "string" ? { kind: provider } : provider;
   if ("createModel" in given) {
-    const { kind = "own", name, identity = kind } = given;
-    const make = (model: string, options: ModelOptions) => given.createModel(model, options);
-    return { name: checkedName(name), kind, identity, keyVariable: "apiKey", createModel: make };
+    const { kind = "own", name, identity = kind, limits } = given;
+    const createModel = (model: string, options: ModelOptions) => given.createModel(model, options);
+    const known = { name: checkedName(name), kind, identity };
+    return { ...known, keyVariable: "apiKey", ...(limits && { limits }), createModel };
   }
   if (!ProviderKind.safeParse(given.kind).success) {
     const known = ProviderKind.options;

@@ -71,6 +71,25 @@ describe("a configuration", () => {
     expect(stage.simulator.ledger.calls).toBe(0);
   });
 
+  test.each([
+    ["beside createModel", `{ ...mine, limits }`],
+    ["in a module", `{ module: "./limited.ts" }`],
+    ["beside a module, in the place of its own", `{ module: "./slow.ts", limits }`],
+  ])("has limits of a provider of one's own %s", async (_, entry) => {
+    await using stage = await openStage();
+    const limits = "const limits = { imagesPerMinute: 6 };";
+    const files = {
+      "mine.ts": ownModule,
+      "limited.ts": `import mine from "./mine.ts"; ${limits} export default { ...mine, limits };`,
+      "slow.ts": `import mine from "./mine.ts"; export default { ...mine, limits: { imagesPerMinute: 1 } };`,
+      "imagemill.config.ts": `import mine from "./mine.ts"; ${limits} export default { profiles: { mine: ${entry} } };`,
+    };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(stage.folder, name), text);
+    const dataset = stage.dataset(promptRows(3));
+    const end = await stage.run(dataset, "--provider", "mine", "--model", "any", "--dry-run");
+    expect(JSON.parse(end.stdout)).toMatchObject({ seconds: { atLeast: 30, atMost: 30 } });
+  });
+
   const refused: [string, string, RegExp][] = [
     [
       "a key",
@@ -90,6 +109,11 @@ describe("a configuration", () => {
     [
       "a misspelt limit",
       `{ "local": { "kind": "openai", "limits": { "imagePerMinute": 5 } } }`,
+      /`limits`: unknown setting `imagePerMinute`, did you mean `imagesPerMinute`/,
+    ],
+    [
+      "a misspelt limit of a module",
+      `{ "local": { "module": "./no.ts", "limits": { "imagePerMinute": 5 } } }`,
       /`limits`: unknown setting `imagePerMinute`, did you mean `imagesPerMinute`/,
     ],
     [
@@ -122,6 +146,16 @@ describe("a configuration", () => {
       expect(end.stderr).not.toContain("sk-secret");
     },
   );
+});
+
+test("a limit that is misspelt beside createModel is refused by its profile", async () => {
+  await using stage = await openStage();
+  const entry = `{ createModel: () => ({}), limits: { imagePerMinute: 5 } }`;
+  const config = `export default { profiles: { local: ${entry} } };`;
+  writeFileSync(join(stage.folder, "imagemill.config.js"), config);
+  const end = await stage.run(stage.dataset(promptRows(1)), "--provider", "local", "-m", "m");
+  expect(end.code).toBe(2);
+  expect(end.stderr).toMatch(/profile `local`: `limits`: unknown .*did you mean `imagesPerMinute`/);
 });
 
 test.each([

@@ -217,6 +217,17 @@ describe("a provider of one's own", () => {
     expect(readFileSync(join(run.out, short!.images[0]!.file))).toEqual(OnePicture.picture);
   });
 
+  test("has its limits kept by its workers, whatever a run says", async () => {
+    await using stage = await openLibraryStage(server);
+    OnePicture.calls = [];
+    const provider = { ...onePicture, limits: { imagesPerMinute: 1 } };
+    await stage.work({ providers: [provider] });
+    const run = await stage.open({ provider, model: "any", source: ["first", "second"] });
+    await vi.waitFor(() => expect(run.progress().waiting).toMatch(/rate limit/), 10_000);
+    await run.stop();
+    expect(OnePicture.calls).toHaveLength(1);
+  });
+
   test("of the same name but another identity is another lane", async () => {
     await using stage = await openLibraryStage(server);
     OnePicture.calls = [];
