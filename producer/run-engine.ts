@@ -101,6 +101,8 @@ export class RunEngine {
     let background: Promise<void>[] = [];
     try {
       if (!this.#stop) await this.#parts.onOpened();
+      // Workers that were started just now are kept full from the first prompt on.
+      await this.#insistence.onQueue(() => this.#look());
       background = this.#work();
       const fed = await this.#feed();
       if (fed) while (this.window.size > 0 && !this.#stop) await this.#changed.promise;

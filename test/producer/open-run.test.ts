@@ -28,6 +28,15 @@ describe.concurrent("a run", () => {
     await expectNothingInRedis(mill, run.id);
   });
 
+  test("knows of a worker that was started with it before the first prompt is settled", async () => {
+    await using mill = await openTestMill(server, { prompts: 1 });
+    const run = await mill.open({ onOpened: async () => void (await mill.work()) });
+    const workers: (number | undefined)[] = [];
+    run.onSettled(() => workers.push(run.progress().workers));
+    await run.finished;
+    expect(workers).toEqual([1]);
+  });
+
   test("leaves nothing in Redis where what it calls once it is open throws", async () => {
     await using mill = await openTestMill(server, { prompts: 3 });
     const run = await mill.open({
