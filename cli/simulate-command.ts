@@ -15,6 +15,7 @@ interface Flags {
   jitter?: string;
   requestsPerMinute?: number;
   imagesPerMinute?: number;
+  tokensPerMinute?: number;
   apiKey?: string;
   fault: string[];
   promptFault: string[];
@@ -37,6 +38,7 @@ export function simulateCommand(io: Io): Command {
     .option("--jitter <share>", "share by which the latency varies, 0 to 1")
     .option("--requests-per-minute <n>", "refuse more requests with 429", wholeNumber(1))
     .option("--images-per-minute <n>", "refuse more images with 429", wholeNumber(1))
+    .option("--tokens-per-minute <n>", "refuse more tokens with 429", wholeNumber(1))
     .option("--api-key <key>", "refuse calls without this key")
     .option(
       "--fault <name=share>",
@@ -85,6 +87,7 @@ function settingsOf(flags: Flags): SimulatorOptions {
     jitter,
     requestsPerMinute,
     imagesPerMinute,
+    tokensPerMinute,
     apiKey,
     imageBytes,
     ledger,
@@ -96,6 +99,7 @@ function settingsOf(flags: Flags): SimulatorOptions {
     ...(jitter !== undefined && { jitter: Number(jitter) }),
     ...(requestsPerMinute !== undefined && { requestsPerMinute }),
     ...(imagesPerMinute !== undefined && { imagesPerMinute }),
+    ...(tokensPerMinute !== undefined && { tokensPerMinute }),
     ...(apiKey !== undefined && { apiKey }),
     ...(imageBytes !== undefined && { imageBytes }),
     ...(ledger !== undefined && { ledgerFile: ledger }),

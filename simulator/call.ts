@@ -30,6 +30,8 @@ export interface ProviderCall {
   answer(count: number, asText: boolean): Reply;
   /** US dollars for so many images of this call. */
   priceOf(images: number): number;
+  /** What the call takes of a limit on tokens. */
+  tokens: number;
   /** Headers of every answer to this call. */
   headers(): Record<string, string>;
 }
@@ -59,7 +61,7 @@ function checkLimits(
 ): Reply | undefined {
   const { quotaAfterImages } = settings;
   if (quotaAfterImages !== null && ledger.images >= quotaAfterImages) return call.outOfQuota();
-  const refusal = limits.admit(settings, call.facts.n);
+  const refusal = limits.admit(settings, call.facts.n, call.tokens);
   return refusal && call.limited(refusal);
 }
 

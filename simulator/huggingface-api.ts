@@ -156,6 +156,7 @@ export function huggingFaceCall(
         : answer(provider, model, body, formatFor(accept));
     },
     priceOf: (images) => images * usualPrice,
+    tokens: 0,
     headers: () => ({ "x-request-id": requestId }),
   };
 }

@@ -1,8 +1,11 @@
 import type { SimulatorSettings } from "./settings.ts";
 
+/** What a limit counts. */
+export type LimitUnit = "requests" | "images" | "tokens";
+
 /** Why a call is over a limit. */
 export interface LimitRefusal {
-  unit: "requests" | "images";
+  unit: LimitUnit;
   limit: number;
   /** What of the limit is in use, in whole units. */
   used: number;
@@ -13,28 +16,28 @@ export interface LimitRefusal {
 
 /** How one limit stands: for the `x-ratelimit-*` headers. */
 export interface LimitStanding {
-  unit: "requests" | "images";
+  unit: LimitUnit;
   limit: number;
   remaining: number;
   /** Until all of the limit is free again. */
   resetMs: number;
 }
 
-/** The provider's limits on requests and images, which its clients cannot see. */
+/** The provider's limits, which its clients cannot see. */
 export interface Limits {
-  /** Takes one request and `images` images, or nothing and says why. */
-  admit(settings: SimulatorSettings, images: number): LimitRefusal | undefined;
+  /** Takes one request, `images` images and `tokens` tokens, or nothing and says why. */
+  admit(settings: SimulatorSettings, images: number, tokens?: number): LimitRefusal | undefined;
   standings(settings: SimulatorSettings): LimitStanding[];
 }
 
 /** A bucket of one limit. `level` is what may be taken now. */
 class Bucket {
-  readonly unit: "requests" | "images";
+  readonly unit: LimitUnit;
   readonly #now: () => number;
   #level = Infinity;
   #filledAt = 0;
 
-  constructor(unit: "requests" | "images", now: () => number) {
+  constructor(unit: LimitUnit, now: () => number) {
     this.unit = unit;
     this.#now = now;
   }
@@ -86,23 +89,26 @@ function capacityOf(limit: number, { limitRefill, limitBurst }: SimulatorSetting
   return Math.max(1, limitRefill === "evenly" ? limit * limitBurst : limit);
 }
 
-/** Token buckets of both limits. A limit that is null admits all. `now` gives milliseconds. */
+/** Buckets of all limits. A limit that is null admits all. `now` gives milliseconds. */
 export function tokenBuckets(now: () => number = () => performance.now()): Limits {
   const requests = new Bucket("requests", now);
   const images = new Bucket("images", now);
+  const tokens = new Bucket("tokens", now);
   const inForce = (settings: SimulatorSettings) =>
     [
-      { bucket: requests, limit: settings.requestsPerMinute, each: () => 1 },
-      { bucket: images, limit: settings.imagesPerMinute, each: (n: number) => n },
-    ].flatMap(({ bucket, limit, each }) => (limit === null ? [] : [{ bucket, limit, each }]));
+      { bucket: requests, limit: settings.requestsPerMinute },
+      { bucket: images, limit: settings.imagesPerMinute },
+      { bucket: tokens, limit: settings.tokensPerMinute },
+    ].flatMap(({ bucket, limit }) => (limit === null ? [] : [{ bucket, limit }]));
   return {
-    admit: (settings, n) => {
+    admit: (settings, imageCount, tokenCount = 0) => {
+      const asked = { requests: 1, images: imageCount, tokens: tokenCount };
       const limits = inForce(settings);
-      for (const { bucket, limit, each } of limits) {
-        const refusal = bucket.refusal(limit, settings, each(n));
+      for (const { bucket, limit } of limits) {
+        const refusal = bucket.refusal(limit, settings, asked[bucket.unit]);
         if (refusal) return refusal;
       }
-      for (const { bucket, each } of limits) bucket.take(each(n));
+      for (const { bucket } of limits) bucket.take(asked[bucket.unit]);
       return undefined;
     },
     standings: (settings) =>

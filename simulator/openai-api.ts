@@ -12,7 +12,7 @@ import { shortDuration } from "./retry-after.ts";
 
 /** What the answer says beside the images: GPT image models tell usage and what they chose for `auto`. */
 function details(request: ImagesRequest, images: number): Record<string, unknown> {
-  if (request.rules.answers !== "b64_only") return {};
+  if (!tellsUsage(request)) return {};
   const { format, parameters, quality, width, height } = request;
   return {
     background: parameters["background"] ?? "opaque",
@@ -21,6 +21,10 @@ function details(request: ImagesRequest, images: number): Record<string, unknown
     size: `${width}x${height}`,
     usage: usageOf(request, images),
   };
+}
+
+function tellsUsage({ rules }: ImagesRequest): boolean {
+  return rules.answers === "b64_only";
 }
 
 /** The images of a request in the form it asked for: URLs on `host`, or base64. */
@@ -110,6 +114,8 @@ export function openAiCall(provider: SimulatedProvider, text: string, host: stri
     answer: (count, asText) =>
       reading.ok ? answer(provider, reading.request, host, count, asText) : reading.refusal,
     priceOf: (images) => (reading.ok ? priceOf(reading.request, images) : 0),
+    tokens:
+      reading.ok && tellsUsage(reading.request) ? usageOf(reading.request, n).total_tokens : 0,
     headers: () => ({
       "x-request-id": requestId,
       "openai-version": "2020-10-01",

@@ -86,7 +86,8 @@ export function rateLimited(
   const { unit, limit, used, requested, waitMs } = refusal;
   const { headers, sentence } = retryAfter(form, waitMs);
   const per = limitWindowMs === 60_000 ? "min" : shortDuration(limitWindowMs);
-  const on = `${unit === "images" ? "input-images" : "requests"} per ${per}`;
+  const type = unit === "images" ? "input-images" : unit;
+  const on = `${type} per ${per}${unit === "tokens" ? " (TPM)" : ""}`;
   const usedPart = waitMs === undefined ? "" : ` Used ${used},`;
   const start = waitMs === undefined ? "Request too large" : "Rate limit reached";
   return openAiError(
@@ -95,7 +96,7 @@ export function rateLimited(
       message:
         `${start} for ${model} in organization org-simulator on ${on}: Limit ${limit},${usedPart} Requested ` +
         `${requested}.${sentence} Visit https://platform.openai.com/account/rate-limits to learn more.`,
-      type: unit === "images" ? "input-images" : "requests",
+      type,
       code: "rate_limit_exceeded",
     },
     headers,

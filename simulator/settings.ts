@@ -96,7 +96,12 @@ export const SimulatorSettings = z.strictObject({
   requestsPerMinute: perMinute,
   /** Images that may be admitted per window, `n` of each call counted; null: any number. */
   imagesPerMinute: perMinute,
-  /** The window of both limits in milliseconds. Other than a minute it makes a test of limits short. */
+  /**
+   * Tokens that may be admitted per window, as the answer's usage will tell them; null: any number. Calls for models whose
+   * answers tell no usage take none.
+   */
+  tokensPerMinute: perMinute,
+  /** The window of all limits in milliseconds. Other than a minute it makes a test of limits short. */
   limitWindowMs: z.number().positive().default(60_000),
   /** Share of a limit that may be used at once after a quiet time, where it comes back evenly. */
   limitBurst: z.number().positive().max(1).default(1),

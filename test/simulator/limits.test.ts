@@ -4,7 +4,7 @@ import { tokenBuckets } from "../../simulator/limits.ts";
 import { shortDuration } from "../../simulator/retry-after.ts";
 import { SimulatorSettings } from "../../simulator/settings.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
-import { askImages, errorOf, post } from "./requests.ts";
+import { askImages, errorOf, ImagesAnswer, post } from "./requests.ts";
 
 test("in no window more is admitted than the limit and what had been saved", () => {
   const call = fc.record({
@@ -88,6 +88,31 @@ test("the limit on images counts n, and the 429 says limit, used and requested",
   expect(error.message).toMatch(
     /: Limit 5, Used 4, Requested 2\. Please try again in (12|11\.\d+)s\. /,
   );
+});
+
+test("the limit on tokens counts what the answer's usage tells, and the 429 says so in OpenAI's words", async () => {
+  await using simulator = await startSimulator({ tokensPerMinute: 5_000 });
+  const ask = (n: number) =>
+    askImages(simulator.url, { model: "gpt-image-1", size: "1024x1024", quality: "medium", n });
+  const response = await ask(4);
+  const { usage } = ImagesAnswer.parse(await response.json());
+  expect(usage!.total_tokens).toBe(4 * 1_056 + 2);
+  expect(response.headers.get("x-ratelimit-limit-tokens")).toBe("5000");
+  const remaining = Number(response.headers.get("x-ratelimit-remaining-tokens"));
+  expect(remaining).toBeGreaterThanOrEqual(774);
+  expect(remaining).toBeLessThan(1_058);
+  const error = await errorOf(await ask(1));
+  expect(error).toMatchObject({ status: 429, type: "tokens", code: "rate_limit_exceeded" });
+  expect(error.message).toMatch(
+    /^Rate limit reached for gpt-image-1 in organization org-simulator on tokens per min \(TPM\): Limit 5000, Used 4\d{3}, Requested 1058\. Please try again in [\d.]+m?s\. /,
+  );
+  expect((await errorOf(await ask(5))).message).toContain("Request too large for gpt-image-1");
+});
+
+test("calls for a model whose answers tell no usage take no tokens", async () => {
+  await using simulator = await startSimulator({ tokensPerMinute: 1 });
+  expect((await askImages(simulator.url, { n: 4 })).status).toBe(200);
+  expect((await askImages(simulator.url, { n: 4 })).status).toBe(200);
 });
 
 test("a call of more images than the limit is told so, without a time to wait", async () => {
