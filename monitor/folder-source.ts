@@ -33,7 +33,7 @@ export class FolderSource implements RunSource {
 
   async refreshJournal(): Promise<JournalState> {
     const found = await ifThere(stat(journalPath(this.directory)));
-    return { bytes: found?.size ?? 0, rewrites: 0 };
+    return { bytes: found?.size ?? 0, rewrites: 0, writtenAt: found?.mtimeMs ?? 0 };
   }
 
   /** Not where a link leads out of the run directory. */

@@ -6,24 +6,32 @@ import type { RunFile } from "../shared/run-file.ts";
 import { journalPath } from "../shared/state-files.ts";
 import { countRows } from "./count-rows.ts";
 import type { PromptEntry } from "./prompt-table.ts";
-import { RunIndex } from "./run-index.ts";
+import { type JournalSums, RunIndex } from "./run-index.ts";
 import type { RunSource } from "./run-source.ts";
 
-/** An index that nobody has looked at for so long is dropped; it is made again when needed. */
+/** The index of a journal that nobody has looked at or written for so long is dropped; it is made again when needed. */
 const forgetMs = 15 * 60_000;
 
-/** A run that the monitor was given, with the index of its journal once that is needed. */
+/**
+ * A run that the monitor was given, with the index of its journal while that is needed: there may be tens of thousands of
+ * them. Of one without a summary the sums are needed, too; they stay when the index is dropped.
+ */
 export class KnownRun {
   readonly source: RunSource;
   #file: RunFile;
   #index: RunIndex | undefined;
+  /** Of a journal whose index was dropped. */
+  #sums: JournalSums | undefined;
   #journalBytes = 0;
+  /** How long the journal was when it was last read to its end, or as far as it can be. */
+  #readBytes = -1;
   #rewrites = 0;
   #refreshedAt = 0;
-  #grewAt = 0;
+  #writtenAt = 0;
   #lookedAt = 0;
   #fileTrouble: Error | undefined;
   #journalTrouble: Error | undefined;
+  #readTrouble: Error | undefined;
   #rows: number | undefined;
   #counted = "";
   #refreshing: Promise<boolean> | undefined;
@@ -46,11 +54,6 @@ export class KnownRun {
     return this.#journalBytes;
   }
 
-  /** When the journal was last seen to grow, in milliseconds since 1970; 0 where it was not. */
-  get grewAt(): number {
-    return this.#grewAt;
-  }
-
   /** About how many rows the dataset has, while the run itself does not know; undefined where that cannot be told. */
   get estimatedRows(): number | undefined {
     return this.#rows;
@@ -58,12 +61,22 @@ export class KnownRun {
 
   /** Why `run.json` cannot be read, or the journal not to its end: what is known is older than the run. */
   get trouble(): Error | undefined {
-    return this.#fileTrouble ?? this.#journalTrouble;
+    return this.#fileTrouble ?? this.#journalTrouble ?? this.#readTrouble;
   }
 
   /** The index as far as it has come; undefined where nobody has needed it. */
   get index(): RunIndex | undefined {
     return this.#index;
+  }
+
+  /** What the journal came to when it was last read to its end; undefined before. */
+  get sums(): JournalSums | undefined {
+    return this.#index && this.indexed === 1 ? this.#index.sums(this.#file) : this.#sums;
+  }
+
+  /** When a prompt was last settled, in milliseconds since 1970; undefined while that is not known. */
+  get lastSettledAt(): number | undefined {
+    return (this.#index ?? this.#sums)?.lastSettledAt;
   }
 
   /** Makes the index be made and kept; resolves when it has caught up with the journal. False where the run is gone. */
@@ -74,7 +87,9 @@ export class KnownRun {
 
   /** The share of the journal that is in the index. */
   get indexed(): number {
-    if (this.#journalBytes === 0) return 1;
+    // A torn last line is not in the index, and does not come into it.
+    const isRead = this.#readBytes === this.#journalBytes && !this.#readTrouble;
+    if (isRead || this.#journalBytes === 0) return 1;
     return Math.min(1, (this.#index?.bytes ?? 0) / this.#journalBytes);
   }
 
@@ -100,22 +115,44 @@ export class KnownRun {
     return true;
   }
 
-  /** Whether it is looked at, under way, or was a moment ago. */
+  /** Whether it is looked at or written, was a moment ago, or has to be read for its sums. */
   get #isWanted(): boolean {
-    const now = Date.now();
-    const isLookedAt = now - this.#lookedAt < forgetMs || this.#file.summary === null;
-    return isLookedAt || now - this.#grewAt <= forgetMs;
+    const since = Date.now() - forgetMs;
+    const hasNoSums = this.#file.summary === null && this.#readBytes !== this.#journalBytes;
+    return this.#lookedAt > since || this.#writtenAt > since || hasNoSums;
   }
 
   async #refreshJournal(): Promise<void> {
-    const { bytes, rewrites } = await this.source.refreshJournal(this.#isWanted);
+    const isWanted = this.#isWanted;
+    const { bytes, rewrites, writtenAt = 0 } = await this.source.refreshJournal(isWanted);
     // A journal that is shorter than what was read of it is another one, or lost a line that was never whole.
-    if (bytes < (this.#index?.bytes ?? 0) || rewrites !== this.#rewrites) this.#index = undefined;
+    if (bytes < (this.#index?.bytes ?? 0) || rewrites !== this.#rewrites) this.#forget();
     this.#rewrites = rewrites;
-    if (bytes > this.#journalBytes && this.#journalBytes > 0) this.#grewAt = Date.now();
+    if (bytes > this.#journalBytes && this.#journalBytes > 0) this.#writtenAt = Date.now();
+    if (this.#file.summary === null) this.#writtenAt = Math.max(this.#writtenAt, writtenAt);
     this.#journalBytes = bytes;
-    if (!this.#isWanted) this.#index = undefined;
-    else if (bytes > (this.#index?.bytes ?? 0)) await this.#readOn();
+    // It may have been mended meanwhile.
+    if (bytes !== this.#readBytes) this.#readTrouble = undefined;
+    if (isWanted) await this.#readOn();
+    if (!this.#isWanted && this.#index) this.#drop();
+  }
+
+  /** Keeps no more than what lists show of it. */
+  #drop(): void {
+    this.#sums = this.sums;
+    this.#index = undefined;
+  }
+
+  /** Another run, or another journal, is in its place. */
+  #forget(): void {
+    this.#index = undefined;
+    this.#readTrouble = undefined;
+    this.#forgetSums();
+  }
+
+  #forgetSums(): void {
+    this.#sums = undefined;
+    this.#readBytes = -1;
   }
 
   /** Once for each state of the dataset that the run tells of. */
@@ -132,7 +169,10 @@ export class KnownRun {
       const file = await this.source.readRun();
       if (!file) return false;
       this.#fileTrouble = undefined;
-      if (file.id !== this.#file.id) this.#index = undefined;
+      if (file.id !== this.#file.id) this.#forget();
+      // What is to be done again is another number then.
+      else if (file.revision !== this.#file.revision || file.round !== this.#file.round)
+        this.#forgetSums();
       this.#file = file;
     } catch (error) {
       this.#fileTrouble = asError(error);
@@ -141,8 +181,11 @@ export class KnownRun {
   }
 
   async #readOn(): Promise<void> {
-    this.#index ??= new RunIndex(Date.parse(this.#file.createdAt));
-    await this.#index.readOn(this.journal);
+    if (this.#journalBytes > (this.#index?.bytes ?? 0)) {
+      this.#index ??= new RunIndex(Date.parse(this.#file.createdAt));
+      this.#readTrouble = await this.#index.readOn(this.journal).then(() => undefined, asError);
+    }
+    this.#readBytes = Math.max(this.#journalBytes, this.#index?.bytes ?? 0);
   }
 
   /** Reads the lines of these prompts again, in their order. */

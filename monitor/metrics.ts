@@ -138,7 +138,7 @@ export class MonitorMetrics {
     for (const [run, registration] of state.runs) {
       if (produced.has(run)) this.#runs.inc({ lane, state: registration.state });
       const known = this.#context.store.find(run);
-      lastMs = Math.max(lastMs, known?.index?.lastSettledAt ?? 0);
+      lastMs = Math.max(lastMs, known?.lastSettledAt ?? 0);
     }
     if (lastMs > 0) this.#progress.set({ lane }, lastMs / 1000);
   }

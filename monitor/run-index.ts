@@ -13,6 +13,15 @@ export interface RunTotals extends LineSums {
   prompts: Record<PromptState, number>;
 }
 
+/** What a list of runs needs of a journal that was read to its end: it stays when the index is dropped. */
+export interface JournalSums {
+  totals: RunTotals;
+  /** Prompts that have a line but are to be done again. */
+  toDoAgain: number;
+  /** When a prompt was last settled, in milliseconds since 1970. */
+  lastSettledAt: number | undefined;
+}
+
 /** Where the time of calls goes. `provider` counts answered calls, the others every attempt that tells of it. */
 export const latencyParts = ["waiting", "limiter", "provider", "storing"] as const;
 export type LatencyPart = (typeof latencyParts)[number];
@@ -53,6 +62,12 @@ export class RunIndex {
   get settled(): number {
     const { succeeded, partial, failed, rejected } = this.totals.prompts;
     return succeeded + partial + failed + rejected;
+  }
+
+  /** What is to be known of it once it is dropped. */
+  sums(file: RunFile): JournalSums {
+    const { totals, lastSettledAt } = this;
+    return { totals, toDoAgain: this.toDoAgain(file), lastSettledAt };
   }
 
   /** Prompts that have a line but are to be done again: a later round asks for that, or for more images. */

@@ -5,6 +5,8 @@ export interface JournalState {
   bytes: number;
   /** Another number than before: bytes that were there have become others. */
   rewrites: number;
+  /** When it was last written, in milliseconds since 1970, where that can be told without more ado. */
+  writtenAt?: number;
 }
 
 /** An image of a run. */

@@ -69,9 +69,9 @@ export function viewRun(run: KnownRun, lanes: readonly SeenLane[], now = Date.no
 
 /** How far a run is and how fast, by its directory alone. */
 export function measureRun(run: KnownRun, isRunning: boolean, now = Date.now()): RunMeasures {
-  const { file, index } = run;
-  const totals = index && run.indexed === 1 ? index.totals : totalsOf(file);
-  const again = index?.toDoAgain(file) ?? 0;
+  const { file, index, sums } = run;
+  const totals = sums?.totals ?? totalsOf(file);
+  const again = sums?.toDoAgain ?? 0;
   const { succeeded, partial, failed, rejected } = totals.prompts;
   const settled = Math.max(0, succeeded + partial + failed + rejected - again);
   const known = wantedRows(file);
