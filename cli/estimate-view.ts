@@ -56,8 +56,7 @@ function timeText(survey: RunSurvey, basis: EstimateBasis): string {
     return `${formatSeconds(atLeast)} to ${formatSeconds(atMost)} at the provider's known limits`;
   }
   const rounds = Math.ceil(survey.calls / basis.concurrency);
-  const times = rounds > 1 ? `${count(rounds)} times ` : "";
-  return `not known: ${times}as long as a call takes`;
+  return `not known: as long as ${rounds > 1 ? `${count(rounds)} calls in a row take` : "one call takes"}`;
 }
 
 function budgetText({ maxCostUsd }: RunSurvey): string {

@@ -51,7 +51,7 @@ test("the line before the first call says how many calls, what they cost and how
     profile: { ...openai, baseUrl: "http://localhost:8080/v1" },
   });
   expect(own.line).toContain(
-    "; cost not known (--price-per-image tells it); time not known: 2 times as long as a call takes",
+    "; cost not known (--price-per-image tells it); time not known: as long as 2 calls in a row take",
   );
 });
 

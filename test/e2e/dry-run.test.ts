@@ -85,7 +85,7 @@ describe.concurrent("--dry-run", () => {
     expect(unknown).toMatchObject({ costUsd: null, seconds: null, calls: 50 });
     const told = await dry("-m", "some/model", "--price-per-image", "0.003");
     expect(told.stdout).toContain("about $0.15");
-    expect(told.stdout).toContain("  time      not known: as long as a call takes");
+    expect(told.stdout).toContain("  time      not known: as long as one call takes");
     expect(told.stderr).toContain("some/model is not in the list of known models");
     expect((await dry("-m", "gpt-image-1")).code).toBe(2);
     expect(existsSync(join(stage.folder, "out"))).toBe(false);
