@@ -1,11 +1,8 @@
-import { Command, CommanderError, type Option } from "commander";
+import { Command, type Option } from "commander";
 import { boundHeap } from "./cli/bound-heap.ts";
-import { Declined } from "./cli/declined.ts";
 import { exitCodes, type Io } from "./cli/io.ts";
-import { hasCode, messageOf, stackOf } from "./shared/caught.ts";
-import { printable } from "./shared/printable.ts";
-import { StorageError } from "./shared/storage.ts";
-import { UsageError } from "./shared/usage-error.ts";
+import { reportError } from "./cli/report-error.ts";
+import { hasCode, messageOf } from "./shared/caught.ts";
 import { version } from "./shared/version.ts";
 
 type MakeCommand = (io: Io) => Command;
@@ -44,7 +41,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await root.parseAsync(argv, { from: "user" });
     return io.exitCode;
   } catch (error) {
-    return report(io, error);
+    return reportError(io.stderr, error);
   }
 }
 
@@ -93,28 +90,4 @@ function forgiveClosedPipes(): void {
         process.stderr.write(`imagemill: cannot write the output: ${messageOf(error)}\n`);
     });
   }
-}
-
-/** Says what went wrong and gives the exit code for it. */
-function report(io: Io, error: unknown): number {
-  // Commander has printed its own message, and ends `--help` and `--version` this way, too.
-  if (error instanceof CommanderError)
-    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-  if (error instanceof Declined) {
-    io.stderr.write(`${printable(error.message)}\n`);
-    return exitCodes.cancelled;
-  }
-  if (error instanceof UsageError) {
-    io.stderr.write(`imagemill: ${printable(error.message)}\n`);
-    return exitCodes.usage;
-  }
-  if (error instanceof StorageError) {
-    io.stderr.write(
-      `imagemill: ${printable(error.message)} (mend it, then run the same command again)\n`,
-    );
-    return exitCodes.stopped;
-  }
-  const text = printable(stackOf(error));
-  io.stderr.write(`imagemill: this should not have happened:\n${text}\n`);
-  return exitCodes.bug;
 }

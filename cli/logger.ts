@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { asError } from "../shared/caught.ts";
+import { firstError, messageOf, stackOf } from "../shared/caught.ts";
 import type { Environment } from "../shared/find-key.ts";
 import type { Log } from "../shared/log.ts";
 import { unknownName } from "../shared/near-match.ts";
@@ -9,8 +9,13 @@ import type { Terminal } from "./terminal.ts";
 
 /** What is told of an error: no fields beside these, since those of ioredis hold whole commands with their prompts. */
 function describe(thrown: unknown): object {
-  const { name, message, stack, cause } = asError(thrown);
-  return { type: name, message, stack, ...(cause !== undefined && { cause: describe(cause) }) };
+  const { name, cause } = firstError(thrown);
+  return {
+    type: name,
+    message: messageOf(thrown),
+    stack: stackOf(thrown),
+    ...(cause !== undefined && { cause: describe(cause) }),
+  };
 }
 
 /** A line of the log whose texts can be shown: what formats it takes their escapes away and adds colours. */

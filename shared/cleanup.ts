@@ -1,3 +1,5 @@
+import { messageOf } from "./caught.ts";
+
 /**
  * What has to be ended or released, in the opposite order of its making. It is `AsyncDisposableStack`, which Node has only
  * since version 24.
@@ -34,6 +36,6 @@ export class Cleanup implements AsyncDisposable {
       }
     }
     if (errors.length === 1) throw errors[0];
-    if (errors.length > 1) throw new AggregateError(errors, "several things could not be ended");
+    if (errors.length > 1) throw new AggregateError(errors, errors.map(messageOf).join("; "));
   }
 }
