@@ -68,7 +68,11 @@ async function openAndFollow(
   const proxy = readProxySettings(io.env);
   const shared = workHere ? await readRedisTarget(io.env) : await sharedRedis(io);
   if (shared) await prepareRedis(shared, (text) => warn(terminal, [text]));
-  await using stack = new Cleanup();
+  const stack = new Cleanup();
+  let ended: Promise<void> | undefined;
+  // Worker and Redis end while the output files are written: that takes about as long, in other processes.
+  const end = () => (ended ??= stack[Symbol.asyncDispose]());
+  await using _ = { [Symbol.asyncDispose]: end };
   const own = new OwnWorker({ ...basis, s3: asked.s3, proxy, terminal, log }, stack);
   const run = await openRun({
     ...asked,
@@ -86,6 +90,7 @@ async function openAndFollow(
     redis: async () => shared ?? (await embeddedRedis(asked, io, stack)),
     isPrivateRedis: shared === undefined,
     onOpened: workHere ? own.start : undefined,
+    onLeft: () => void end().catch(() => undefined),
   });
   if (run.isComplete)
     warn(terminal, [...run.warnings, ...inputNotes({ rows: run.progress().total, ...noted })]);

@@ -15,7 +15,14 @@ export interface OpenRunOptions
     RunTarget,
     Pick<
       ProducerOptions,
-      "onOpened" | "window" | "maxFailures" | "giveUpAfterMs" | "graceMs" | "prefix" | "log"
+      | "onOpened"
+      | "onLeft"
+      | "window"
+      | "maxFailures"
+      | "giveUpAfterMs"
+      | "graceMs"
+      | "prefix"
+      | "log"
     > {
   /** Where the queue is; a function is asked once, and only if something is left to be done. */
   redis: RedisInput | (() => Promise<RedisInput>);
@@ -32,6 +39,7 @@ const Options = z.object({
   isPrivateRedis: z.boolean().optional(),
   approve: unknown,
   onOpened: unknown,
+  onLeft: unknown,
   window: z.int().min(1).optional(),
   maxFailures: z.int().min(0).optional(),
   giveUpAfterMs: z.number().min(0).optional(),
@@ -55,12 +63,13 @@ export async function openRun(options: OpenRunOptions): Promise<Run> {
     await place.close();
     throw error;
   });
-  const { onOpened, window, maxFailures, giveUpAfterMs, graceMs, prefix } = options;
+  const { onOpened, onLeft, window, maxFailures, giveUpAfterMs, graceMs, prefix } = options;
   const producer = await openProducer({
     ...resolved,
     queue: async () => ({ redis: await findRedis(), isPrivate }),
     approve: approve && ((survey) => approve(asRunSurvey(survey, resolved))),
     onOpened,
+    onLeft,
     window,
     maxFailures,
     giveUpAfterMs,

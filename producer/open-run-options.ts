@@ -26,6 +26,8 @@ export interface OpenRunOptions {
   queue(run: RunFile): Promise<QueueAccess>;
   /** Called once the run is known to workers, before the first prompt: the moment to start workers of one's own. */
   onOpened?: ((queue: QueueAccess) => Promise<void>) | undefined;
+  /** Told when nothing is asked of the queue any more, before the output files are written: workers of one's own may end. */
+  onLeft?: (() => void) | undefined;
   /** Told what the run has to do before it is begun; where it rejects, so does `openRun`, and nothing was begun. */
   approve?: ((survey: Survey) => Promise<void>) | undefined;
   /** Whether parameters that the model's schema does not know go to the server as they are. */

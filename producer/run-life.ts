@@ -171,6 +171,7 @@ export class RunLife {
     const end: EngineEnd = this.isComplete
       ? { stop: undefined, rows: run.dataset.rows ?? undefined, ended: true }
       : await this.#work();
+    if (!this.isComplete) this.#parts.onLeft?.();
     const summary = summarize(this.#parts, end, Date.now() - this.#startedAt);
     // The pages show the state, too: the same journal under another state is written again.
     const isCurrent = run.outputsAt === journal.bytes && run.summary?.state === summary.state;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { surveyRun, UsageError, type RunSurvey } from "../../index.ts";
+import { surveyRun, UsageError, type Run, type RunSurvey } from "../../index.ts";
 import { readRunFile } from "../../shared/run-file.ts";
 import { StorageError, type ImageStorage } from "../../shared/storage.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
@@ -44,6 +44,20 @@ describe("a run of rows from code", () => {
     expect(third.isComplete).toBe(true);
     expect((await allResults(third)).map(({ index }) => index)).toEqual([0, 1, 2, 3]);
     expect(stage.simulator.ledger.images).toBe(4);
+  });
+
+  test("tells when it has left the queue: all is settled, and the output files are yet to be written", async () => {
+    await using stage = await openLibraryStage(server);
+    await stage.work();
+    const heard: unknown[] = [];
+    const onLeft = () =>
+      heard.push([run.progress().settled, existsSync(join(run.out, "README.md"))]);
+    const run: Run = await stage.open({ source: prompts(3), onLeft });
+    await run.finished;
+    expect(heard).toEqual([[3, false]]);
+    const again = await stage.open({ onLeft });
+    await again.finished;
+    expect(heard).toHaveLength(1);
   });
 
   test("refuses a row that is no JSON, with its number, and has no run then", async () => {
