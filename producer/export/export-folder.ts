@@ -15,6 +15,7 @@ import { hasCode } from "../../shared/caught.ts";
 import { ifThere } from "../../shared/if-there.ts";
 import { makeFolder } from "../../shared/make-folder.ts";
 import { pathTrouble, shownPath } from "../../shared/path-trouble.ts";
+import { runFilePath } from "../../shared/run-file.ts";
 import { stateFolder } from "../../shared/state-files.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { acquireRunLock, type RunLock } from "../run-lock.ts";
@@ -56,12 +57,7 @@ export class ExportFolder implements AsyncDisposable {
     // A link to a folder stays one.
     if (await ifThere(readdir(to))) to = await realpath(to);
     const partial = `${to}.partial`;
-    const present = await ifThere(readdir(partial));
-    if (present && present.length > 0 && !present.includes(stateFolder)) {
-      throw new UsageError(
-        `${partial} would be used for what is half done, but it holds something else: move it, or give another --to`,
-      );
-    }
+    await refuseForeign(partial);
     await makeFolder(join(partial, stateFolder));
     return new ExportFolder(to, partial, await acquireRunLock(partial));
   }
@@ -105,6 +101,17 @@ export class ExportFolder implements AsyncDisposable {
     if (!(await ifThere(readdir(this.files))))
       await rm(this.#partial, { recursive: true, force: true });
   }
+}
+
+/** What is half done is removed in the end: it must not be anybody else's, and no run. */
+async function refuseForeign(partial: string): Promise<void> {
+  const present = await ifThere(readdir(partial));
+  if (!present || present.length === 0) return;
+  const isRun = (await ifThere(stat(runFilePath(partial)))) !== undefined;
+  if (present.includes(stateFolder) && !isRun) return;
+  throw new UsageError(
+    `${partial} would be used for what is half done, but it holds something else: move it, or give another --to`,
+  );
 }
 
 async function checkDestination(to: string, runLocation: string): Promise<void> {

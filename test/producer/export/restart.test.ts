@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { renameSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { exportRun } from "../../../producer/export/export-run.ts";
@@ -109,6 +109,25 @@ describe("a destination", () => {
       "other.partial",
     ]);
   });
+
+  test.each(["is", "is a link to"])(
+    "beside which what would be its partial one %s a run is refused",
+    async (how) => {
+      const [directory, kept] = [
+        exportableRun([lineOfImages(0)]),
+        exportableRun([lineOfImages(0)]),
+      ];
+      const folder = temporaryFolder();
+      const partial = join(folder, "to.partial");
+      const files = () => readdirSync(partial, { recursive: true }).map(String).toSorted();
+      if (how === "is") renameSync(kept, partial);
+      else symlinkSync(kept, partial);
+      const before = files();
+      const end = exportRun({ directory, to: join(folder, "to"), format: "jsonl" });
+      await expect(end).rejects.toThrow(/to\.partial .* holds something else: move it/);
+      expect(files()).toEqual(before);
+    },
+  );
 
   test("is not made for a run without an image", async () => {
     const [directory, to] = [exportableRun([promptLine(0, []), rejectedLine(1)]), destination()];
