@@ -1,15 +1,15 @@
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
-import { access, mkdir, open, readFile, rename } from "node:fs/promises";
+import { access, mkdir, open, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { hasCode, messageOf } from "./caught.ts";
 import { ifThere } from "./if-there.ts";
+import { linkInPlace } from "./link-in-place.ts";
 import { stateFolder } from "./state-files.ts";
 import { StorageError, type ImageStorage } from "./storage.ts";
 
 // What is done for every image goes without `node:fs/promises`: for a small one that takes the main thread half as long again.
-const link = promisify(fs.link);
 const unlink = promisify(fs.unlink);
 const writeFile = promisify(fs.writeFile);
 
@@ -30,24 +30,6 @@ async function writeNew(path: string, bytes: Uint8Array, durable: boolean): Prom
     await unlink(path).catch(() => undefined);
     throw error;
   }
-}
-
-/** Links the temporary file into place, or finds the valid image that is there already. */
-async function commit(
-  from: string,
-  to: string,
-  isValid: (bytes: Uint8Array) => boolean,
-): Promise<Uint8Array | undefined> {
-  try {
-    await link(from, to);
-    return undefined;
-  } catch (error) {
-    if (!hasCode(error, "EEXIST")) throw error;
-  }
-  const standing = await ifThere(readFile(to));
-  if (standing && isValid(standing)) return standing;
-  await rename(from, to);
-  return undefined;
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -83,7 +65,7 @@ export function localStorage(directory: string, { durable = false } = {}): Image
         const from = join(temporary, `${name}-${puts++}`);
         try {
           await writeNew(from, bytes, durable);
-          const standing = await commit(from, to, isValid);
+          const standing = await linkInPlace(from, to, isValid, temporary);
           if (durable) await syncFolder(dirname(to));
           return standing;
         } catch (error) {

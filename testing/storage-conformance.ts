@@ -80,6 +80,10 @@ const checks: Record<string, (stage: StorageStage) => Promise<void>> = {
     replaces(anImage.subarray(0, anImage.length / 2), stage),
   "of 50 puts of one file at once exactly one stands, whole, and all others are told of it":
     oneOfMany,
+  "of 50 puts at once over what is no image exactly one stands, whole": async (stage) => {
+    await stage.plant(file, anImage.subarray(0, anImage.length / 2));
+    await oneOfMany(stage);
+  },
   "trouble is a StorageError that names the file, leaves nothing behind and passes": trouble,
 };
 

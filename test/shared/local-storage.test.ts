@@ -1,6 +1,6 @@
 import { AssertionError } from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { isWholeImage } from "../../shared/image-check.ts";
@@ -75,6 +75,29 @@ test.each([
 const anImage = sampleImages(2)[1]!;
 
 const file = `${imagePath(3, 0)}.png`;
+
+test("what is no image is replaced after its replacement by another was broken off by his death", async () => {
+  const folder = temporaryFolder();
+  const storage = localStorage(folder);
+  const path = join(folder, file);
+  for (const made of [dirname(path), join(folder, ".imagemill", "tmp")])
+    await mkdir(made, { recursive: true });
+  await writeFile(path, "torn");
+  const { ino, mtimeNs } = await stat(path, { bigint: true });
+  await writeFile(join(folder, ".imagemill", "tmp", `in-place-of-${ino}-${mtimeNs}`), anImage);
+  expect(await storage.put(file, anImage, isWholeImage)).toBeUndefined();
+  expect(await storage.get(file)).toEqual(anImage);
+  expect(await filesOf(folder)).toEqual([file]);
+}, 20_000);
+
+test("a link to nowhere in the place of an image is trouble of the storage", async () => {
+  const folder = temporaryFolder();
+  await mkdir(dirname(join(folder, file)), { recursive: true });
+  await symlink("nowhere", join(folder, file));
+  const put = localStorage(folder).put(file, anImage, isWholeImage);
+  await expect(put).rejects.toThrow(StorageError);
+  await expect(put).rejects.toThrow(/00000003-0\.png: .* got a link to nowhere/);
+});
 
 describe.runIf(process.platform === "linux")("a disk that is full", () => {
   test("gives a StorageError with the path and leaves no half of an image, neither temporary nor in place", async () => {
