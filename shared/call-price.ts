@@ -1,4 +1,4 @@
-import { imageTokens } from "./image-tokens.ts";
+import { type PlannedCall, tokensOfCall } from "./call-tokens.ts";
 import type { ModelCard } from "./model-registry.ts";
 import type { Usage } from "./result.ts";
 
@@ -10,36 +10,20 @@ export interface CallPrice {
   atMostUsd: number;
 }
 
-/** A call, as far as its price depends on it. */
-export interface PricedCall {
-  images: number;
-  prompt: string;
-  /** The run's parameters, with the row's own on top. */
-  parameters: Record<string, unknown>;
-}
-
-/** Tokens that a provider may put around a prompt; nobody publishes how many there are. */
-const wrappingTokens = 64;
-
 /** What a call will cost; undefined where no price is known, or none for its size or quality. */
-export function priceOfCall(card: ModelCard, call: PricedCall): CallPrice | undefined {
+export function priceOfCall(card: ModelCard, call: PlannedCall): CallPrice | undefined {
   const perImage = pricePerImage(card, call.parameters);
   if (perImage !== undefined) {
     const usd = perImage * call.images;
     return { expectedUsd: usd, atMostUsd: usd };
   }
   const { tokenPrices, tokenScheme } = card;
-  const tokens = tokenScheme && imageTokens(tokenScheme, call.parameters);
+  const tokens = tokensOfCall(tokenScheme, call);
   if (!tokenPrices || !tokens) return undefined;
-  // English has about four characters a token; no text has more tokens than bytes.
-  const likelyInput = call.prompt.length / 4;
-  const mostInput = Buffer.byteLength(call.prompt) + wrappingTokens;
-  const usd = (input: number, output: number) =>
-    (input * tokenPrices.textIn + output * call.images * tokenPrices.imageOut) / 1_000_000;
-  return {
-    expectedUsd: usd(likelyInput, tokens.expected),
-    atMostUsd: usd(mostInput, tokens.atMost),
-  };
+  const { input, output } = tokens;
+  const usd = (which: "expected" | "atMost") =>
+    (input[which] * tokenPrices.textIn + output[which] * tokenPrices.imageOut) / 1_000_000;
+  return { expectedUsd: usd("expected"), atMostUsd: usd("atMost") };
 }
 
 /**
@@ -48,7 +32,7 @@ export function priceOfCall(card: ModelCard, call: PricedCall): CallPrice | unde
  */
 export function costOfCall(
   card: ModelCard,
-  call: PricedCall,
+  call: PlannedCall,
   usage: Usage | undefined,
 ): number | undefined {
   const { tokenPrices } = card;

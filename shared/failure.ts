@@ -70,6 +70,8 @@ export interface ProviderErrorDetails {
   imagesLimit?: number | undefined;
   /** Limits of the provider that a refusal told. */
   limits?: LaneLimits | undefined;
+  /** Tokens that a refusal for the sake of its limit on them counted for the call. */
+  tokensCounted?: number | undefined;
   /** Which side of the model its moderation refused, for `content_policy`. */
   moderationStage?: "input" | "output" | undefined;
   /** False only where it is certain that the provider never received the call. Default true. */
@@ -95,6 +97,7 @@ export class ProviderError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly imagesLimit: number | undefined;
   readonly limits: LaneLimits | undefined;
+  readonly tokensCounted: number | undefined;
   readonly moderationStage: "input" | "output" | undefined;
   readonly sent: boolean;
   hostAway: boolean | undefined;
@@ -108,6 +111,7 @@ export class ProviderError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.imagesLimit = details.imagesLimit;
     this.limits = details.limits;
+    this.tokensCounted = details.tokensCounted;
     this.moderationStage = details.moderationStage;
     this.sent = details.sent ?? true;
     this.hostAway = details.hostAway;

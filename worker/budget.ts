@@ -9,7 +9,7 @@ import { HandBack } from "./job-moves.ts";
 import type { Permit } from "./limiter.ts";
 import { waitToStart } from "./wait-to-start.ts";
 import { logFields } from "./log-fields.ts";
-import { pricedCall, type AnyWork } from "./work.ts";
+import { plannedCall, type AnyWork } from "./work.ts";
 
 /** How often a call that the budget does not pay asks again: others may come to less than they reserved. */
 const askAgainMs = 300;
@@ -62,7 +62,7 @@ async function reserve(
   images: number,
   ledger: BudgetLedger,
 ): Promise<Reservation | undefined> {
-  const price = priceOfCall(work.run.card, pricedCall(work, images));
+  const price = priceOfCall(work.run.card, plannedCall(work, images));
   // The producer rejects such rows: this worker knows fewer prices than it does.
   if (!price) {
     const message = `worker ${work.lane.worker} knows no price for this call, so --max-cost cannot be kept`;
@@ -99,7 +99,7 @@ export function mayCost(
   images: number,
   failure: ProviderError,
 ): Pick<AttemptRecord, "mayCostUsd"> {
-  const price = mayBeCharged(failure) && priceOfCall(work.run.card, pricedCall(work, images));
+  const price = mayBeCharged(failure) && priceOfCall(work.run.card, plannedCall(work, images));
   return price ? { mayCostUsd: price.atMostUsd } : {};
 }
 

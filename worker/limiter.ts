@@ -1,17 +1,25 @@
 import type { ProviderErrorDetails } from "../shared/failure.ts";
-import type { LaneLimits } from "../shared/lane-limits.ts";
+import { LaneLimits } from "../shared/lane-limits.ts";
 import { asError } from "../shared/caught.ts";
+import type { Usage } from "../shared/result.ts";
 import type { Grant, Pace } from "./pace.ts";
+import { count } from "../shared/quantity.ts";
+import { TokenCount } from "./token-count.ts";
+import { type TokenGuess, tokensSetAside } from "./token-guess.ts";
 
 /** Leave to make one call. It ends with the provider's answer. */
 export interface Permit {
   readonly images: number;
+  readonly guess: TokenGuess;
+  /** Tokens that the lane keeps for it until it is answered; undefined where it has no limit on them. */
+  readonly setAside: number | undefined;
   /** When the call may have started, by `performance.now()`. */
   readonly startedAt: number;
 }
 
 interface Waiter {
   images: number;
+  guess: TokenGuess;
   /** Throws where the job has to leave; false where something else keeps the call from starting now. */
   mayStart: () => boolean;
   resolve: (permit: Permit | undefined) => void;
@@ -21,6 +29,8 @@ interface Waiter {
 /** Calls asked for in one round trip at most. */
 const mostAsked = 100;
 const afterErrorMs = 500;
+const takesNoTokens: TokenGuess = { tokens: 0, isKnown: true };
+const limitNames = LaneLimits.keyof().options;
 /** What the provider tells of its limits is kept for a minute. */
 const tellAgainMs = 15_000;
 
@@ -41,6 +51,7 @@ export class Limiter {
   #answered = 0;
   #latencyMs = 0;
   #recentCalls = 0;
+  readonly #tokens = new TokenCount();
   #told: LaneLimits = {};
   #toldAt = 0;
 
@@ -56,16 +67,20 @@ export class Limiter {
     this.#limits = limits;
   }
 
-  /** Images that one call should ask for at most, as far as the lane knows. */
-  get mostPerCall(): number {
+  /** Images that one call should ask for at most, as far as the lane knows; `each`: the tokens that one may take. */
+  mostPerCall(each: TokenGuess = takesNoTokens): number {
     const { imagesPerMinute = Infinity } = this.#limits;
-    return Math.max(1, Math.min(this.#last?.perCall || Infinity, Math.floor(imagesPerMinute)));
+    const { perCall, tokensPerMinute = 0 } = this.#last ?? {};
+    const tokens = this.#last && tokensSetAside(each, this.#last);
+    const byTokens = tokens ? tokensPerMinute / tokens : Infinity;
+    return Math.max(1, Math.floor(Math.min(perCall || Infinity, imagesPerMinute, byTokens)));
   }
 
   /** Why calls wait, for the heartbeat. */
   get waitingFor(): string | undefined {
     if (this.#waiters.length === 0 || !this.#isSlowed) return undefined;
-    const { imagesPerMinute } = this.#last!;
+    const { imagesPerMinute, tokensPerMinute, why } = this.#last!;
+    if (why === "tokens") return `rate limit, ${count(tokensPerMinute)} tokens/min`;
     return imagesPerMinute > 0 ? `rate limit, about ${imagesPerMinute} images/min` : "rate limit";
   }
 
@@ -85,16 +100,21 @@ export class Limiter {
   }
 
   get #isSlowed(): boolean {
-    return this.#last?.why === "rate" || this.#last?.why === "hold";
+    const { why = "" } = this.#last ?? {};
+    return why !== "" && why !== "window";
   }
 
   /**
    * Resolves when a call for so many images may start; with undefined where `mayStart` says that something else keeps it
-   * from starting. Rejects with what `mayStart` throws.
+   * from starting. Rejects with what `mayStart` throws. `guess`: the tokens that it may take.
    */
-  async enter(images: number, mayStart: () => boolean): Promise<Permit | undefined> {
+  async enter(
+    images: number,
+    mayStart: () => boolean,
+    guess: TokenGuess = takesNoTokens,
+  ): Promise<Permit | undefined> {
     return await new Promise((resolve, reject) => {
-      this.#waiters.push({ images, mayStart, resolve, reject });
+      this.#waiters.push({ images, guess, mayStart, resolve, reject });
       if (!this.#timer) this.#ask();
     });
   }
@@ -108,10 +128,11 @@ export class Limiter {
     this.#timer = undefined;
   }
 
-  /** The provider made images; `told` are limits that it told with them. */
-  answered(permit: Permit, told?: LaneLimits): void {
-    if (told) this.#tell(told);
+  /** The provider made images, and told limits and what it counted with them. */
+  answered(permit: Permit, { limits, usage }: { limits?: LaneLimits; usage?: Usage } = {}): void {
+    if (limits) this.#tell(limits);
     if (!this.#inFlight.has(permit)) return;
+    this.#tokens.add(usage, permit);
     this.#answered += 1;
     this.#latencyMs += performance.now() - permit.startedAt;
     this.ended(permit);
@@ -127,10 +148,12 @@ export class Limiter {
   /** The provider has no time for so much: the lane waits, and goes on more slowly. Gives the milliseconds of the wait. */
   async refused(
     permit: Permit,
-    refusal: Pick<ProviderErrorDetails, "retryAfterMs" | "limits"> & { message: string },
+    refusal: Pick<ProviderErrorDetails, "retryAfterMs" | "limits" | "tokensCounted"> & {
+      message: string;
+    },
   ): Promise<number> {
     this.#inFlight.delete(permit);
-    const { message, retryAfterMs, limits } = refusal;
+    const { message, retryAfterMs, limits, tokensCounted } = refusal;
     try {
       return await this.#pace.refused({
         ageMs: performance.now() - permit.startedAt,
@@ -140,6 +163,8 @@ export class Limiter {
         message,
         calls: this.#inFlight.size,
         limits,
+        tokensCounted,
+        guess: permit.guess,
       });
     } finally {
       // Its place is free for others, whether or not the lane could be told.
@@ -175,9 +200,7 @@ export class Limiter {
   /** What the provider tells with each answer is told to the lane when it is news, and now and then. */
   #tell(limits: LaneLimits): void {
     const now = performance.now();
-    const { imagesPerMinute, requestsPerMinute } = this.#told;
-    const isNews =
-      imagesPerMinute !== limits.imagesPerMinute || requestsPerMinute !== limits.requestsPerMinute;
+    const isNews = limitNames.some((name) => this.#told[name] !== limits[name]);
     if (!isNews && now - this.#toldAt < tellAgainMs) return;
     this.#told = limits;
     this.#toldAt = now;
@@ -197,7 +220,7 @@ export class Limiter {
     let waitMs = 0;
     try {
       const asked = this.#waiters.slice(0, Math.min(mostAsked, this.#free));
-      const grant = await this.#take(asked.map(({ images }) => images));
+      const grant = await this.#take(asked);
       this.#last = grant;
       this.#start(asked.slice(0, grant.calls));
       if (grant.calls < asked.length) waitMs = Math.max(1, grant.waitMs);
@@ -216,13 +239,20 @@ export class Limiter {
     }
   }
 
-  async #take(images: number[]): Promise<Grant> {
+  async #take(asked: readonly Waiter[]): Promise<Grant> {
     const answered = this.#answered;
     const latencyMs = answered > 0 ? this.#latencyMs / answered : 0;
     this.#answered = 0;
     this.#latencyMs = 0;
-    const calls = this.#inFlight.size;
-    return await this.#pace.take({ calls, answered, latencyMs, limits: this.#limits, images });
+    return await this.#pace.take({
+      calls: this.#inFlight.size,
+      answered,
+      latencyMs,
+      tokens: this.#tokens.take(),
+      limits: this.#limits,
+      images: asked.map(({ images }) => images),
+      guesses: asked.map(({ guess }) => guess),
+    });
   }
 
   /** Those that left while the answer was on its way have wasted their place, no more. */
@@ -231,8 +261,8 @@ export class Limiter {
     const startedAt = performance.now();
     const leaving = this.#waiters.filter((waiter) => places.has(waiter) && this.#stays(waiter));
     this.#waiters = this.#waiters.filter((waiter) => !places.has(waiter));
-    for (const { images, resolve } of leaving) {
-      const permit = { images, startedAt };
+    for (const { images, guess, resolve } of leaving) {
+      const permit = { images, guess, setAside: tokensSetAside(guess, this.#last!), startedAt };
       this.#inFlight.add(permit);
       resolve(permit);
     }

@@ -85,7 +85,7 @@ async function send(work: AnyWork, attempt: Attempt): Promise<CallEnd> {
   const options = { ...callOptions(work, generations), memory };
   const { call, warnings } = run.model.checkCall(data.prompt, options);
   const answer = await run.hosts.agenerate(data.prompt, call);
-  lane.limiter.answered(permit, answer.limits);
+  lane.limiter.answered(permit, answer);
   lane.provider.answered();
   tell(work, [...warnings, ...(answer.warnings ?? [])]);
   const answeredAt = Date.now();

@@ -1,4 +1,5 @@
 import { paceSearch } from "./pace-search.ts";
+import { paceTokens } from "./pace-tokens.ts";
 
 /**
  * The pace of a lane, as one Redis script: who may start a call now. All times are milliseconds, by Redis' own clock unless
@@ -8,11 +9,11 @@ import { paceSearch } from "./pace-search.ts";
  * - `imagesAt`, `requestsAt`: until when calls that were let go have used up their limit (the arrival time of GCRA)
  * - `window`, `slowStart`, `peak`: calls that may be in flight; doubles each round until the provider is slow or says that
  *   there are too many; then grows back to `peak` quickly, past it by one in five rounds
- * - what `pace-search.ts` finds out about a limit that nobody told
+ * - what `pace-search.ts` finds out about a limit that nobody told, and what `pace-tokens.ts` keeps of tokens
  * - `era`, `eraAt`, `observed`: images that were let go lately, since when, and how many a millisecond before that
  * - `holdEnd`, `probeAt`: when the last hold ends or ended, and when a call went ahead of the others after it
  * - `misses`: refusals without a time to wait, with nothing let in between
- * - `hintImages`, `hintRequests`, `hintImagesUntil`, `hintRequestsUntil`: limits a minute that the provider told
+ * - `hintImages`, `hintRequests`, `hintTokens`, `hintImagesUntil`, …: limits a minute that the provider told, and for how long
  * - `perCall`: images that one call may ask for, where the provider said so
  * - `keptAt`: when this was kept
  *
@@ -59,8 +60,8 @@ end
 local backMs = (s.keptAt or now) - now
 if backMs > 0 then
   for _, name in ipairs({
-    'imagesAt', 'requestsAt', 'cutAt', 'slowAt', 'emptyAt', 'measureFrom', 'growAt', 'eraAt', 'lastAt', 'holdEnd', 'probeAt',
-    'hintImagesUntil', 'hintRequestsUntil',
+    'imagesAt', 'requestsAt', 'tokensAt', 'cutAt', 'slowAt', 'emptyAt', 'measureFrom', 'growAt', 'eraAt', 'lastAt', 'holdEnd',
+    'probeAt', 'hintImagesUntil', 'hintRequestsUntil', 'hintTokensUntil',
   }) do
     if s[name] then s[name] = s[name] - backMs end
   end
@@ -100,6 +101,7 @@ local function hold(ms, reason)
   s.holdEnd = math.max(s.holdEnd or 0, now + holdMs)
   -- What the hold kept back must not come all at once after it.
   s.imagesAt = math.max(s.imagesAt or 0, s.holdEnd + slackNow())
+  s.tokensAt = math.max(s.tokensAt or 0, s.holdEnd + slackMs)
   save()
   return holdMs
 end
@@ -132,6 +134,14 @@ local function forgetOld()
   end
 end
 
+-- Milliseconds for one of what a limit counts; 0: no limit. given: what people say, told: what the provider's answers said.
+local function spacing(given, told)
+  if told and (given == 0 or told < given) then given = told end
+  return given > 0 and 60000 / given * margin or 0
+end
+
+${paceTokens}
+
 local function forgetHints()
   if s.hintImages and s.hintImagesUntil <= now then
     -- Where there were refusals the search goes on from there.
@@ -139,12 +149,11 @@ local function forgetHints()
     s.hintImages = nil
   end
   if s.hintRequests and s.hintRequestsUntil <= now then s.hintRequests = nil end
-end
-
--- Milliseconds for one of what a limit counts; 0: no limit. given: what people say, told: what the provider's answers said.
-local function spacing(given, told)
-  if told and (given == 0 or told < given) then given = told end
-  return given > 0 and 60000 / given * margin or 0
+  if s.hintTokens and s.hintTokensUntil <= now then
+    local rate = rateByTokens()
+    if s.rate and rate then searchFrom(rate) end
+    s.hintTokens, s.countedFactor = nil, nil
+  end
 end
 
 -- How long a call for n images has to wait, and why; inFlight: calls that are in flight or kept for others.
@@ -171,41 +180,51 @@ local function letGo(n, perImage, perRequest, isSearched)
   s.admitted, s.era, s.lastAt, s.lastImages = (s.admitted or 0) + n, s.era + n, now, n
 end
 
--- ARGV: calls in flight, calls answered since it last asked, their mean latency, images and requests a minute (0: any number),
--- then the images of each call that waits
+-- ARGV: calls in flight, calls answered since it last asked, their mean latency, images, requests and tokens a minute (0: any
+-- number), of the answered calls those that told tokens, how many, how many were guessed and how many more than set aside; then
+-- of each call that waits its images and the guess at its tokens
 if command == 'take' then
   local calls, answered, latencyMs = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-  local first = 9
+  local first = 14
   local others, reserved = elsewhere()
   if answered > 0 then widen(answered, latencyMs, calls + others) end
   forgetOld()
   forgetHints()
   local perImage, perRequest = spacing(tonumber(ARGV[7]), s.hintImages), spacing(tonumber(ARGV[8]), s.hintRequests)
+  limitTokens(tonumber(ARGV[9]))
+  learnTokens(answered, tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]))
   local granted, waitMs, why = 0, 0, ''
   -- A test's clock does not make Redis' keys expire.
   local holdMs = isTest and (s.holdEnd or 0) - now or redis.call('pttl', KEYS[3])
-  for i = first, #ARGV do
-    local n, rate = tonumber(ARGV[i]), triedRate()
+  for i = first, #ARGV, 2 do
+    local n, guess, rate = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), triedRate()
     local each = math.max(perImage, rate and 1 / rate or 0)
     waitMs, why = waitOf(n, calls + granted + reserved, holdMs, each, perRequest)
+    if why == '' then waitMs, why = waitForTokens(guess, calls + granted + others) end
     if why ~= '' then break end
     letGo(n, each, perRequest, rate and each > perImage)
+    setTokensAside(guess)
     granted = granted + 1
   end
-  local wanted = calls + #ARGV - first + 1
+  local wanted = calls + (#ARGV - first + 1) / 2
   if wanted > 0 or redis.call('hexists', KEYS[2], worker) == 1 then saveCalls(calls + granted, wanted) end
   if #ARGV >= first or answered > 0 then save() end
   local rate = triedRate()
-  return { granted, waitMs, why, math.floor(window), rate and math.floor(rate * 60000 + 0.5) or 0, s.perCall or 0 }
+  return {
+    granted, waitMs, why, math.floor(window), rate and math.floor(rate * 60000 + 0.5) or 0, s.perCall or 0,
+    s.perToken > 0 and math.floor(60000 / s.perToken * margin + 0.5) or 0, tostring(s.tokenFactor or s.countedFactor or 0),
+  }
 end
 
-local function learn(images, requests, forMs)
+local function learn(images, requests, tokens, forMs)
   if images > 0 then s.hintImages, s.hintImagesUntil = images, now + forMs end
   if requests > 0 then s.hintRequests, s.hintRequestsUntil = requests, now + forMs end
+  if tokens > 0 then s.hintTokens, s.hintTokensUntil = tokens, now + forMs end
 end
 
 -- ARGV: age of the call, its images, kind of the refusal, milliseconds to wait or -1, reason, calls in flight of the worker,
--- images and requests a minute that it told, each 0 where it did not
+-- images, requests and tokens a minute that it told, the tokens that it counted for the call, each 0 where it did not, and the
+-- guess at the call's tokens
 if command == 'refused' then
   local startedAt, n, kind = now - tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
   local holdMs, reason = tonumber(ARGV[7]), ARGV[8]
@@ -230,7 +249,9 @@ if command == 'refused' then
   end
   s.refusals = (s.refusals or 0) + 1
   -- Where the limit is kept there are no refusals that tell it again: it is believed for long.
-  learn(tonumber(ARGV[10]), tonumber(ARGV[11]), refusedHintMs)
+  learn(tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), refusedHintMs)
+  local counted, guess = tonumber(ARGV[13]), math.abs(tonumber(ARGV[14]))
+  if counted > 0 and guess > 0 then s.countedFactor = counted / guess end
   return hold(holdMs, reason)
 end
 
@@ -249,10 +270,10 @@ if command == 'slow' then
   return 0
 end
 
--- ARGV: images a minute, requests a minute, images a call, each 0 where it is not told
+-- ARGV: images, requests and tokens a minute, images a call, each 0 where it is not told
 if command == 'told' then
-  local images, requests, perCall = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-  learn(images, requests, answeredHintMs)
+  local perCall = tonumber(ARGV[7])
+  learn(tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), answeredHintMs)
   if perCall > 0 then s.perCall = math.min(s.perCall or perCall, perCall) end
   save()
   return 0

@@ -4,6 +4,8 @@ import type { LaneKeys } from "../shared/keys.ts";
 import type { LaneLimits } from "../shared/lane-limits.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import { paceScript } from "./pace-script.ts";
+import { noTokens, type TokenSums } from "./token-count.ts";
+import type { TokenGuess } from "./token-guess.ts";
 
 /** What a worker tells when it asks to start calls. */
 export interface TakeRequest {
@@ -12,9 +14,13 @@ export interface TakeRequest {
   /** Calls that were answered since it last asked, and how long they took on average. */
   answered: number;
   latencyMs: number;
+  /** What calls that were answered since then told of their tokens. */
+  tokens?: TokenSums;
   limits: LaneLimits;
   /** Images of each call that waits, the first to start first. */
   images: readonly number[];
+  /** The tokens that each of them may take. Default: none. */
+  guesses?: readonly TokenGuess[];
 }
 
 /** What a worker may do. */
@@ -24,13 +30,17 @@ export interface Grant {
   /** When to ask again for the rest. */
   waitMs: number;
   /** What keeps the rest from starting. */
-  why: "" | "hold" | "window" | "rate";
+  why: "" | "hold" | "window" | "rate" | "tokens";
   /** Calls that the lane may have in flight. */
   window: number;
   /** Images a minute that the lane tries; 0: as many as there are calls. */
   imagesPerMinute: number;
   /** Images that one call may ask for, where the provider said so; else 0. */
   perCall: number;
+  /** The limit on tokens that is kept; 0: none. */
+  tokensPerMinute: number;
+  /** Tokens that answers told for each that was guessed; 0 while they told none. */
+  tokenFactor: number;
 }
 
 /** A refusal by the provider for the sake of its limits. */
@@ -46,6 +56,9 @@ export interface RefusedCall {
   calls: number;
   /** Limits that it told. */
   limits?: LaneLimits | undefined;
+  /** The tokens that it counted for the call, and those that were guessed. */
+  tokensCounted?: number | undefined;
+  guess?: TokenGuess | undefined;
 }
 
 const sha = createHash("sha1").update(paceScript).digest("hex");
@@ -54,19 +67,30 @@ const GrantReply = z
   .tuple([
     z.number(),
     z.number(),
-    z.enum(["", "hold", "window", "rate"]),
+    z.enum(["", "hold", "window", "rate", "tokens"]),
     z.number(),
     z.number(),
     z.number(),
+    z.number(),
+    // Redis cuts the numbers of a script to whole ones.
+    z.coerce.number(),
   ])
-  .transform(([calls, waitMs, why, window, imagesPerMinute, perCall]): Grant => ({
-    calls,
-    waitMs,
-    why,
-    window,
-    imagesPerMinute,
-    perCall,
-  }));
+  .transform(([calls, waitMs, why, window, imagesPerMinute, perCall, ...tokens]): Grant => {
+    const [tokensPerMinute, tokenFactor] = tokens;
+    return { calls, waitMs, why, window, imagesPerMinute, perCall, tokensPerMinute, tokenFactor };
+  });
+
+/** A guess as the script reads it. */
+function signed(guess: TokenGuess | undefined): number {
+  if (!guess) return 0;
+  return guess.isKnown ? guess.tokens : -guess.tokens;
+}
+
+/** Limits as the script reads them; 0: none. */
+function inOrder(limits: LaneLimits): number[] {
+  const { imagesPerMinute = 0, requestsPerMinute = 0, tokensPerMinute = 0 } = limits;
+  return [imagesPerMinute, requestsPerMinute, tokensPerMinute];
+}
 
 /**
  * The pace of a lane, which all its workers share through Redis. `now` is for tests; default: Redis' own clock.
@@ -85,10 +109,21 @@ export class Pace {
   }
 
   /** Asks to start calls. */
-  async take({ calls, answered, latencyMs, limits, images }: TakeRequest): Promise<Grant> {
-    const { imagesPerMinute = 0, requestsPerMinute = 0 } = limits;
-    const told = [calls, answered, latencyMs, imagesPerMinute, requestsPerMinute];
-    return GrantReply.parse(await this.#run("take", ...told, ...images));
+  async take(request: TakeRequest): Promise<Grant> {
+    const { calls, answered, latencyMs, tokens = noTokens, limits, images, guesses } = request;
+    const reply = await this.#run(
+      "take",
+      calls,
+      answered,
+      latencyMs,
+      ...inOrder(limits),
+      tokens.answers,
+      tokens.told,
+      tokens.guessed,
+      tokens.off,
+      ...images.flatMap((n, i) => [n, signed(guesses?.[i])]),
+    );
+    return GrantReply.parse(reply);
   }
 
   /** Holds the lane after a refusal and slows it down; gives the milliseconds of the hold. */
@@ -100,6 +135,8 @@ export class Pace {
     message,
     calls,
     limits = {},
+    tokensCounted = 0,
+    guess,
   }: RefusedCall): Promise<number> {
     const reply = await this.#run(
       "refused",
@@ -109,8 +146,9 @@ export class Pace {
       retryAfterMs ?? -1,
       message,
       calls,
-      limits.imagesPerMinute ?? 0,
-      limits.requestsPerMinute ?? 0,
+      ...inOrder(limits),
+      tokensCounted,
+      signed(guess),
     );
     return z.number().parse(reply);
   }
@@ -127,7 +165,7 @@ export class Pace {
 
   /** Limits that the provider told; `perCall`: images that one call may ask for. */
   async told(limits: LaneLimits, perCall = 0): Promise<void> {
-    await this.#run("told", limits.imagesPerMinute ?? 0, limits.requestsPerMinute ?? 0, perCall);
+    await this.#run("told", ...inOrder(limits), perCall);
   }
 
   async #run(command: string, ...given: (string | number)[]): Promise<unknown> {

@@ -11,7 +11,7 @@ import {
 import type { ImageRecord } from "../shared/result.ts";
 import { imageExtensions, imagePath } from "../shared/storage.ts";
 import type { GeneratedImage, ImageGeneration } from "./providers/image-generation.ts";
-import { pricedCall, type AnyWork } from "./work.ts";
+import { plannedCall, type AnyWork } from "./work.ts";
 
 /** An image of an answer, and what its bytes say of themselves. */
 interface WholeImage {
@@ -91,7 +91,7 @@ export async function storeImages(
 /** What the provider charges for an answer, images that cannot be used included; undefined where no price is known. */
 export function costOfAnswer(work: AnyWork, answer: ImageGeneration): number | undefined {
   const charged = answer.imagesAnswered ?? answer.images.length;
-  return costOfCall(work.run.card, pricedCall(work, charged), answer.usage);
+  return costOfCall(work.run.card, plannedCall(work, charged), answer.usage);
 }
 
 /** Those of the generations whose image is in storage: after a crash nobody knows more of them than the bytes. */
@@ -99,7 +99,7 @@ export async function findStored(
   work: AnyWork,
   generations: readonly number[],
 ): Promise<ImageRecord[]> {
-  const costUsd = costOfCall(work.run.card, pricedCall(work, 1), undefined);
+  const costUsd = costOfCall(work.run.card, plannedCall(work, 1), undefined);
   const found = await Promise.all(generations.map((generation) => findOne(work, generation)));
   return found
     .filter((record) => record !== undefined)

@@ -1,5 +1,5 @@
 import type { Job } from "bullmq";
-import type { PricedCall } from "../shared/call-price.ts";
+import type { PlannedCall } from "../shared/call-tokens.ts";
 import type { CallJob, CallOutcome, PromptJob } from "../shared/job.ts";
 import type { LaneContext } from "./lane-context.ts";
 import type { RunContext } from "./run-contexts.ts";
@@ -40,7 +40,7 @@ export function wasInterrupted({ job, data, lane }: MaybeTried): boolean {
   return job.stalledCounter > 0 || data.mayExist === true || isOld;
 }
 
-/** A call of the job for so many images, as far as its price depends on it. */
-export function pricedCall(work: AnyWork, images: number): PricedCall {
+/** A call of the job for so many images, as far as its price and its tokens depend on it. */
+export function plannedCall(work: AnyWork, images: number): PlannedCall {
   return { images, prompt: work.data.prompt, parameters: parametersOf(work) };
 }

@@ -164,8 +164,27 @@ describe("Limiter", () => {
 
   test("plans calls no larger than the provider or the limit of a minute takes", async () => {
     const limiter = newLimiter({ imagesPerMinute: 8 });
-    expect(limiter.mostPerCall).toBe(8);
+    expect(limiter.mostPerCall()).toBe(8);
     await limiter.tooMany(5);
-    expect(limiter.mostPerCall).toBe(5);
+    expect(limiter.mostPerCall()).toBe(5);
+    limiter.limits = { tokensPerMinute: 4_000 };
+    await limiter.refresh();
+    expect(limiter.mostPerCall({ tokens: 1_056, isKnown: true })).toBe(3);
+    expect(limiter.mostPerCall({ tokens: 9_000, isKnown: true })).toBe(1);
+    expect(limiter.mostPerCall({ tokens: 9_000, isKnown: false })).toBe(5);
+  });
+
+  test("keeps calls back for a limit on tokens, says so, and learns from answers what they take", async () => {
+    const limiter = newLimiter({ tokensPerMinute: 6_000 });
+    const guess = { tokens: 100, isKnown: true };
+    const first = await limiter.enter(1, always, guess);
+    expect(first).toMatchObject({ setAside: 100 });
+    limiter.answered(first!, { usage: { inputTokens: 10, outputTokens: 190 } });
+    await limiter.refresh();
+    const [second, third] = [limiter.enter(1, always, guess), limiter.enter(1, always, guess)];
+    expect(await second).toMatchObject({ setAside: 200 });
+    await until(() => expect(limiter.waitingFor).toBe("rate limit, 6,000 tokens/min"));
+    expect(limiter.wantedCalls()).toBeLessThan(10);
+    expect((await third)!.startedAt - first!.startedAt).toBeGreaterThan(3_000);
   });
 });

@@ -6,8 +6,21 @@ import { shortDuration } from "../../simulator/retry-after.ts";
 import { type LimitRefusal, tokenBuckets } from "../../simulator/limits.ts";
 import { SimulatorSettings, type SimulatorOptions } from "../../simulator/settings.ts";
 import { Pace } from "../../worker/pace.ts";
+import { TokenCount } from "../../worker/token-count.ts";
+import { type TokenGuess, tokensSetAside } from "../../worker/token-guess.ts";
 import { readRateLimits } from "../../worker/providers/rate-limits.ts";
 import { uniquePrefix } from "../helpers/redis.ts";
+
+/** What calls take of a limit on tokens. */
+export interface StagedTokens {
+  guess: TokenGuess;
+  /** What a call takes, by its place: the first is 1. */
+  take: (place: number) => number;
+  /** Whether answers tell it. Default: true. */
+  areTold?: boolean;
+  /** The share of it that the provider counts. Default: 1. */
+  counted?: number;
+}
 
 /** A lane in a time of its own: as many workers as wanted against a provider with limits. */
 export interface PaceStageOptions {
@@ -16,6 +29,7 @@ export interface PaceStageOptions {
   concurrency: number;
   latencyMs: number;
   images: number;
+  tokens?: StagedTokens;
   limits?: LaneLimits;
   provider: SimulatorOptions;
   /** Refuses a call that would be one more than so many in flight. */
@@ -30,14 +44,19 @@ export interface PaceStageOptions {
   prompts?: number;
   /** The provider works on so many at once; the rest waits its turn there. */
   serves?: number;
-  /** Whether refusals say how long to wait, in whole seconds; `headers`: answers tell how the limits stand, too. */
-  tells?: "time" | "headers" | "nothing";
+  /**
+   * Whether refusals say how long to wait, in whole seconds; `headers`: answers tell how the limits stand, too; `words`: refusals
+   * name their limit and what they counted.
+   */
+  tells?: "time" | "headers" | "words" | "nothing";
 }
 
 /** One call, as the provider saw it. */
 export interface StagedCall {
   at: number;
   images: number;
+  /** That the provider counts. */
+  tokens: number;
   admitted: boolean;
 }
 
@@ -55,6 +74,7 @@ export class PaceStage {
     calls: number;
     answered: number;
     latencyMs: number;
+    tokens: TokenCount;
     asksAt: number;
   }[];
   /** The next one last. */
@@ -72,6 +92,7 @@ export class PaceStage {
       calls: 0,
       answered: 0,
       latencyMs: 0,
+      tokens: new TokenCount(),
       asksAt: 0,
     }));
     for (let i = 0; i < options.workers; i++) this.#at(i, () => this.#ask(i));
@@ -95,12 +116,13 @@ export class PaceStage {
     this.now = until;
   }
 
-  /** Images that the provider made in the last `ms`, and the share of calls that it refused. */
-  last(ms: number): { images: number; refused: number; calls: number } {
+  /** What the provider let in during the last `ms`, and how many calls it refused. */
+  last(ms: number): { images: number; tokens: number; refused: number; calls: number } {
     const calls = this.calls.filter(({ at }) => at > this.now - ms);
     const made = calls.filter(({ admitted }) => admitted);
     return {
       images: made.reduce((sum, { images }) => sum + images, 0),
+      tokens: made.reduce((sum, { tokens }) => sum + tokens, 0),
       refused: calls.length - made.length,
       calls: calls.length,
     };
@@ -119,7 +141,7 @@ export class PaceStage {
 
   async #ask(i: number): Promise<void> {
     const worker = this.#workers[i]!;
-    const { concurrency, images, limits = {} } = this.#options;
+    const { concurrency, images, tokens, limits = {} } = this.#options;
     const waiting = Math.min(this.#left, concurrency - worker.calls);
     if (waiting <= 0) return;
     const { answered, calls } = worker;
@@ -131,11 +153,15 @@ export class PaceStage {
       answered,
       latencyMs,
       limits,
+      tokens: worker.tokens.take(),
       images: Array.from({ length: waiting }, () => images),
+      ...(tokens && { guesses: Array.from({ length: waiting }, () => tokens.guess) }),
     });
+    const setAside = tokens && tokensSetAside(tokens.guess, grant);
     worker.calls += grant.calls;
     this.#left -= grant.calls;
-    for (let call = 0; call < grant.calls; call++) this.#at(networkMs, () => this.#arrive(i));
+    for (let call = 0; call < grant.calls; call++)
+      this.#at(networkMs, () => this.#arrive(i, setAside));
     if (grant.calls === waiting) return;
     const asksAt = this.now + Math.max(1, grant.waitMs);
     worker.asksAt = asksAt;
@@ -144,11 +170,13 @@ export class PaceStage {
     });
   }
 
-  async #arrive(i: number): Promise<void> {
-    const { latencyMs, images, serves = Infinity } = this.#options;
+  async #arrive(i: number, setAside: number | undefined): Promise<void> {
+    const { latencyMs, images, tokens, serves = Infinity } = this.#options;
     const worker = this.#workers[i]!;
-    const refusal = this.#refusal();
-    this.calls.push({ at: this.now, images, admitted: !refusal });
+    const taken = tokens?.take(this.calls.length + 1) ?? 0;
+    const counted = taken * (tokens?.counted ?? 1);
+    const refusal = this.#refusal(counted);
+    this.calls.push({ at: this.now, images, tokens: counted, admitted: !refusal });
     if (refusal) return this.#at(networkMs, () => this.#refused(i, refusal));
     this.#inFlight += 1;
     const turn = Math.max(1, Math.ceil(this.#inFlight / serves));
@@ -158,13 +186,15 @@ export class PaceStage {
       worker.calls -= 1;
       worker.answered += 1;
       worker.latencyMs += takesMs;
+      const { guess, areTold = true } = tokens ?? {};
+      if (guess && areTold) worker.tokens.add({ totalTokens: taken }, { guess, setAside });
       await this.#tell(worker.pace);
       await this.#ask(i);
     });
   }
 
   /** Why the provider refuses the call that comes now; undefined: it does not. */
-  #refusal(): StagedRefusal | undefined {
+  #refusal(tokens: number): StagedRefusal | undefined {
     const { images, mostInFlight = Infinity, namesMostInFlight = true } = this.#options;
     const { hiccups = [], hiccupWaitMs, tells = "time" } = this.#options;
     if (hiccups.includes(this.calls.length + 1))
@@ -172,11 +202,12 @@ export class PaceStage {
     if (this.#inFlight >= mostInFlight) {
       return { kind: namesMostInFlight ? "concurrency" : "rate", retryAfterMs: undefined };
     }
-    const waitMs = this.#limits.admit(this.settings, images);
+    const over = this.#limits.admit(this.settings, images, tokens);
     return (
-      waitMs && {
+      over && {
         kind: "rate",
-        retryAfterMs: tells === "nothing" ? undefined : wholeSeconds(waitMs),
+        retryAfterMs: tells === "nothing" ? undefined : wholeSeconds(over),
+        ...(tells === "words" && namedBy(over)),
       }
     );
   }
@@ -185,7 +216,7 @@ export class PaceStage {
     const worker = this.#workers[i]!;
     worker.calls -= 1;
     this.#left += 1;
-    const { images } = this.#options;
+    const { images, tokens } = this.#options;
     const { calls } = worker;
     await this.#tell(worker.pace);
     await worker.pace.refused({
@@ -194,6 +225,7 @@ export class PaceStage {
       images,
       message: "refused",
       calls,
+      guess: tokens?.guess,
     });
     await this.#ask(i);
   }
@@ -216,6 +248,16 @@ export class PaceStage {
 interface StagedRefusal {
   kind: "rate" | "concurrency";
   retryAfterMs: number | undefined;
+  limits?: LaneLimits;
+  tokensCounted?: number;
+}
+
+/** What the words of a refusal tell. */
+function namedBy({ unit, limit, requested }: LimitRefusal) {
+  return {
+    limits: { [`${unit}PerMinute`]: limit },
+    ...(unit === "tokens" && { tokensCounted: requested }),
+  };
 }
 
 function wholeSeconds({ waitMs }: LimitRefusal): number | undefined {

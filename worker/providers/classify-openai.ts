@@ -55,30 +55,40 @@ export function classifyOpenaiRefusal(
   const refusal = readRefusal(status, headers, text);
   const rule = findRule(rules, refusal);
   const kind = rule?.kind ?? kindOfStatus(status, headers);
-  const excess = kind === "rate_limited" ? readExcess(refusal.message) : undefined;
-  if (excess) {
-    // Of a limit in tokens nothing follows for the number of images but that it has to be smaller.
-    const imagesLimit = /token|\bTPM\b/i.test(`${refusal.type} ${refusal.message}`)
-      ? undefined
-      : excess.limit;
-    return refusalError("request_exceeds_limit", refusal, secrets, { imagesLimit });
-  }
+  if (kind === "rate_limited") return limitError(refusal, secrets);
   const moderationStage = kind === "content_policy" ? readModerationStage(refusal) : undefined;
-  const limits = kind === "rate_limited" ? readToldLimits(refusal) : undefined;
-  return refusalError(kind, refusal, secrets, { moderationStage, limits });
+  return refusalError(kind, refusal, secrets, { moderationStage });
 }
 
-/** "Limit 5, Used 0, Requested 10": more than the whole limit can never succeed. */
-function readExcess(message: string): { limit: number } | undefined {
+/** The error of a call that is over a limit: one that can be made later, or one that is larger than the whole limit. */
+function limitError(refusal: Refusal, secrets: Secrets): ProviderError {
+  const amounts = readAmounts(refusal.message);
+  const isOfTokens = /token|\bTPM\b/i.test(`${refusal.type} ${refusal.message}`);
+  if (amounts && amounts.requested > amounts.limit) {
+    // Of a limit in tokens nothing follows for the number of images but that it has to be smaller.
+    const imagesLimit = isOfTokens ? undefined : amounts.limit;
+    return refusalError("request_exceeds_limit", refusal, secrets, { imagesLimit });
+  }
+  const tokensCounted = isOfTokens ? amounts?.requested : undefined;
+  return refusalError("rate_limited", refusal, secrets, {
+    limits: readToldLimits(refusal),
+    tokensCounted,
+  });
+}
+
+/** "Limit 5, Used 0, Requested 10". */
+function readAmounts(message: string): { limit: number; requested: number } | undefined {
   const [, limit, requested] =
     /\bLimit:?\s*([\d,]+)\b.*?\bRequested:?\s*([\d,]+)\b/is.exec(message) ?? [];
   if (limit === undefined || requested === undefined) return undefined;
-  const most = toCount(limit);
-  return toCount(requested) > most ? { limit: most } : undefined;
+  return { limit: toCount(limit), requested: toCount(requested) };
 }
 
+/** Headers may tell of other limits than the one that the words name. */
 function readToldLimits({ headers, message }: Refusal): LaneLimits | undefined {
-  return readRateLimits(headers) ?? readNamedLimit(message);
+  const named = readNamedLimit(message);
+  const told = readRateLimits(headers);
+  return named || told ? { ...named, ...told } : undefined;
 }
 
 function toCount(text: string): number {

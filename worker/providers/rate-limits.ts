@@ -5,31 +5,38 @@ import { durationMs } from "./retry-after.ts";
 /** Windows that are a minute, as far as whole seconds of a reset let that be seen. */
 const minuteMs = { least: 45_000, most: 75_000 };
 
+/** What limits count, by the words that providers have for it; OpenAI counts what it makes as `input-images`, too. */
+const units = {
+  "input-images": "imagesPerMinute",
+  images: "imagesPerMinute",
+  requests: "requestsPerMinute",
+  tokens: "tokensPerMinute",
+} as const;
+
 /**
- * Limits a minute that an answer's `x-ratelimit-{limit,remaining,reset}-{images,requests}` tell. They are believed only where
- * reset says that the limit is one of a minute, filled up evenly: `reset` is the time until what is used has come back. Such
- * headers are not documented by everybody who sends them, and others mean hours or days.
+ * Limits a minute that an answer's `x-ratelimit-{limit,remaining,reset}-{images,requests,tokens}` tell. They are believed only
+ * where reset says that the limit is one of a minute, filled up evenly: `reset` is the time until what is used has come back.
+ * Such headers are not documented by everybody who sends them, and others mean hours or days.
  */
 export function readRateLimits(headers: AnswerHeaders): LaneLimits | undefined {
-  const imagesPerMinute = limitOf(headers, "images");
-  const requestsPerMinute = limitOf(headers, "requests");
-  if (imagesPerMinute === undefined && requestsPerMinute === undefined) return undefined;
-  return {
-    ...(imagesPerMinute !== undefined && { imagesPerMinute }),
-    ...(requestsPerMinute !== undefined && { requestsPerMinute }),
-  };
+  const limits: LaneLimits = {};
+  for (const [unit, name] of Object.entries(units)) {
+    const limit = limitOf(headers, unit);
+    if (limit !== undefined) limits[name] = limit;
+  }
+  return Object.keys(limits).length > 0 ? limits : undefined;
 }
 
 /**
  * A limit a minute that the words of a refusal name: "Rate limit reached for gpt-image-2 on images per min (IPM): Limit 5, Used
- * 3, Requested 4". Undefined where they name none, or one of another time or unit.
+ * 3, Requested 4", or "tokens per min (TPM)". Undefined where they name none, or one of another time or unit.
  */
 export function readNamedLimit(message: string): LaneLimits | undefined {
   const [, unit, amount] =
-    /\b(image|request)s? per min(?:ute)?\b[^:]*:\s*limit:?\s*([\d,]*\d)/i.exec(message) ?? [];
+    /\b(image|request|token)s? per min(?:ute)?\b[^:]*:\s*limit:?\s*([\d,]*\d)/i.exec(message) ?? [];
   const limit = Number(amount?.replaceAll(",", ""));
-  if (unit === undefined || !(limit > 0)) return undefined;
-  return unit.toLowerCase() === "image" ? { imagesPerMinute: limit } : { requestsPerMinute: limit };
+  const name = Object.entries(units).find(([plural]) => plural === `${unit?.toLowerCase()}s`)?.[1];
+  return name && limit > 0 ? { [name]: limit } : undefined;
 }
 
 function limitOf(headers: AnswerHeaders, unit: string): number | undefined {

@@ -58,6 +58,8 @@ const openaiRows: Row[] = [
     [
       "rate-limit-images",
       "rate-limit-tokens",
+      "rate-limit-tokens-azure",
+      "rate-limit-tokens-headers",
       "rate-limit-milliseconds",
       "rate-limit-minutes",
       "rate-limit-header-date",

@@ -14,11 +14,20 @@ test("limits of a minute are read from an answer's headers", () => {
   const headers = new Headers([
     ...limit("images", 600, 300, "30s"),
     ...limit("requests", 50, 49, "1.2s"),
+    // As OpenAI sent them with a 429 of its limit on tokens.
+    ...limit("tokens", 30_000, 554, "58.891s"),
   ]);
-  expect(readRateLimits(headers)).toEqual({ imagesPerMinute: 600, requestsPerMinute: 50 });
+  expect(readRateLimits(headers)).toEqual({
+    imagesPerMinute: 600,
+    requestsPerMinute: 50,
+    tokensPerMinute: 30_000,
+  });
   expect(readRateLimits(new Headers(limit("images", 600, 599, "20ms")))).toBeUndefined();
   expect(readRateLimits(new Headers(limit("images", 600, 598, "150ms")))).toEqual({
     imagesPerMinute: 600,
+  });
+  expect(readRateLimits(new Headers(limit("input-images", 5, 4, "12s")))).toEqual({
+    imagesPerMinute: 5,
   });
 });
 
@@ -51,7 +60,10 @@ test("a limit is read from the words of a refusal, where they name one of a minu
     requestsPerMinute: 500,
   });
   expect(named("on requests per day (RPD): Limit 200, Used 200.")).toBeUndefined();
-  expect(named("on tokens per min (TPM): Limit 100000, Used 99000.")).toBeUndefined();
+  expect(named("in organization o on tokens per min (TPM): Limit 250000, Used 249000.")).toEqual({
+    tokensPerMinute: 250_000,
+  });
+  expect(named("on tokens per day (TPD): Limit 100000, Used 99000.")).toBeUndefined();
   expect(named("on images per min: Limit 0")).toBeUndefined();
   expect(named("in images per min. Please try again in 12s")).toBeUndefined();
 });
