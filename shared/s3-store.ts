@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { extname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -18,6 +18,7 @@ import {
   UploadPartCommand,
   type S3ClientConfig,
 } from "@aws-sdk/client-s3";
+import { messageOf } from "./caught.ts";
 import type {
   Condition,
   ListedObject,
@@ -27,7 +28,7 @@ import type {
 } from "./object-store.ts";
 import { isAbsent, isConflict, isUnmet, s3Error } from "./s3-errors.ts";
 import { normalS3Location, parseS3Location } from "./s3-location.ts";
-import type { StorageError } from "./storage.ts";
+import { StorageError } from "./storage.ts";
 
 /** Files beyond it are sent in several parts. */
 const partBytes = 16 * 1024 * 1024;
@@ -161,11 +162,7 @@ class S3Store implements ObjectStore {
     await using file = await open(path);
     const { size } = await file.stat();
     const length = Math.max(partBytes, Math.ceil(size / mostParts));
-    const read = async (position: number) => {
-      const bytes = Buffer.alloc(Math.min(length, size - position));
-      const { bytesRead } = await file.read(bytes, 0, bytes.length, position);
-      return bytes.subarray(0, bytesRead);
-    };
+    const read = (from: number) => readBytes(file, path, from, Math.min(length, size - from));
     if (size <= length) {
       await this.put(name, await read(0));
       return;
@@ -257,7 +254,26 @@ class S3Store implements ObjectStore {
   }
 
   #trouble(name: string, error: unknown): StorageError {
+    if (error instanceof StorageError) return error;
     return s3Error(error, this.#place, `${this.location}/${name}`);
+  }
+}
+
+/** @throws StorageError that names the file where it cannot be read or has become shorter */
+async function readBytes(
+  file: FileHandle,
+  path: string,
+  from: number,
+  length: number,
+): Promise<Buffer> {
+  const bytes = Buffer.alloc(length);
+  try {
+    const { bytesRead } = await file.read(bytes, 0, length, from);
+    if (bytesRead < length)
+      throw new Error(`expected ${length} bytes from byte ${from}, got ${bytesRead}`);
+    return bytes;
+  } catch (error) {
+    throw new StorageError(`cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { writeFileSync } from "node:fs";
+import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isWholeImage } from "../../shared/image-check.ts";
 import { openS3Store } from "../../shared/s3-store.ts";
@@ -65,6 +65,27 @@ describe("a bucket", () => {
     const refusal = new S3Refusal(403, "AccessDenied");
     server.trouble = ({ query }) => (query.get("partNumber") === "2" ? refusal : undefined);
     await expect(store.putFile("results.jsonl", path)).rejects.toThrow(StorageError);
+    expect(server.requests.at(-1)).toBe(`DELETE ${prefix}results.jsonl`);
+    expect(server.bucket.size).toBe(0);
+  });
+
+  test("names the local file that cannot be read or has become shorter, and keeps nothing of it", async () => {
+    const server = await openTestServer();
+    const store = openTestStore(server);
+    const folder = temporaryFolder();
+    await expect(store.putFile("results.jsonl", folder)).rejects.toThrow(StorageError);
+    await expect(store.putFile("results.jsonl", folder)).rejects.toThrow(
+      `cannot read ${folder}: EISDIR`,
+    );
+    const path = join(folder, "results.jsonl");
+    writeFileSync(path, Buffer.alloc(20 * 1024 * 1024, "a line of many\n"));
+    server.trouble = ({ query }) => {
+      if (query.get("partNumber") === "1") truncateSync(path, 100);
+      return undefined;
+    };
+    await expect(store.putFile("results.jsonl", path)).rejects.toThrow(
+      `cannot read ${path}: expected 4194304 bytes from byte 16777216, got 0`,
+    );
     expect(server.requests.at(-1)).toBe(`DELETE ${prefix}results.jsonl`);
     expect(server.bucket.size).toBe(0);
   });
