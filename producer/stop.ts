@@ -16,6 +16,7 @@ export interface StopReason {
 const advice: Partial<Record<FailureKind, string>> = {
   auth: "give a key that the provider accepts, then run the same command again",
   quota: "top up the account or raise its limit, then run the same command again",
+  timeout: "give a longer --timeout, then run the same command again",
   model_gone: "the model cannot be used: start a new run with another --model",
 };
 

@@ -36,7 +36,10 @@ export async function actOnFailure(
       await lane.refused(permit, failure);
       return undefined;
     case "retry":
-      return burned ? retryOrGiveUp(failure, work, generations) : undefined;
+      if (burned) return retryOrGiveUp(failure, work, generations);
+      if (!lane.gate.health.isInVain) return undefined;
+      await lane.exit.stop(inVain(failure));
+      break;
     case "fail":
       if (failure.kind === "content_policy" && failure.moderationStage === "output") {
         return retryOrGiveUp(failure, work, generations);
@@ -50,6 +53,12 @@ export async function actOnFailure(
       break;
   }
   throw new HandBack(failure.message);
+}
+
+/** What stops the lane where every call was taken, and none was answered in time. */
+function inVain(failure: ProviderError): ProviderError {
+  const what = "no call has been answered so far, and each may be charged";
+  return new ProviderError("timeout", `${failure.message}: ${what}`, failure);
 }
 
 function retryOrGiveUp(

@@ -2,6 +2,11 @@ import { backoffMs } from "./backoff.ts";
 
 /** So many different prompts failing in a row, with no success between, are not the prompts' fault. */
 const suspectPrompts = 5;
+/**
+ * Of a provider that has answered nothing yet: after so many probes that it took and did not answer in time, the time is too
+ * short, or nothing works. Each of them may be charged.
+ */
+const mostVainProbes = 4;
 
 /**
  * Tells a provider that is away from a prompt that it cannot serve. While it is away one call at a time probes it, and
@@ -12,6 +17,8 @@ export class ProviderHealth {
   readonly #now: () => number;
   #away = false;
   #probes = 0;
+  #vainProbes = 0;
+  #hasAnswered = false;
   #probing = false;
   #nextProbeAt = 0;
   #foundAwayAt = -Infinity;
@@ -34,6 +41,11 @@ export class ProviderHealth {
     return this.#probing;
   }
 
+  /** Whether more probes would only cost money: the provider has never answered a call, but takes them. */
+  get isInVain(): boolean {
+    return !this.#hasAnswered && this.#vainProbes >= mostVainProbes;
+  }
+
   /** Milliseconds until a call may start: 0 now, Infinity while a probe is out. */
   get waitMs(): number {
     if (!this.#away) return 0;
@@ -52,17 +64,23 @@ export class ProviderHealth {
     this.#away = false;
     this.#probing = false;
     this.#probes = 0;
+    this.#vainProbes = 0;
+    this.#hasAnswered = true;
     return was;
   }
 
-  /** A call of `prompt` found no provider. `sent` is false where no connection came about. True where it is now away. */
-  missed(prompt: string, sent: boolean): boolean {
+  /**
+   * A call of `prompt` found no provider. `sent` is false where no connection came about; `isLate`: it was taken, and not
+   * answered in time. True where the provider is now away.
+   */
+  missed(prompt: string, sent: boolean, isLate = false): boolean {
     this.#failing.add(prompt);
     const isAway = !sent || this.#failing.size >= suspectPrompts;
     if (isAway && !this.#away) this.#foundAwayAt = this.#now();
     this.#away ||= isAway;
     if (this.#away && (this.#probing || this.#probes === 0)) {
       this.#probes += 1;
+      this.#vainProbes = isLate ? this.#vainProbes + 1 : 0;
       this.#probing = false;
       this.#nextProbeAt = this.#now() + Math.min(30_000, backoffMs(this.#probes));
     }

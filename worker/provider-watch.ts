@@ -30,7 +30,7 @@ export class ProviderWatch {
   async failed(failure: ProviderError, job: string): Promise<boolean> {
     const { kind, sent, hostAway } = failure;
     if (hostAway !== undefined) return !hostAway;
-    if (kind === "unavailable" || kind === "timeout") return !(await this.#missed(job, sent));
+    if (kind === "unavailable" || kind === "timeout") return !(await this.#missed(job, failure));
     // What never went out, or is a bug of ours, tells nothing of the provider, even where it was to probe it.
     if (sent && kind !== "internal") this.answered();
     else this.#gate.health.abandoned();
@@ -39,10 +39,10 @@ export class ProviderWatch {
   }
 
   /** Waits a moment for evidence; true where the provider is away. */
-  async #missed(job: string, sent: boolean): Promise<boolean> {
+  async #missed(job: string, { kind, sent, message }: ProviderError): Promise<boolean> {
     const { health } = this.#gate;
     const before = health.away;
-    let away = health.missed(job, sent);
+    let away = health.missed(job, sent, sent && kind === "timeout");
     if (!away) {
       await delay(evidenceMs);
       away = health.away;
@@ -50,7 +50,7 @@ export class ProviderWatch {
     if (away && !before)
       this.#log.warn(
         {},
-        "the provider is away: one call at a time probes it, no attempt is burned",
+        `the provider is away: one call at a time probes it, no attempt is burned (${message})`,
       );
     this.#gate.wake();
     return away;

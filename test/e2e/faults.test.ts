@@ -42,6 +42,23 @@ describe.concurrent("a provider that goes wrong", () => {
     expect(status500!.endedAt).toBeGreaterThanOrEqual(status500!.startedAt);
   });
 
+  test("by answering no call within --timeout stops the run after a few probes, which may all be charged", async () => {
+    await using stage = await openStage({ latencyMs: 3_000 });
+    const dataset = stage.dataset(promptRows(30));
+    const end = await stage.run(dataset, ...model, "-c", "8", "--timeout", "200ms");
+    expect(end.code).toBe(4);
+    expect(end.summary).toMatchObject({ state: "stopped", images: 0, prompts: { failed: 0 } });
+    expect(end.summary.reason).toMatch(
+      /^timeout: no answer within 0.2 s.*no call has been answered.*give a longer --timeout/,
+    );
+    // Those that were in flight when the first was late, and the probes.
+    expect(stage.simulator.ledger.calls).toBeLessThanOrEqual(8 + 4);
+    stage.simulator.settings.latencyMs = 20;
+    const again = await stage.run(dataset, ...model, "--timeout", "10s");
+    expect(again.code).toBe(0);
+    expect(again.summary).toMatchObject({ state: "completed", images: 30 });
+  });
+
   test("by refusing some prompts fails these alone, after one call each", async () => {
     await using stage = await openStage();
     const rows = promptRows(12).map(({ prompt }, i) =>

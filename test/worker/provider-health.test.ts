@@ -11,6 +11,15 @@ function miss(...prompts: string[]): boolean[] {
   return prompts.map((prompt) => health.missed(prompt, true));
 }
 
+/** So many probes that are taken and not answered in time. */
+function probeInVain(times: number): void {
+  for (let i = 0; i < times; i++) {
+    now += health.waitMs;
+    health.started();
+    health.missed("late", true, true);
+  }
+}
+
 describe("ProviderHealth", () => {
   test("a prompt that fails again and again is not the provider's fault", () => {
     expect(miss("a", "a", "a", "a", "a", "a", "b", "b").some(Boolean)).toBe(false);
@@ -95,5 +104,29 @@ describe("ProviderHealth", () => {
     health.started();
     health.missed("a", false);
     expect(health.waitMs).toBeLessThan(Infinity);
+  });
+
+  test("probes that are taken and never answered in time are in vain, unless the provider has answered before", () => {
+    for (const prompt of ["a", "b", "c", "d", "e"]) health.missed(prompt, true, true);
+    probeInVain(2);
+    expect(health.isInVain).toBe(false);
+    probeInVain(1);
+    expect(health.isInVain).toBe(true);
+    health.answered();
+    for (const prompt of ["a", "b", "c", "d", "e"]) health.missed(prompt, true, true);
+    probeInVain(9);
+    expect(health).toMatchObject({ away: true, isInVain: false });
+  });
+
+  test("a probe that finds no provider between them begins the count anew", () => {
+    for (const prompt of ["a", "b", "c", "d", "e"]) health.missed(prompt, true, true);
+    probeInVain(2);
+    now += health.waitMs;
+    health.started();
+    health.missed("refused", false);
+    probeInVain(3);
+    expect(health.isInVain).toBe(false);
+    probeInVain(1);
+    expect(health.isInVain).toBe(true);
   });
 });
