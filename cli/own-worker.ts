@@ -9,6 +9,9 @@ import type { ProxySettings } from "../worker/providers/http.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** Longer than Redis is silent between two questions, shorter than any run waits for it. */
+const silenceMs = 1_000;
+
 /** What a worker beside its producer is made of. */
 export interface OwnWorkerOptions {
   profile: WorkerProfile;
@@ -50,15 +53,27 @@ export class OwnWorker {
       log,
     });
     this.#worker = worker;
-    // The run has waited for its calls: what is still there cannot be stored, or its run has ended.
     this.#stack.defer(async () => {
-      const calls = await worker.close(0);
+      const calls = await worker.close(this.#graceMs(worker));
       if (calls > 0)
         terminal.write(
           `${plural(calls, "call was", "calls were")} given up and may be charged a second time`,
         );
     });
   };
+
+  /**
+   * The run has waited for its calls: what is still there cannot be stored, or its run has ended. Of a Redis that it gave up
+   * the run could learn nothing of them; they are paid, and their images are found when it goes on.
+   */
+  #graceMs(worker: ImageWorker): number | undefined {
+    const calls = worker.callsInFlight();
+    if (worker.redisSilentMs < silenceMs || calls === 0) return 0;
+    this.#options.terminal.write(
+      `finishing ${plural(calls, "call")} in flight: what they make is found when the run goes on`,
+    );
+    return undefined;
+  }
 }
 
 /** A simulator of the run's own, where the profile is the simulator's and no server is named. */

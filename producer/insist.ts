@@ -34,7 +34,7 @@ export async function insist(work: () => Promise<void>, options: InsistOptions):
       if (!options.mayPass(error)) throw error;
       await options.onFailure(asError(error));
       if (options.stopping.aborted) return false;
-      await delay(retryMs);
+      await delay(retryMs, undefined, { signal: options.stopping }).catch(() => undefined);
     }
   }
 }

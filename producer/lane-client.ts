@@ -18,6 +18,8 @@ import type { RedisClient } from "../shared/redis.ts";
 import type { Registration } from "../shared/registration.ts";
 import { textsOf } from "../shared/result-entry.ts";
 import { callsSentFor, removePromptJobs, runJobs } from "../shared/run-jobs.ts";
+import { cutOff } from "../shared/cut-off.ts";
+import { RedisPulse } from "../shared/redis-pulse.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import { deathsInQueue } from "./deaths-in-queue.ts";
 import { RunClaim } from "./run-claim.ts";
@@ -37,6 +39,8 @@ export class LaneClient {
   readonly lane: string;
   /** The right to drive the run in this Redis. */
   readonly claim: RunClaim;
+  /** Whether Redis answers; not started yet. */
+  readonly pulse: RedisPulse;
   readonly #redis: RedisClient;
   readonly #blocking: RedisClient;
   readonly #keys: LaneKeys;
@@ -61,6 +65,7 @@ export class LaneClient {
     this.#keys = laneKeys(prefix, this.lane);
     this.#queue = openLaneQueue(this.lane, this.#keys, redis);
     this.#results = this.#keys.results(run);
+    this.pulse = new RedisPulse(redis, this.#keys.runs);
     this.claim = new RunClaim(redis, this.#keys.producer(run), { run, place });
   }
 
@@ -192,6 +197,12 @@ export class LaneClient {
   async trimResults(id: string): Promise<void> {
     const [time, sequence] = id.split("-");
     await this.#redis.xtrim(this.#results, "MINID", `${time}-${BigInt(sequence!) + 1n}`);
+  }
+
+  /** Gives Redis up: what waits for it rejects at once, and everything after. */
+  cutOff(): void {
+    cutOff(this.#redis);
+    cutOff(this.#blocking);
   }
 
   async close(): Promise<void> {

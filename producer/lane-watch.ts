@@ -22,8 +22,6 @@ export class LaneWatch {
   readonly #run: string;
   readonly #lane: LaneClient;
   readonly #state: StateAt;
-  /** Redis answers nothing. */
-  readonly redis: Outage;
   /** Redis answers, but takes no job. */
   readonly queue: Outage;
   /** The run directory cannot be written to. */
@@ -36,12 +34,11 @@ export class LaneWatch {
   #mostCalls = 1;
   #steering: Pick<Steering, "state" | "reason"> | undefined;
 
-  /** `giveUpAfterMs`: how long Redis or storage may be away before the run stops. */
+  /** `giveUpAfterMs`: how long storage may be away, or Redis refuse to write, before the run stops. */
   constructor(run: string, lane: LaneClient, state: StateAt, giveUpAfterMs: number) {
     this.#run = run;
     this.#lane = lane;
     this.#state = state;
-    this.redis = new Outage("queue: Redis has not answered", "bring it back", giveUpAfterMs);
     this.queue = new Outage(
       "queue: Redis has taken nothing",
       "give it memory and disk",
@@ -123,7 +120,6 @@ export class LaneWatch {
     this.#heartbeats = await this.#lane.heartbeats();
     const running = [...state.runs.values()].filter((run) => run.state === "running");
     this.#mostCalls = Math.max(1, ...running.map((run) => run.callsPerPrompt ?? 1));
-    this.redis.worked();
     const own = state.runs.get(this.#run);
     if (own) await this.#follow(own);
     if (own?.state === "cancelled") return { state: "cancelled", text: own.reason ?? "cancelled" };

@@ -14,6 +14,7 @@ import { Insistence } from "./insist.ts";
 import { LaneWatch } from "./lane-watch.ts";
 import { QueueStay } from "./queue-stay.ts";
 import { reconcile } from "./reconciler.ts";
+import { RedisPatience } from "./redis-patience.ts";
 import { RunLostError } from "./run-lock.ts";
 import { SettlingRate } from "./settling-rate.ts";
 import { FailureWatch, type StopReason } from "./stop.ts";
@@ -36,6 +37,7 @@ export class RunEngine {
   /** The lane, as the run last saw it. */
   readonly watch: LaneWatch;
   readonly #insistence: Insistence;
+  readonly #patience: RedisPatience;
   readonly #budget: Budget | undefined;
   readonly #stay: QueueStay;
   readonly #done = new AbortController();
@@ -43,6 +45,7 @@ export class RunEngine {
   readonly #rate = new SettlingRate();
   #stop: StopReason | undefined;
   #lost: RunLostError | undefined;
+  readonly #redisLost = Promise.withResolvers<void>();
   #changed = Promise.withResolvers<void>();
 
   constructor(parts: EngineParts) {
@@ -58,6 +61,13 @@ export class RunEngine {
       stopping: this.#stopping.signal,
       onError: this.#onError,
       onGivenUp: (reason) => this.stop(reason),
+    });
+    this.#patience = new RedisPatience({
+      pulse: lane.pulse,
+      giveUpAfterMs: parts.giveUpAfterMs,
+      isEnding: () => this.#stop !== undefined || this.#done.signal.aborted,
+      onSilence: (text) => parts.log.warn({ run: run.id }, `${text}: the run waits for it`),
+      onLost: (reason) => this.#loseRedis(reason),
     });
     this.#collector = new Collector({
       ...parts,
@@ -96,11 +106,25 @@ export class RunEngine {
     if (reason) this.stop(reason);
   }
 
+  /** What is wrong with Redis, for people; undefined while it answers. */
+  get redisTrouble(): string | undefined {
+    return this.#parts.lane.pulse.trouble;
+  }
+
   async run(): Promise<EngineEnd> {
+    this.#patience.start();
+    try {
+      return await this.#run();
+    } finally {
+      this.#patience.stop();
+    }
+  }
+
+  async #run(): Promise<EngineEnd> {
     if (!(await this.#open())) return { stop: this.#stop, rows: undefined, ended: false };
     let background: Promise<void>[] = [];
     try {
-      if (!this.#stop) await this.#parts.onOpened();
+      if (!this.#stop) await Promise.race([this.#parts.onOpened(), this.#redisLost.promise]);
       // Workers that were started just now are kept full from the first prompt on.
       await this.#insistence.onQueue(() => this.#look());
       background = this.#work();
@@ -108,7 +132,7 @@ export class RunEngine {
       if (fed) while (this.window.size > 0 && !this.#stop) await this.#changed.promise;
       if (fed && !this.#stop) this.#stopIf(this.#failures.seeEnd());
       this.#throwIfLost();
-      if (this.#stop) await this.#stay.withdraw();
+      if (this.#stop && !this.#patience.isLost) await this.#stay.withdraw();
       this.#throwIfLost();
       return { stop: this.#stop, rows: fed?.rows, ended: fed?.ended ?? false };
     } finally {
@@ -202,7 +226,6 @@ export class RunEngine {
     await this.#insistence.onDisk(async () => {
       await this.#collector.collect(blockMs);
     });
-    this.watch.redis.worked();
   }
 
   async #reconcile(): Promise<void> {
@@ -245,10 +268,18 @@ export class RunEngine {
       this.stop({ state: "stopped", text: error.message });
       return;
     }
+    // What still waited for a Redis that was given up has nothing more to say.
+    if (this.#patience.isLost && isQueueError(error)) return;
     this.#parts.onError(error);
     if (error instanceof NewerVersionError) this.stop({ state: "stopped", text: error.message });
-    if (isQueueError(error)) this.#stopIf(this.watch.redis.failed("no connection"));
   };
+
+  /** Nothing waits for Redis any longer: what it still holds of the run is found when that goes on. */
+  #loseRedis(reason: StopReason): void {
+    this.stop(reason);
+    this.#parts.lane.cutOff();
+    this.#redisLost.resolve();
+  }
 
   #wake(): void {
     this.#changed.resolve();
@@ -261,7 +292,7 @@ export class RunEngine {
 
   async #leave(): Promise<void> {
     // A lost run is another producer's now: nothing of it may be touched.
-    if (!this.#lost) await this.#stay.end();
+    if (!this.#lost && !this.#patience.isLost) await this.#stay.end();
     await this.#parts.lane.close();
   }
 }

@@ -107,7 +107,10 @@ export class RunLife {
       calls: beats.reduce((sum, beat) => sum + beat.calls.length, 0),
       workers: this.#engine && beats.filter((beat) => beat.fit).length,
       lanePause: this.#engine?.watch.pause,
-      waiting: this.#pausedBy() ?? beats.find((beat) => beat.waiting !== undefined)?.waiting,
+      waiting:
+        this.#engine?.redisTrouble ??
+        this.#pausedBy() ??
+        beats.find((beat) => beat.waiting !== undefined)?.waiting,
     };
   }
 

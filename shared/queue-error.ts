@@ -16,7 +16,7 @@ export function isQueueError(error: unknown): boolean {
   if (clientErrors.has(error.name) || typeof code === "number") return true;
   if (typeof code === "string" && /^(ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|NOAUTH)/.test(code))
     return true;
-  return /Connection is closed|Command timed out|Too many Cluster redirections|None of startup nodes|All sentinels|Stream isn't writeable|Missing (lock|key) for job|lock mismatch/i.test(
+  return /Connection is closed|Command timed out|Too many Cluster redirections|None of startup nodes|All sentinels|Stream isn't writeable|Cluster isn't ready|Missing (lock|key) for job|lock mismatch/i.test(
     error.message,
   );
 }

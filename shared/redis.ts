@@ -165,6 +165,8 @@ function commonOptions(target: RedisCredentials, { role, name }: RedisConnection
     // A host that vanished without closing its connections is noticed, instead of after TCP's quarter of an hour.
     // Longer than any blocking command that we or BullMQ send (10 s).
     socketTimeout: 30_000,
+    // A server that is silent does not close its side.
+    disconnectTimeout: 500,
     // While Redis loads its data, ask again each second, not each ten.
     maxLoadingRetryTime: 1_000,
     // After a failover the old master is read-only: connect anew. A worker's command is sent again, as it must not get lost.

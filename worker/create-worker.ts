@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { hostname } from "node:os";
-import { defaultPrefix } from "../shared/keys.ts";
+import { defaultPrefix, lanesKey } from "../shared/keys.ts";
 import { limitErrors } from "../shared/limit-errors.ts";
 import { silentLog } from "../shared/log.ts";
 import { connectRedis, type RedisClient } from "../shared/redis.ts";
+import { RedisPulse } from "../shared/redis-pulse.ts";
 import { repeat } from "../shared/repeat.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import { AnswerMemory } from "./answer-memory.ts";
@@ -19,6 +20,8 @@ export interface ImageWorker extends AsyncDisposable {
   readonly id: string;
   /** Calls in flight now. */
   callsInFlight(): number;
+  /** For how long Redis has answered nothing, though it is asked twice a second. */
+  readonly redisSilentMs: number;
   /** Rejects, or does not end, where Redis cannot be reached. */
   pingRedis(): Promise<unknown>;
   /**
@@ -43,6 +46,7 @@ export async function createWorker(options: WorkerOptions): Promise<ImageWorker>
 class RunningWorker implements ImageWorker {
   readonly id = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
   readonly #redis: RedisClient;
+  readonly #pulse: RedisPulse;
   readonly #errors = new EventEmitter();
   readonly #stopListening: () => void;
   readonly #served: ServedLanes;
@@ -58,12 +62,15 @@ class RunningWorker implements ImageWorker {
     this.#stopListening = limitErrors(this.#errors, (message, count) =>
       log.warn({ count }, `Redis: ${message}`),
     );
+    this.#pulse = new RedisPulse(this.#redis, lanesKey(prefix));
+    this.#pulse.start((silence) => log.warn({}, `${silence}: calls in flight go on, others wait`));
     this.#served = new ServedLanes({
       ...options,
       worker: this.id,
       prefix,
       log,
       redis: this.#redis,
+      pulse: this.#pulse,
       createModel: options.createModel ?? modelsOfProfiles(options.proxy),
       solitude: new Solitude(),
       memory: new AnswerMemory(),
@@ -86,6 +93,10 @@ class RunningWorker implements ImageWorker {
     return this.#served.callsInFlight;
   }
 
+  get redisSilentMs(): number {
+    return this.#pulse.silentMs;
+  }
+
   pingRedis(): Promise<unknown> {
     return this.#redis.ping();
   }
@@ -103,12 +114,17 @@ class RunningWorker implements ImageWorker {
     const abandonedCalls = await this.#served.close(graceMs);
     // Only now: what discovery still asks of a Redis that is away ends with the connection.
     this.#stopListening();
+    this.#pulse.stop();
     this.#redis.disconnect();
     if (this.#discovery) await endsWithin(closeLimitMs, this.#discovery);
     return abandonedCalls;
   }
 
-  readonly #onError = (error: Error): void => void this.#errors.emit("error", error);
+  readonly #onError = (error: Error): void => {
+    // What still waits for a silent Redis when the worker ends has nothing more to say.
+    if (this.#closing.signal.aborted && this.#pulse.silentMs >= closeLimitMs) return;
+    this.#errors.emit("error", error);
+  };
 }
 
 /** Providers' clients are heavy: loaded when the first run needs one. */

@@ -40,6 +40,8 @@ export interface LaneContext {
   continuity: Continuity;
   /** Ids of jobs that have a call in flight here, or had one whose result is not safe yet. */
   calls: Set<string>;
+  /** Calls that the provider has in hand, or whose images are not stored yet: what is lost of these is bought again. */
+  unstored: Set<object>;
   /** Ids of jobs whose call waits here for leave to start. */
   unsentCalls: Set<string>;
   /** Aborted when the grace time is over: calls in flight are given up. */

@@ -2,6 +2,7 @@ import type { Telemetry } from "bullmq";
 import type { Log } from "../shared/log.ts";
 import type { S3Options } from "../shared/open-store.ts";
 import type { RedisClient } from "../shared/redis.ts";
+import type { RedisPulse } from "../shared/redis-pulse.ts";
 import type { AnswerMemory } from "./answer-memory.ts";
 import type { WorkerObserver } from "./observer.ts";
 import type { ModelFactory, OpenStorage, WorkerProfile } from "./run-contexts.ts";
@@ -17,6 +18,8 @@ export interface LaneServiceOptions {
   concurrency: number;
   /** Made for workers; stays the caller's. BullMQ makes a second one like it for its blocking reads. */
   redis: RedisClient;
+  /** Whether that answers; the caller's, too. */
+  pulse: RedisPulse;
   createModel: ModelFactory;
   /** One for all lanes of the process. */
   solitude: Solitude;

@@ -39,6 +39,8 @@ const pollMs = 400;
 const blindHoldMs = 1_000;
 /** Jobs in hand without a call of theirs in flight, as a share of the calls. */
 const spareJobs = 1 / 16;
+/** How often a worker that closes looks whether Redis still answers. */
+const lookMs = 100;
 /** How often a worker whose key was refused looks for another one. */
 const keyCheckMs = 2_000;
 
@@ -61,6 +63,7 @@ export class LaneService implements LaneContext {
   readonly subJobs: SubJobWriter;
   readonly calls = new Set<string>();
   readonly unsentCalls = new Set<string>();
+  readonly unstored = new Set<object>();
   readonly continuity: Continuity;
   readonly #options: LaneServiceOptions;
   readonly #keys: LaneKeys;
@@ -143,33 +146,56 @@ export class LaneService implements LaneContext {
     ];
   }
 
+  /** {@link finish}, then {@link letGo}. Takes little longer than the grace time even while Redis is away. */
+  async close(graceMs?: number): Promise<number> {
+    const abandonedCalls = await this.finish(graceMs);
+    await this.letGo();
+    return abandonedCalls;
+  }
+
   /**
    * Stops taking jobs, hands unsent ones back and waits for the calls in flight; after `graceMs` (default: the longest
-   * call timeout of the runs served) they are given up. Returns how many were. Takes little longer than that even while
-   * Redis is away.
+   * call timeout of the runs served) they are given up. Returns how many were. Once all images are stored, Redis is waited
+   * for no longer than anything that closes.
    */
-  async close(graceMs = this.runs.longestTimeoutMs): Promise<number> {
+  async finish(graceMs = this.runs.longestTimeoutMs): Promise<number> {
     this.#isClosing = true;
     this.gate.close("the worker closes");
     const closing = this.#bull.close();
-    let abandonedCalls = 0;
-    if (!(await endsWithin(graceMs, closing))) {
-      abandonedCalls = this.calls.size;
-      this.#abandon.abort(new Error("the grace time is over"));
-      await endsWithin(closeLimitMs, closing);
-    }
+    if (await this.#ends(closing, graceMs)) return 0;
+    const abandonedCalls = this.unstored.size;
+    this.#abandon.abort(new Error("the grace time is over"));
+    if (!this.#isRedisSilent) await endsWithin(closeLimitMs, closing);
+    return abandonedCalls;
+  }
+
+  /** Ends what goes on beside jobs, and leaves no heartbeat behind where Redis can be reached. */
+  async letGo(): Promise<void> {
     this.#background.abort();
     this.attemptLog.close();
     this.continuity.stop();
     this.#stopListening();
-    await endsWithin(closeLimitMs, this.#letGo());
-    return abandonedCalls;
+    await endsWithin(closeLimitMs, this.#endLoops());
   }
 
-  async #letGo(): Promise<void> {
+  async #endLoops(): Promise<void> {
     await Promise.all([...this.#loops, this.runs.close()]);
     await this.#heart.stop();
     await this.#queue.close();
+  }
+
+  get #isRedisSilent(): boolean {
+    return this.#options.pulse.silentMs >= closeLimitMs;
+  }
+
+  /** Whether all jobs end within the time. Those whose images are stored can wait for a silent Redis alone: false, too. */
+  async #ends(closing: Promise<void>, graceMs: number): Promise<boolean> {
+    const end = Date.now() + graceMs;
+    for (;;) {
+      const leftMs = end - Date.now();
+      if (await endsWithin(Math.min(leftMs, lookMs), closing)) return true;
+      if (leftMs <= lookMs || (this.#isRedisSilent && this.unstored.size === 0)) return false;
+    }
   }
 
   async findRegistration(run: string): Promise<Registration | undefined> {

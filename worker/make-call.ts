@@ -78,20 +78,15 @@ async function admitListed(work: AnyWork, images: number): Promise<Admission> {
   }
 }
 
-/** The provider is asked, and its images are stored. */
+/** The provider is asked, its images are stored, and what they cost is settled. */
 async function send(work: AnyWork, attempt: Attempt): Promise<CallEnd> {
-  const { run, lane, data } = work;
-  const { generations, permit, reservation, memory, record } = attempt;
-  const options = { ...callOptions(work, generations), memory };
-  const { call, warnings } = run.model.checkCall(data.prompt, options);
-  const answer = await run.hosts.agenerate(data.prompt, call);
-  lane.limiter.answered(permit, answer);
-  lane.provider.answered();
-  tell(work, [...warnings, ...(answer.warnings ?? [])]);
-  const answeredAt = Date.now();
-  const images = await storeImages(work, generations, answer);
-  await reservation.settle(costOfAnswer(work, answer));
-  record({
+  const { lane } = work;
+  lane.unstored.add(attempt);
+  const { answer, answeredAt, images } = await buy(work, attempt).finally(() =>
+    lane.unstored.delete(attempt),
+  );
+  await attempt.reservation.settle(costOfAnswer(work, answer));
+  attempt.record({
     outcome: "ok",
     burned: true,
     sent: true,
@@ -99,6 +94,19 @@ async function send(work: AnyWork, attempt: Attempt): Promise<CallEnd> {
     ...(answer.requestId && { requestId: answer.requestId }),
   });
   return { images, failures: [], ...(answer.usage && { usage: answer.usage }) };
+}
+
+/** The provider is asked, and its images are stored: nothing in it waits for Redis. */
+async function buy(work: AnyWork, { generations, permit, memory }: Attempt) {
+  const { run, lane, data } = work;
+  const options = { ...callOptions(work, generations), memory };
+  const { call, warnings } = run.model.checkCall(data.prompt, options);
+  const answer = await run.hosts.agenerate(data.prompt, call);
+  lane.limiter.answered(permit, answer);
+  lane.provider.answered();
+  tell(work, [...warnings, ...(answer.warnings ?? [])]);
+  const answeredAt = Date.now();
+  return { answer, answeredAt, images: await storeImages(work, generations, answer) };
 }
 
 /** The worker has to end before the call does. It was sent all the same, and is counted. */

@@ -1,8 +1,10 @@
+import { cutOff } from "../shared/cut-off.ts";
 import { lanesKey } from "../shared/keys.ts";
 import { LaneCard } from "../shared/lane-card.ts";
 import { findModel } from "../shared/model-registry.ts";
 import { parseJson } from "../shared/parse-json.ts";
 import { isPublicHost, profileIdentity, type Profile } from "../shared/profile.ts";
+import { closeLimitMs } from "../shared/within.ts";
 import type { LaneServiceOptions } from "./lane-service-options.ts";
 import { LaneService } from "./lane-service.ts";
 import type { WorkerProfile } from "./run-contexts.ts";
@@ -27,9 +29,9 @@ export class ServedLanes {
     this.#options = options;
   }
 
-  /** Calls in flight now. */
+  /** Calls whose images are not stored yet. */
   get callsInFlight(): number {
-    return Array.from(this.#services.values(), ({ calls }) => calls.size).reduce(
+    return Array.from(this.#services.values(), ({ unstored }) => unstored.size).reduce(
       (sum, calls) => sum + calls,
       0,
     );
@@ -49,9 +51,11 @@ export class ServedLanes {
   /** Closes every service, as it does by itself, and begins no other. Returns how many calls were given up. */
   async close(graceMs: number | undefined): Promise<number> {
     this.#isClosed = true;
-    const abandoned = await Promise.all(
-      Array.from(this.#services.values(), (service) => service.close(graceMs)),
-    );
+    const services = [...this.#services.values()];
+    const abandoned = await Promise.all(services.map((service) => service.finish(graceMs)));
+    // Nothing is left to be told that would not be found in storage.
+    if (this.#options.pulse.silentMs >= closeLimitMs) cutOff(this.#options.redis);
+    await Promise.all(services.map((service) => service.letGo()));
     return abandoned.reduce((sum, calls) => sum + calls, 0);
   }
 

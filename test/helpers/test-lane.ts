@@ -13,6 +13,7 @@ import type { Heartbeat } from "../../shared/heartbeat.ts";
 import { silentLog, type Log } from "../../shared/log.ts";
 import { profileIdentity, type Profile } from "../../shared/profile.ts";
 import { connectRedis, type RedisClient } from "../../shared/redis.ts";
+import { RedisPulse } from "../../shared/redis-pulse.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
 import type { Registration } from "../../shared/registration.ts";
 import { textsOf } from "../../shared/result-entry.ts";
@@ -160,13 +161,18 @@ export async function openTestLane(
       return id;
     },
     serve: async (given = {}) => {
+      const connection = connect("worker");
+      const pulse = new RedisPulse(connection, keys.runs);
+      stack.defer(() => pulse.stop());
+      pulse.start(() => undefined);
       const service = new LaneService({
         worker: uniquePrefix(),
         lane,
         prefix,
         profile,
         concurrency: 4,
-        redis: connect("worker"),
+        redis: connection,
+        pulse,
         createModel,
         log: silentLog,
         solitude: new Solitude(),
