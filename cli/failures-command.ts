@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { groupFailures, type FailureGroup } from "../producer/failures.ts";
 import { openPlaceForReading, type PlaceAccess } from "../producer/open-place.ts";
 import { statePaths } from "../producer/run-directory.ts";
+import { damageIn } from "../shared/damaged-journal.ts";
 import { failureActions } from "../shared/failure.ts";
 import { printable } from "../shared/printable.ts";
 import { findRun } from "./find-run.ts";
@@ -27,7 +28,8 @@ async function failuresAt(location: string, access: PlaceAccess): Promise<Failur
   const place = await openPlaceForReading(location, access);
   try {
     await place.copyJournal();
-    return await groupFailures(statePaths(place.directory).journal);
+    const { journal } = statePaths(place.directory);
+    return await groupFailures(journal).catch(damageIn(place.store));
   } finally {
     await place.close();
   }

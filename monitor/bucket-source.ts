@@ -16,7 +16,7 @@ export class BucketSource implements RunSource {
   readonly #state: StateFiles;
   /** A storage takes money for each request. */
   readonly everyMs = { wanted: 2_000, idle: 30_000 };
-  readonly #store: ObjectStore;
+  readonly store: ObjectStore;
   readonly #copy: PartedCopy;
 
   /** `directory`: where its journal is copied to; made when that is wanted, removed at the end. */
@@ -24,7 +24,7 @@ export class BucketSource implements RunSource {
     this.location = store.location;
     this.directory = directory;
     this.#state = objectState(store);
-    this.#store = store;
+    this.store = store;
     this.#copy = new PartedCopy(store, growing.journal, journalPath(directory));
   }
 
@@ -42,11 +42,11 @@ export class BucketSource implements RunSource {
   }
 
   async findImage(file: string): Promise<FoundImage | undefined> {
-    const found = await this.#store.look(file);
+    const found = await this.store.look(file);
     if (!found) return undefined;
     const { bytes, tag } = found;
     const read = async () => {
-      const opened = await this.#store.open(file);
+      const opened = await this.store.open(file);
       if (!opened) throw new StorageError(`${this.location}/${file} is gone`);
       return opened.body;
     };
@@ -54,7 +54,7 @@ export class BucketSource implements RunSource {
   }
 
   async close(): Promise<void> {
-    this.#store.close();
+    this.store.close();
     await rm(this.directory, { recursive: true, force: true });
   }
 }

@@ -11,6 +11,7 @@ import type { FoundImage, JournalState, RunSource } from "./run-source.ts";
 export class FolderSource implements RunSource {
   readonly location: string;
   readonly directory: string;
+  readonly store = undefined;
   readonly everyMs = { wanted: 0, idle: 0 };
   #run: { file: RunFile | undefined; mtimeMs: number } | undefined;
 

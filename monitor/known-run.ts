@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { asError } from "../shared/caught.ts";
+import { damageIn } from "../shared/damaged-journal.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { readJournalLineAt } from "../shared/journal-reader.ts";
 import type { RunFile } from "../shared/run-file.ts";
@@ -183,7 +184,8 @@ export class KnownRun {
   async #readOn(): Promise<void> {
     if (this.#journalBytes > (this.#index?.bytes ?? 0)) {
       this.#index ??= new RunIndex(Date.parse(this.#file.createdAt));
-      this.#readTrouble = await this.#index.readOn(this.journal).then(() => undefined, asError);
+      const reading = this.#index.readOn(this.journal).catch(damageIn(this.source.store));
+      this.#readTrouble = await reading.then(() => undefined, asError);
     }
     this.#readBytes = Math.max(this.#journalBytes, this.#index?.bytes ?? 0);
   }

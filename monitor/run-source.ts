@@ -1,3 +1,4 @@
+import type { ObjectStore } from "../shared/object-store.ts";
 import type { RunFile } from "../shared/run-file.ts";
 
 /** A journal as it was last looked at. */
@@ -23,6 +24,8 @@ export interface RunSource {
   readonly location: string;
   /** The folder below which its journal can be read. */
   readonly directory: string;
+  /** Where it is kept; undefined where that is `directory`. */
+  readonly store: ObjectStore | undefined;
   /** How often it may be looked at, while somebody wants to see it or it is under way and else. */
   readonly everyMs: { wanted: number; idle: number };
   /** Undefined where the run is gone. @throws Error where it cannot be read */

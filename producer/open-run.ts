@@ -1,6 +1,7 @@
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Cleanup } from "../shared/cleanup.ts";
+import { damageIn } from "../shared/damaged-journal.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { cardOfRun } from "../shared/model-registry.ts";
 import { plural } from "../shared/quantity.ts";
@@ -99,7 +100,9 @@ async function openLife(
   const steering = await readSteering(place.state);
   const isCancelled = steering?.state === "cancelled";
   const retry = isCancelled ? undefined : options.retry;
-  const { settled, validBytes, torn, retried } = await replayRound(paths.journal, run, retry);
+  const { settled, validBytes, torn, retried } = await replayRound(paths.journal, run, retry).catch(
+    damageIn(place.store),
+  );
   const known = await foldersKnown(place, settled);
   const gone = await reopenGone(place, paths.journal, settled, run.numGenerations, known);
   const hashes = stack.use(await RowHashes.open(paths.rows, keepRows));

@@ -21,6 +21,8 @@ const burst = 60;
 /** So many small parts at the end are joined, or fewer that are so large together: a part is held in memory. */
 const mostSmallParts = 100;
 const joinedBytes = 8 * 1024 * 1024;
+/** A life that has appended nothing joins only so many: a part that was just told as damaged keeps its name. */
+const idleParts = 10;
 
 /** What a parted file is made of. */
 export interface PartedFileParts {
@@ -40,6 +42,7 @@ export class PartedFile {
   readonly #kept: Part[];
   /** What was tried to be kept as the next part, and may be there. */
   #tried: Buffer[] = [];
+  #hasAppended = false;
   #allowance = burst;
   #allowedAt = Date.now();
 
@@ -76,6 +79,7 @@ export class PartedFile {
     this.#tried.push(bytes);
     const tag = (await store.put(name, bytes, "absent")) ?? (await this.#putAgain(name, bytes));
     this.#tried = [];
+    this.#hasAppended = true;
     this.#kept.push({ name, first: number, last: number, bytes: bytes.length, tag });
   }
 
@@ -102,7 +106,7 @@ export class PartedFile {
 
   /** Joins what is small, so that the next life has little to fetch; a storage that is away is not waited for. */
   async close(): Promise<void> {
-    if (this.#smallParts().length < 2) return;
+    if (this.#smallParts().length < (this.#hasAppended ? 2 : idleParts)) return;
     await this.#join().catch((error: unknown) => {
       if (!(error instanceof StorageError)) throw error;
     });

@@ -1,6 +1,7 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { priceOfCall, type CallPrice } from "../shared/call-price.ts";
 import { Cleanup } from "../shared/cleanup.ts";
+import { damageIn } from "../shared/damaged-journal.ts";
 import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { readDataset } from "./dataset/read-dataset.ts";
@@ -144,7 +145,7 @@ async function openForReading(
   stack.defer(() => journal.close());
   const hashes = stack.use(await RowHashes.openForReading(paths.rows));
   await checkDataset(run, hashes);
-  const { settled } = await replayJournal(paths.journal, run);
+  const { settled } = await replayJournal(paths.journal, run).catch(damageIn(place.store));
   await reopenGone(place, paths.journal, settled, run.numGenerations);
   return { run, settled, journal };
 }

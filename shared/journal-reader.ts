@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
+import { DamagedJournal } from "./damaged-journal.ts";
 import { JOURNAL_VERSION, JournalLine } from "./journal-line.ts";
 import { parseJournalHead, type PlacedJournalHead } from "./journal-head.ts";
-import { UsageError } from "./usage-error.ts";
 import { NewerVersionError, refuseNewer } from "./newer-version.ts";
 import { type LineBlock, lineBlocks } from "./line-blocks.ts";
 
@@ -36,7 +36,7 @@ export interface HeadBatch {
 
 /**
  * Reads a journal line by line; one that does not exist has no lines. A last line that is not whole is left out.
- * @throws UsageError naming file and line where another line is damaged
+ * @throws DamagedJournal naming file and line where another line is damaged
  */
 export async function* readJournal(
   path: string,
@@ -52,7 +52,7 @@ function placedLine(bytes: Buffer, start: number, stop: number, offset: number):
 /**
  * Reads only the numbers that count, in batches: many times faster than {@link readJournal}. The last line is looked at
  * as a whole, the others only at both ends.
- * @throws UsageError naming file and line where a line is damaged
+ * @throws DamagedJournal naming file and line where a line is damaged
  */
 export async function* readJournalHeads(
   path: string,
@@ -122,7 +122,9 @@ async function* parsedBlocks<Parsed>(
     try {
       parseBlock(block, parse, parsed);
     } catch (error) {
-      throw damaged(path, lines + parsed.length + 1, error);
+      if (error instanceof NewerVersionError) throw error;
+      const offset = block.offset + startOf(block.bytes, parsed.length);
+      throw new DamagedJournal(path, lines + parsed.length + 1, offset, { cause: error });
     }
     lines += parsed.length;
     yield { parsed, block };
@@ -155,12 +157,9 @@ function parseLast<Parsed>({ bytes, offset }: LineBlock, parse: ParseLine<Parsed
   }
 }
 
-function damaged(path: string, line: number, cause: unknown): Error {
-  if (cause instanceof NewerVersionError) return cause;
-  return new UsageError(
-    `${path} is damaged: line ${line} is not a journal line that this version of imagemill can read. ` +
-      `Keep a copy of the file, remove line ${line} and run the same command again: ` +
-      "where no other line tells of its prompt, `resume` settles that again; images that are stored are not bought again",
-    { cause },
-  );
+/** Where the line behind so many others begins. */
+function startOf(bytes: Buffer, lines: number): number {
+  let start = 0;
+  for (let line = 0; line < lines; line++) start = bytes.indexOf(LF, start) + 1;
+  return start;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { isDiskTrouble, hasCode, messageOf } from "../../shared/caught.ts";
 import { Cleanup } from "../../shared/cleanup.ts";
+import { damageIn } from "../../shared/damaged-journal.ts";
 import type { RunFile, RunState } from "../../shared/run-file.ts";
 import { locationOf } from "../../shared/run-location.ts";
 import { isS3Location } from "../../shared/s3-location.ts";
@@ -111,7 +112,8 @@ async function exportImages(options: ExportOptions): Promise<ExportSummary> {
   const journal = journalPath(directory);
   const files = store ? new StoredImages(store) : new FolderImages(directory);
   const source = { run, journal, location, files };
-  const images = await spoolImages(source, join(target.state, "rows"), shardBytes);
+  const spool = join(target.state, "rows");
+  const images = await spoolImages(source, spool, shardBytes).catch(damageIn(store));
   const { counts, bytes, sha256 } = images;
   if (counts.images === 0) throw new UsageError(`run ${run.id} has no image yet to export`);
   await target.begin([run.id, format, sha256, String(shardBytes)]);

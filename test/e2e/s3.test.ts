@@ -111,6 +111,32 @@ describe("a run in a bucket", () => {
     expect(settledIn(server)).toBe(3);
   });
 
+  test("whose journal is damaged is told by the object there, and goes on once its line is removed", async () => {
+    await using opened = await openS3Stage();
+    const { stage, server } = opened;
+    const what = asked(stage, 6);
+    expect(await run(stage, what).ended).toMatchObject({ code: 0 });
+    const key = [...server.bucket.keys()].find(
+      (name) => name.includes("/journal/") && server.bucket.get(name)!.length > 0,
+    )!;
+    const lines = server.bucket.get(key)!.toString().split("\n");
+    server.bucket.set(key, Buffer.from(lines.with(1, "oops").join("\n")));
+    const told = `s3://${bucketName}/${key} is damaged: line 2 is not a journal line`;
+    for (const command of [
+      () => run(stage, what).ended,
+      () => run(stage, [...what, "--dry-run"]).ended,
+      () => stage.cli("failures", location),
+    ]) {
+      const end = await command();
+      expect(end.stderr).toContain(told);
+      expect(end.code).toBe(2);
+    }
+    server.bucket.set(key, Buffer.from(lines.toSpliced(1, 1).join("\n")));
+    const calls = stage.simulator.ledger.calls;
+    expect(await run(stage, what).ended).toMatchObject({ code: 0 });
+    expect(stage.simulator.ledger.calls).toBe(calls);
+  });
+
   test("is made by workers elsewhere that share no disk with its producer, and is steered and looked at by its location", async () => {
     await using redis = await startTestRedis({ tcp: true });
     await using opened = await openS3Stage({ latencyMs: 80 });

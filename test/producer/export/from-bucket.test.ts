@@ -1,13 +1,15 @@
 import { existsSync, readdirSync, truncateSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { BucketSource } from "../../../monitor/bucket-source.ts";
+import { KnownRun } from "../../../monitor/known-run.ts";
 import { ExportFormat, exportRun } from "../../../producer/export/export-run.ts";
 import { ExportStopped } from "../../../producer/export/export-stopped.ts";
 import { UsageError } from "../../../shared/usage-error.ts";
 import { filesBelow, sha256Of } from "../../helpers/run-files.ts";
 import { S3Refusal } from "../../helpers/s3-objects.ts";
 import { s3Options, type S3Server } from "../../helpers/s3-server.ts";
-import { openTestServer, testLocation } from "../../helpers/s3-stores.ts";
+import { openTestServer, openTestStore, testLocation } from "../../helpers/s3-stores.ts";
 import { storeRun } from "../../helpers/stored-run.ts";
 import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 import { fileOf } from "../outputs/small-run.ts";
@@ -76,6 +78,23 @@ describe("a run in a bucket", () => {
     await expect(exportFrom(server, destination())).rejects.toThrow(
       `${fileOf(2, 0)} is gone from ${testLocation}: \`imagemill resume ${testLocation}\``,
     );
+  });
+
+  test("has a damaged journal told by its part there, and so does the monitor", async () => {
+    const server = await openTestServer();
+    storeRun(server, exportableRun(lines));
+    const part = ".imagemill/journal/00000002.jsonl";
+    const [first] = server.bucket
+      .get(prefix + part)!
+      .toString()
+      .split("\n");
+    server.bucket.set(prefix + part, Buffer.from(`${first}\noops\n`));
+    const told = `${testLocation}/${part} is damaged: line 2 is not a journal line`;
+    await expect(exportFrom(server, destination())).rejects.toThrow(told);
+    const source = new BucketSource(openTestStore(server), join(temporaryFolder(), "copy"));
+    const known = new KnownRun(source, (await source.readRun())!);
+    await known.look();
+    expect(known.trouble?.message).toContain(told);
   });
 
   test("that is not there, and a destination in a bucket, are mistakes of usage", async () => {
