@@ -1,5 +1,6 @@
 import { paceSearch } from "./pace-search.ts";
 import { paceTokens } from "./pace-tokens.ts";
+import { paceWindow } from "./pace-window.ts";
 
 /**
  * The pace of a lane, as one Redis script: who may start a call now. All times are milliseconds, by Redis' own clock unless
@@ -60,7 +61,7 @@ end
 local backMs = (s.keptAt or now) - now
 if backMs > 0 then
   for _, name in ipairs({
-    'imagesAt', 'requestsAt', 'tokensAt', 'cutAt', 'slowAt', 'emptyAt', 'measureFrom', 'growAt', 'eraAt', 'lastAt', 'holdEnd',
+    'imagesAt', 'requestsAt', 'tokensAt', 'cutAt', 'slowAt', 'emptyAt', 'measureFrom', 'growAt', 'fullAt', 'eraAt', 'lastAt', 'holdEnd',
     'probeAt', 'hintImagesUntil', 'hintRequestsUntil', 'hintTokensUntil',
   }) do
     if s[name] then s[name] = s[name] - backMs end
@@ -111,17 +112,7 @@ local function isProbed()
   return s.holdEnd and (s.probeAt or 0) >= s.holdEnd
 end
 
--- Answers that take longer the more are asked for: the provider queues them, more in flight would not help.
-local function widen(answered, latencyMs, inFlight)
-  local weight = math.min(1, answered / 10)
-  s.latency = s.latency and s.latency + (latencyMs - s.latency) * weight or latencyMs
-  s.baseLatency = math.min(s.baseLatency and s.baseLatency * 1.0005 ^ answered or s.latency, s.latency)
-  local isUsed = (inFlight + answered) * 2 >= window
-  if not isUsed or s.latency > s.baseLatency * 1.5 + 50 then return end
-  if slowStart then window = window + answered
-  elseif window < (s.peak or 0) then window = math.min(s.peak, window + answered / 2)
-  else window = window + answered / (5 * window) end
-end
+${paceWindow}
 
 local function forgetOld()
   -- After a pause the provider has saved up: what is admitted from here measures nothing.
@@ -161,6 +152,8 @@ local function waitOf(n, inFlight, holdMs, perImage, perRequest)
   if holdMs > 0 then return holdMs, 'hold' end
   if isProbed() and now < s.probeAt + probeMs then return math.ceil(s.probeAt + probeMs - now), 'hold' end
   if inFlight >= math.floor(window) then return 200, 'window' end
+  local apart = apartMs(inFlight)
+  if apart > 0 then return math.ceil(apart), 'window' end
   local slack = slackNow()
   -- Where the rate has risen since the last call, the next one need not wait as long.
   if perImage > 0 then s.imagesAt = math.min(s.imagesAt or 0, now + slack + (s.lastImages or n) * perImage) end
@@ -226,33 +219,32 @@ end
 -- images, requests and tokens a minute that it told, the tokens that it counted for the call, each 0 where it did not, and the
 -- guess at the call's tokens
 if command == 'refused' then
-  local startedAt, n, kind = now - tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
-  local holdMs, reason = tonumber(ARGV[7]), ARGV[8]
-  local isNews = startedAt >= (s.cutAt or 0)
-  if holdMs < 0 then
-    -- It does not say how long: twice as long each time that nothing was let in since the last refusal.
-    if isNews then s.misses = (s.admitted or 0) > n and 0 or math.min(6, (s.misses or -1) + 1) end
-    holdMs = math.min(60000, 1000 * 2 ^ (s.misses or 0))
-  end
+  local startedAt, n, isNamed = now - tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == 'concurrency'
+  local toldMs, reason, inFlight = tonumber(ARGV[7]), ARGV[8], elsewhere() + tonumber(ARGV[9])
+  local images, requests, tokens = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+  local counted, guess = tonumber(ARGV[13]), math.abs(tonumber(ARGV[14]))
+  local isNews, isFirst = startedAt >= (s.cutAt or 0), (s.admitted or 0) > n
   if isNews then
     s.admitted = (s.admitted or 0) - n
-    if kind == 'concurrency' then
-      local others = elsewhere()
-      window = math.max(1, (others + tonumber(ARGV[9])) * 0.9)
-      s.peak = window
-      s.cutAt, slowStart = now, false
-    else
-      searchBelow(n, tonumber(ARGV[7]))
-    end
-  elseif kind == 'rate' then
+    if isNamed then narrow(inFlight)
+    elseif isForRate(inFlight, toldMs >= 0 or images + requests + tokens > 0) then searchBelow(n, toldMs) end
+    s.cutAt = now
+  elseif not isNamed then
+    correctMost(inFlight)
     searchCorrect(n)
   end
-  s.refusals = (s.refusals or 0) + 1
   -- Where the limit is kept there are no refusals that tell it again: it is believed for long.
-  learn(tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), refusedHintMs)
-  local counted, guess = tonumber(ARGV[13]), math.abs(tonumber(ARGV[14]))
+  learn(images, requests, tokens, refusedHintMs)
   if counted > 0 and guess > 0 then s.countedFactor = counted / guess end
-  return hold(holdMs, reason)
+  -- Of calls at once the end of any other makes room.
+  if toldMs < 0 and inFlight > 0 and (isNamed or s.isFree) then
+    save()
+    return 0
+  end
+  s.refusals = (s.refusals or 0) + 1
+  -- It does not say how long: twice as long each time that nothing was let in since the last refusal.
+  if toldMs < 0 and isNews then s.misses = isFirst and 0 or math.min(6, (s.misses or -1) + 1) end
+  return hold(toldMs < 0 and math.min(60000, 1000 * 2 ^ (s.misses or 0)) or toldMs, reason)
 end
 
 -- ARGV: milliseconds to wait, reason

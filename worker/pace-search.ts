@@ -27,7 +27,7 @@ local recoverMs = 1000  -- in which a pace that was halved doubles again
 -- The rate that is tried now. It starts a little below the one that is believed, stays close to it for long (a cubic curve),
 -- then doubles again and again. So a refusal costs one call in hundreds, and a limit that was raised is found soon.
 local function triedRate()
-  if not s.rate then return nil end
+  if not s.rate or s.isFree then return nil end
   local x = (s.since or 0) / s.steps
   local curve = 1 + 0.04 * (math.min(x, 2) - 1) ^ 3
   local doublings = s.growAt and math.min(20, 2 * (x - 2), (now - s.growAt) / doubleMs) or 0
@@ -45,17 +45,18 @@ local function leastSteps(callsPerMs)
   return math.max(10, callsPerMs * 500)
 end
 
--- Nothing is known but the pace that went well: half of it, and back to it soon.
-local function startSearch(n, tried)
-  s.rate = tried and math.min(tried, math.max(s.rate, observedRate())) or observedRate()
-  s.steps, s.deep = leastSteps(s.rate / n), 1
-  s.isMeasured, s.isDoubted, s.measureImages = nil, nil, nil
-end
-
 -- A limit is believed that is not told any more.
 local function searchFrom(rate)
   s.rate, s.steps, s.since, s.growAt, s.deep = rate, math.max(90, rate * 10000), 0, nil, 0
   s.isMeasured, s.isDoubted, s.measureImages = 1, nil, nil
+end
+
+-- Nothing is known but the pace that went well: half of it, and back to it soon.
+local function startSearch(n, tried)
+  if s.isMeasured and not s.emptyAt then return searchFrom(s.rate) end
+  s.rate = tried and math.min(tried, math.max(s.rate, observedRate())) or observedRate()
+  s.steps, s.deep = leastSteps(s.rate / n), 1
+  s.isMeasured, s.isDoubted, s.measureImages = nil, nil, nil
 end
 
 -- The last measurement is known better: the provider had nothing until then, or let in less than was counted.
@@ -112,7 +113,7 @@ end
 
 -- A call of the same burst was refused, too: it had been counted as let in.
 local function searchCorrect(n)
-  if s.measureImages and s.admitted == 0 then
+  if s.measureImages and s.admitted == 0 and not s.isFree then
     s.measureImages = s.measureImages - n
     correctMeasure(s.emptyAt)
   end

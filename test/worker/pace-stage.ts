@@ -42,6 +42,8 @@ export interface PaceStageOptions {
   hiccupWaitMs?: number;
   /** Calls that there are to make. Default: without end. */
   prompts?: number;
+  /** Other numbers make answers take other times. Default: 1. */
+  seed?: number;
   /** The provider works on so many at once; the rest waits its turn there. */
   serves?: number;
   /**
@@ -67,6 +69,8 @@ export class PaceStage {
   readonly calls: StagedCall[] = [];
   readonly settings: SimulatorSettings;
   now = 1_000_000;
+  /** May be changed at any time, as {@link settings} may. */
+  mostInFlight: number;
   readonly #options: PaceStageOptions;
   readonly #limits = tokenBuckets(() => this.now);
   readonly #workers: {
@@ -85,6 +89,7 @@ export class PaceStage {
   constructor(redis: RedisClient, options: PaceStageOptions) {
     this.#options = options;
     this.settings = SimulatorSettings.parse(options.provider);
+    this.mostInFlight = options.mostInFlight ?? Infinity;
     this.#left = options.prompts ?? Infinity;
     const keys = laneKeys(uniquePrefix(), "{lane}");
     this.#workers = Array.from({ length: options.workers }, (_, i) => ({
@@ -171,7 +176,7 @@ export class PaceStage {
   }
 
   async #arrive(i: number, setAside: number | undefined): Promise<void> {
-    const { latencyMs, images, tokens, serves = Infinity } = this.#options;
+    const { latencyMs, images, tokens, serves = Infinity, seed = 1 } = this.#options;
     const worker = this.#workers[i]!;
     const taken = tokens?.take(this.calls.length + 1) ?? 0;
     const counted = taken * (tokens?.counted ?? 1);
@@ -180,7 +185,7 @@ export class PaceStage {
     if (refusal) return this.#at(networkMs, () => this.#refused(i, refusal));
     this.#inFlight += 1;
     const turn = Math.max(1, Math.ceil(this.#inFlight / serves));
-    const takesMs = turn * latencyMs * (0.8 + 0.4 * chance(1, this.calls.length, 1));
+    const takesMs = turn * latencyMs * (0.8 + 0.4 * chance(seed, this.calls.length, 1));
     this.#at(takesMs, async () => {
       this.#inFlight -= 1;
       worker.calls -= 1;
@@ -195,11 +200,11 @@ export class PaceStage {
 
   /** Why the provider refuses the call that comes now; undefined: it does not. */
   #refusal(tokens: number): StagedRefusal | undefined {
-    const { images, mostInFlight = Infinity, namesMostInFlight = true } = this.#options;
-    const { hiccups = [], hiccupWaitMs, tells = "time" } = this.#options;
+    const { images, namesMostInFlight = true, tells = "time" } = this.#options;
+    const { hiccups = [], hiccupWaitMs } = this.#options;
     if (hiccups.includes(this.calls.length + 1))
       return { kind: "rate", retryAfterMs: hiccupWaitMs };
-    if (this.#inFlight >= mostInFlight) {
+    if (this.#inFlight >= this.mostInFlight) {
       return { kind: namesMostInFlight ? "concurrency" : "rate", retryAfterMs: undefined };
     }
     const over = this.#limits.admit(this.settings, images, tokens);
