@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { RunRequest } from "../library/run-request.ts";
+import type { LaneLimits } from "../shared/lane-limits.ts";
 import { duration, wholeNumber } from "./numbers.ts";
 
 /** Options of settings that a run may change when it is resumed. */
@@ -9,6 +10,7 @@ export interface ChangeOptions {
   limit?: number | "all";
   imagesPerMinute?: number;
   requestsPerMinute?: number;
+  tokensPerMinute?: number;
   attempts?: number;
   timeout?: number;
   durable?: true;
@@ -43,6 +45,11 @@ export function addChangeOptions(command: Command, { isNew }: { isNew: boolean }
       wholeNumber(1),
     )
     .option("--requests-per-minute <n>", "the same for calls", wholeNumber(1))
+    .option(
+      "--tokens-per-minute <n>",
+      "the same for tokens of prompts and images, as answers tell them",
+      wholeNumber(1),
+    )
     .addOption(attempts)
     .addOption(timeout)
     .option("--durable", "an image counts as stored once the disk has it");
@@ -57,6 +64,19 @@ function rowLimit(text: string): number | "all" {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 0 && text.trim() !== "") return value;
   throw new InvalidArgumentError(`Expected a whole number from 0 up, or \`all\`, got \`${text}\`.`);
+}
+
+/** The limits that these options name. */
+export function limitsOf({
+  imagesPerMinute,
+  requestsPerMinute,
+  tokensPerMinute,
+}: ChangeOptions): LaneLimits {
+  return {
+    ...(imagesPerMinute !== undefined && { imagesPerMinute }),
+    ...(requestsPerMinute !== undefined && { requestsPerMinute }),
+    ...(tokensPerMinute !== undefined && { tokensPerMinute }),
+  };
 }
 
 /** The settings that these options ask for, but for limits. */

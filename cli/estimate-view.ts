@@ -21,11 +21,13 @@ export interface TimeSpan {
 
 /** Undefined where no limit is known: at a server of one's own, and for most models. */
 function estimateTime(
-  { images, calls, card, limits: given }: RunSurvey,
+  { images, calls, tokens = 0, card, limits: given }: RunSurvey,
   { profile }: EstimateBasis,
 ): TimeSpan | undefined {
   const { imagesPerMinute = Infinity, requestsPerMinute = Infinity } = given;
-  const known = Math.ceil(60 * Math.max(images / imagesPerMinute, calls / requestsPerMinute));
+  const { tokensPerMinute = Infinity } = given;
+  const minutes = [images / imagesPerMinute, calls / requestsPerMinute, tokens / tokensPerMinute];
+  const known = Math.ceil(60 * Math.max(...minutes));
   if (known > 0) return { atLeast: known, atMost: known };
   const limits = card.imagesPerMinute;
   if (!limits || !isPublicHost(profile)) return undefined;
@@ -99,12 +101,13 @@ function dryRunLines(survey: RunSurvey, basis: EstimateBasis): string[] {
 }
 
 function dryRunObject(survey: RunSurvey, basis: EstimateBasis): Record<string, unknown> {
-  const { cost, card, limits: _, maxCostUsd, warnings: __, ...counts } = survey;
+  const { cost, tokens, card, limits: _, maxCostUsd, warnings: __, ...counts } = survey;
   return {
     dryRun: true,
     provider: basis.profile.name,
     model: card.id,
     ...counts,
+    tokens: tokens === undefined ? null : Math.round(tokens),
     costUsd: cost ? round(cost.expectedUsd) : null,
     maxCostUsd,
     costAtMostUsd: cost ? round(cost.atMostUsd) : null,

@@ -7,7 +7,7 @@ import { profileIdentity } from "../shared/profile.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
 import { readConfig, type FoundConfig } from "./config.ts";
-import { addChangeOptions, changeRequest, type ChangeOptions } from "./change-options.ts";
+import { addChangeOptions, changeRequest, limitsOf, type ChangeOptions } from "./change-options.ts";
 import { findRun } from "./find-run.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
 import { placeAccess } from "./place-access.ts";
@@ -120,7 +120,7 @@ async function goOn(
   const { location, run } = await findRun(text, access);
   const workHere = (options.workers ?? run.workers) === "here";
   const { profile, isReached } = await profileOfRun(io, run, options, workHere);
-  const { imagesPerMinute, requestsPerMinute, timeout: timeoutMs = run.timeoutMs } = options;
+  const { timeout: timeoutMs = run.timeoutMs } = options;
   const card = await cardOf(profile, run.model, { timeoutMs });
   const asked = {
     ...access,
@@ -129,11 +129,7 @@ async function goOn(
     retry,
     maxCostUsd: options.maxCost,
     pricePerImageUsd: options.pricePerImage,
-    limits: {
-      ...run.limits,
-      ...(imagesPerMinute !== undefined && { imagesPerMinute }),
-      ...(requestsPerMinute !== undefined && { requestsPerMinute }),
-    },
+    limits: { ...run.limits, ...limitsOf(options) },
     ...changeRequest(options),
   };
   const { drive } = await import("./drive.ts");

@@ -7,7 +7,7 @@ import { modelParameters } from "../shared/parameter-schemas.ts";
 import { DatasetFormat } from "../shared/run-file.ts";
 import { plural } from "../shared/quantity.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import { addChangeOptions, changeRequest, type ChangeOptions } from "./change-options.ts";
+import { addChangeOptions, changeRequest, limitsOf, type ChangeOptions } from "./change-options.ts";
 import { listOption } from "./list-option.ts";
 import { allowance, dollars, duration, wholeNumber, type Allowance } from "./numbers.ts";
 
@@ -174,7 +174,6 @@ export function runRequest(
   options: RunOptions,
   card: ModelCard,
 ): RunRequest & { source: string } {
-  const { imagesPerMinute, requestsPerMinute } = options;
   return {
     isWhole: true,
     source: dataset,
@@ -194,7 +193,7 @@ export function runRequest(
     seed: options.seed,
     maxCostUsd: options.maxCost,
     pricePerImageUsd: options.pricePerImage,
-    limits: { imagesPerMinute, requestsPerMinute },
+    limits: limitsOf(options),
     ...changeRequest(options),
   };
 }

@@ -3,7 +3,7 @@ import type { LaneKeys } from "../shared/keys.ts";
 import { parseJson } from "../shared/parse-json.ts";
 import type { RedisClient } from "../shared/redis.ts";
 
-/** What a lane's workers have found out together, as far as a page shows it (`worker/pace-script.ts`, `pace-search.ts`). */
+/** What a lane's workers have found out together, as far as a page shows it (`worker/pace-script.ts` and its parts). */
 export const LanePace = z
   .object({
     /** Calls that may be in flight. */
@@ -13,6 +13,7 @@ export const LanePace = z
     /** Limits a minute that the provider's answers told. */
     hintImages: z.number().optional(),
     hintRequests: z.number().optional(),
+    hintTokens: z.number().optional(),
     /** Images that one call may ask for, where the provider said so. */
     perCall: z.number().optional(),
   })

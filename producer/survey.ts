@@ -1,5 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { priceOfCall, type CallPrice } from "../shared/call-price.ts";
+import { tokensOfCall } from "../shared/call-tokens.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import { damageIn } from "../shared/damaged-journal.ts";
 import { cardOfRun, type ModelCard } from "../shared/model-registry.ts";
@@ -41,6 +42,8 @@ export interface Survey {
   rejections: { row: number; line?: number; reason: string }[];
   /** Undefined where no price is known for one of the calls. */
   cost: CallPrice | undefined;
+  /** That the calls are expected to take; undefined where it is not known of one of them. */
+  tokens: number | undefined;
 }
 
 /**
@@ -76,6 +79,7 @@ export async function surveyRows({
     rejected: 0,
     rejections: [],
     cost: { expectedUsd: 0, atMostUsd: 0 },
+    tokens: 0,
   };
   for await (const row of readDataset(run.source)) {
     if (run.limit !== null && row.index >= run.limit) break;
@@ -110,8 +114,13 @@ function count(
   for (let left = missing; left > 0; left -= run.maxGenerationsPerCall) {
     survey.calls += 1;
     const images = Math.min(left, run.maxGenerationsPerCall);
-    const price = priceOfCall(card, { images, prompt: row.prompt, parameters });
+    const call = { images, prompt: row.prompt, parameters };
+    const price = priceOfCall(card, call);
     survey.cost = survey.cost && price && add(survey.cost, price);
+    const tokens = tokensOfCall(card.tokenScheme, call);
+    if (tokens && survey.tokens !== undefined)
+      survey.tokens += tokens.input.expected + tokens.output.expected;
+    else survey.tokens = undefined;
   }
 }
 

@@ -266,7 +266,7 @@ export function inferProviderKind(model: string): ProviderKind | undefined {
 
 /** The same card with a price per image in place of every price that it has. */
 export function withPricePerImage(card: ModelCard, usd: number): ModelCard {
-  const { prices: _prices, tokenPrices: _tokens, tokenScheme: _scheme, ...rest } = card;
+  const { prices: _prices, tokenPrices: _tokens, ...rest } = card;
   return { ...rest, pricePerImageUsd: usd };
 }
 

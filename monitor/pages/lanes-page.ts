@@ -70,11 +70,13 @@ function figures(snapshot: LaneSnapshot, now: number): Html {
   const slots = workers.reduce((sum, worker) => sum + (worker.fit ? worker.concurrency : 0), 0);
   const oldest = oldestWaitingSince === undefined ? "–" : milliseconds(now - oldestWaitingSince);
   const known = minute(limits.imagesPerMinute ?? pace?.hintImages) ?? "–";
+  const tokens = minute(limits.tokensPerMinute ?? pace?.hintTokens);
   return html`<dl class="figures">
     ${figure("In flight", `${count(calls)} of ${count(slots)}`)}
     ${figure("Waiting", count(jobs.wait))} ${figure("Delayed", count(jobs.delayed))}
     ${figure("With sub-jobs", count(jobs["waiting-children"]))} ${figure("Longest wait", oldest)}
-    ${figure("Image limit", known)} ${figure("Learned rate", minute(pace?.imagesPerMinute) ?? "–")}
+    ${figure("Image limit", known)} ${tokens === undefined ? "" : figure("Token limit", tokens)}
+    ${figure("Learned rate", minute(pace?.imagesPerMinute) ?? "–")}
     ${figure("Call window", pace?.window === undefined ? "–" : count(Math.round(pace.window)))}
   </dl>`;
 }

@@ -22,6 +22,7 @@ async function told(
     rejected: 0,
     rejections: [],
     cost: usd === undefined ? undefined : { expectedUsd: usd, atMostUsd: usd },
+    tokens: undefined,
     card: findModel("openai", "gpt-image-2"),
     limits: {},
     maxCostUsd: null,
@@ -47,6 +48,8 @@ test("the line before the first call says how many calls, what they cost and how
   );
   const limited = await told({ usd: 0.1 }, "", { limits: { requestsPerMinute: 5 }, maxCostUsd: 1 });
   expect(limited.line).toContain("about $0.10, the run stops at $1.00; at least 2m 00s");
+  const byTokens = { limits: { tokensPerMinute: 10_000, requestsPerMinute: 60 }, tokens: 40_000 };
+  expect((await told({ usd: 0.1 }, "", byTokens)).line).toContain("; at least 4m 00s");
   const own = await told({ usd: undefined }, "", {
     profile: { ...openai, baseUrl: "http://localhost:8080/v1" },
   });

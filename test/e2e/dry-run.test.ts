@@ -16,6 +16,7 @@ const Estimate = z.object({
   rejections: z.array(z.object({ row: z.int(), reason: z.string() })),
   costUsd: z.number().nullable(),
   costAtMostUsd: z.number().nullable(),
+  tokens: z.int().nullable(),
   seconds: z.object({ atLeast: z.int(), atMost: z.int() }).nullable(),
 });
 
@@ -81,8 +82,15 @@ describe.concurrent("--dry-run", () => {
     expect(known.costAtMostUsd!).toBeGreaterThan(2 * known.costUsd!);
     const limited = await dry("-m", "gpt-image-2", "--images-per-minute", "100", "--json");
     expect(estimateOf(limited).seconds).toEqual({ atLeast: 30, atMost: 30 });
+    const low = ["-p", "quality=low", "-p", "size=1024x1024", "--tokens-per-minute", "1000"];
+    const byTokens = estimateOf(await dry("-m", "gpt-image-2", ...low, "--json"));
+    // 196 tokens an image, and a few of its prompt.
+    expect(byTokens.tokens! / 50).toBeGreaterThan(196);
+    expect(byTokens.tokens! / 50).toBeLessThan(206);
+    const seconds = Math.ceil((byTokens.tokens! * 60) / 1_000);
+    expect(byTokens.seconds).toEqual({ atLeast: seconds, atMost: seconds });
     const unknown = estimateOf(await dry("-m", "some/model", "--json"));
-    expect(unknown).toMatchObject({ costUsd: null, seconds: null, calls: 50 });
+    expect(unknown).toMatchObject({ costUsd: null, tokens: null, seconds: null, calls: 50 });
     const told = await dry("-m", "some/model", "--price-per-image", "0.003");
     expect(told.stdout).toContain("about $0.15");
     expect(told.stdout).toContain("  time      not known: as long as one call takes");

@@ -29,6 +29,26 @@ test("worker processes together stay below a limit that is given, so that no cal
   expect(workers.every(({ alive }) => alive)).toBe(true);
 });
 
+test("worker processes together stay below a limit on tokens, whatever each call takes of it", async () => {
+  const tokensPerMinute = 1_800_000;
+  await using stage = await openStage({ latencyMs: 200, tokensPerMinute, limitBurst: 0.1 });
+  Object.assign(stage.env, { REDIS_URL: redis.url, IMAGEMILL_TOKENS_PER_MINUTE: "1800000" });
+  const qualities = ["low", "low", "medium", "auto"];
+  const rows = promptRows(160).map((row, i) => ({ ...row, quality: qualities[i % 4] }));
+  const workers = [1, 2, 3, 4].map(() => stage.startCli("work"));
+  const args = ["--model", "gpt-image-2", "--param", "size=1024x1024"];
+  args.push("--param-from", "quality=quality", "--out", stage.out, "--json");
+  const run = await stage.cli("enqueue", stage.dataset(rows), ...args);
+  expect(run.code).toBe(0);
+  expect(run.summary).toMatchObject({ images: 160, calls: 160, throttled: 0 });
+  expect(workers.every(({ alive }) => alive)).toBe(true);
+  const starts = Array.from(stage.simulator.ledger.records(), ({ startedAt }) => startedAt);
+  const ms = Math.max(...starts) - Math.min(...starts);
+  const used = run.summary.usage.totalTokens! / tokensPerMinute / (ms / 60_000);
+  expect(used).toBeGreaterThan(0.8);
+  expect(used).toBeLessThan(1.1);
+});
+
 test("a limit that nobody gave is found: few calls are refused, and no attempt is lost", async () => {
   await using stage = await openStage({
     latencyMs: 100,

@@ -93,7 +93,8 @@ describe.concurrent("a run that is started again", () => {
       "50s",
     ] as const;
     await stage.run(dataset, ...given, "--requests-per-minute", "60000");
-    const changes = ["-n", "2", "--limit", "5", "--timeout", "40s", "--images-per-minute", "70000"];
+    const limits = ["--images-per-minute", "70000", "--tokens-per-minute", "80000"];
+    const changes = ["-n", "2", "--limit", "5", "--timeout", "40s", ...limits];
     const more = await stage.cli("resume", stage.out, ...changes, "--json");
     expect(more.summary).toMatchObject({ state: "completed", images: 10, calls: 10 });
     expect(await readRunFile(stage.out)).toMatchObject({
@@ -101,7 +102,7 @@ describe.concurrent("a run that is started again", () => {
       limit: 5,
       attempts: 3,
       timeoutMs: 40_000,
-      limits: { imagesPerMinute: 70_000, requestsPerMinute: 60_000 },
+      limits: { imagesPerMinute: 70_000, requestsPerMinute: 60_000, tokensPerMinute: 80_000 },
     });
     const less = await stage.cli("resume", stage.out, "-n", "1", "--limit", "3");
     expect(less.code).toBe(2);

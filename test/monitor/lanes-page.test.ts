@@ -7,6 +7,7 @@ import { laneKeys, lanesKey } from "../../shared/keys.ts";
 import { silentLog } from "../../shared/log.ts";
 import { connectRedis } from "../../shared/redis.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
+import { Pace } from "../../worker/pace.ts";
 import { parseMetrics, valueOf } from "../helpers/parse-metrics.ts";
 import { startTestRedis, uniquePrefix } from "../helpers/redis.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
@@ -54,4 +55,38 @@ test("lanes of one name in two Redis are paused each on its own, and counted tog
   expect(await shared.redis.hgetall(paused)).toEqual({});
   const families = parseMetrics(await (await fetch(`${url}/metrics`)).text());
   expect(valueOf(families, "imagemill_jobs", { state: "wait" })).toBe(2);
+});
+
+test("a lane shows the limit on tokens that its run was given, or that its provider told", async () => {
+  await using stack = new Cleanup();
+  const prefix = uniquePrefix();
+  const server = stack.use(await startTestRedis());
+  const target = parseRedisTarget(server.url);
+  const redis = connectRedis(target, { role: "producer" });
+  stack.defer(() => redis.disconnect());
+  const run = testRun();
+  const [given, told] = ["{test-00000000-given}", "{test-00000000-told}"];
+  const card = JSON.stringify({ v: 1, profile: run.profile, model: run.model });
+  await redis.hset(lanesKey(prefix), { [given]: card, [told]: card });
+  const registration = { v: 1, run: run.id, round: 0, revision: 0, location: "/gone", host: "h" };
+  const limits = { tokensPerMinute: 250_000 };
+  const text = JSON.stringify({ ...registration, state: "running", limits });
+  await redis.hset(laneKeys(prefix, given).runs, run.id, text);
+  await new Pace(redis, laneKeys(prefix, told), "w").told({ tokensPerMinute: 90_000 });
+  const { url } = stack.use(
+    await startMonitor({
+      places: { roots: [temporaryFolder()], directories: [] },
+      address: { host: "127.0.0.1", port: 0 },
+      token: "a token of the test",
+      redis: target,
+      privateRedis: async () => undefined,
+      prefix,
+      cacheDirectory: temporaryFolder(),
+      log: silentLog,
+    }),
+  );
+  const headers = { authorization: "Bearer a token of the test" };
+  const page = await (await fetch(`${url}/lanes`, { headers })).text();
+  const shown = Array.from(page.matchAll(/<dt>Token limit<\/dt>\s*<dd>([^<]*)</g), ([, at]) => at);
+  expect(shown).toEqual(["250,000/min", "90,000/min"]);
 });
