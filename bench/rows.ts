@@ -1,4 +1,5 @@
 import type { Row } from "./row.ts";
+import { bytes } from "./rows/bytes.ts";
 import { fanOut, queue } from "./rows/in-process.ts";
 import { knownLimit, limitSeeking } from "./rows/limits.ts";
 import { resume } from "./rows/resume.ts";
@@ -10,6 +11,7 @@ import { firstImage, large, small } from "./rows/whole-run.ts";
 export const rows: readonly Row[] = [
   small,
   large,
+  bytes,
   saturation,
   queue,
   fanOut,

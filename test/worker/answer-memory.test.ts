@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { AnswerMemory, type AnswerShare } from "../../worker/answer-memory.ts";
 import { createModel } from "../../worker/providers/index.ts";
+import { OpenAIImageGeneration } from "../../worker/providers/openai.ts";
 import { png, startProvider } from "./providers/provider-server.ts";
 
 const mb = 1024 * 1024;
@@ -94,6 +95,44 @@ describe("AnswerMemory", () => {
     expect(memory.usedBytes).toBe(0);
   });
 });
+
+test.for([
+  ["the built-in client", undefined],
+  ["a given fetch", globalThis.fetch],
+] as const)(
+  "answers that do not say their length are read a few at a time from the first on, by %s",
+  async ([, fetch]) => {
+    const image = Buffer.concat([png, Buffer.alloc(9_000_000)]);
+    const body = JSON.stringify({ data: [{ b64_json: image.toString("base64") }] });
+    const server = await startProvider((_, response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.write(body.slice(0, 1_000));
+      response.end(body.slice(1_000));
+    });
+    const options = { model: "imagemill-sim-1", baseUrl: server.url, ...(fetch && { fetch }) };
+    await using model = new OpenAIImageGeneration(options);
+    await model.load();
+    const memory = new AnswerMemory(30 * mb);
+    const answered: AnswerShare[] = [];
+    const makes = Array.from({ length: 8 }, async () => {
+      const share = memory.open();
+      await model.agenerate("a fox", { numGenerations: 1, parameters: {}, memory: share });
+      answered.push(share);
+    });
+    const come = async (count: number) => {
+      const all = () => expect(answered).toHaveLength(count);
+      await vi.waitFor(all, { timeout: 20_000, interval: 5 });
+      expect(memory.usedBytes).toBe(count * body.length);
+      for (const share of answered.splice(0)) share.release();
+    };
+    // Three of 8 MB would have room; once they are known to be longer, two.
+    await come(3);
+    await come(2);
+    await come(2);
+    await come(1);
+    await Promise.all(makes);
+  },
+);
 
 test("answers that all come at once are read a few at a time, and the time that they wait is no timeout", async () => {
   const image = Buffer.concat([png, Buffer.alloc(2_000_000)]);

@@ -1,6 +1,6 @@
 import type { AnswerShare } from "../answer-memory.ts";
 import { AnswerReader, type HttpAnswer, isSuccess } from "./answer-reader.ts";
-import { roomFor, type Progress } from "./http-exchange.ts";
+import { roomFor, tellLength, type Progress } from "./http-exchange.ts";
 import type { HttpClient } from "./http.ts";
 import { lowerCased } from "./lower-cased.ts";
 import { splitUrl } from "./split-url.ts";
@@ -80,7 +80,9 @@ export function httpClientFromFetch(fetch: Fetch): HttpClient {
       for await (const chunk of response.body ?? []) {
         if (!reader.add(asBuffer(chunk))) break;
       }
-      return await reader.end();
+      const answer = await reader.end();
+      tellLength(answer, response.headers, request);
+      return answer;
     },
     close: async () => {},
   };

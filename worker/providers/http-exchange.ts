@@ -46,7 +46,9 @@ export async function sendRequest(
   signal?.throwIfAborted();
   const transfer = new Transfer(request);
   agent.dispatch({ origin, path: pathname + search, method, headers, body }, transfer);
-  return await transfer.answer;
+  const answer = await transfer.answer;
+  tellLength(answer, answer.headers, request);
+  return answer;
 }
 
 /** A request on its way: undici tells it what happens. */
@@ -156,9 +158,22 @@ export function roomFor(
   headers: AnswerHeaders,
   { memory, maxBytes }: HttpRequest,
 ): Promise<void> | undefined {
-  const announced = Number(headers.get("content-length") ?? 0);
+  const announced = announcedBytes(headers);
   if (!isSuccess(status) || announced > maxBytes) return undefined;
   return memory?.take(announced);
+}
+
+/** How long a successful answer was, where its headers did not say. */
+export function tellLength(
+  { status, body }: HttpAnswer,
+  headers: AnswerHeaders,
+  { memory }: HttpRequest,
+): void {
+  if (isSuccess(status) && announcedBytes(headers) === 0) memory?.cameTo(body.length);
+}
+
+function announcedBytes(headers: AnswerHeaders): number {
+  return Number(headers.get("content-length") ?? 0);
 }
 
 /** undici gives them by their names in lower case. Making a `Headers` of them would check once more what was received. */
