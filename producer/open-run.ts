@@ -13,7 +13,7 @@ import { Journal } from "./journal.ts";
 import type { OpenRunOptions } from "./open-run-options.ts";
 import { replayJournal, type Replay } from "./replay.ts";
 import { RowHashes } from "./row-hashes.ts";
-import { checkDataset, openRunFile, startRound, statePaths } from "./run-directory.ts";
+import { checkDataset, openRunFile, retryOf, startRound, statePaths } from "./run-directory.ts";
 import { reopenGone } from "./gone-images.ts";
 import { isComplete, RunLife, type RunProgress } from "./run-life.ts";
 import type { RunPlace } from "./run-place.ts";
@@ -99,7 +99,7 @@ async function openLife(
   const model = { card: cardOfRun(run, options.card), passThrough: options.passThrough };
   const steering = await readSteering(place.state);
   const isCancelled = steering?.state === "cancelled";
-  const retry = isCancelled ? undefined : options.retry;
+  const retry = isCancelled ? undefined : retryOf(run, options.retry);
   const { settled, validBytes, torn, retried } = await replayRound(paths.journal, run, retry).catch(
     damageIn(place.store),
   );
@@ -124,7 +124,7 @@ async function openLife(
     id: run.id,
     resumed: !isNew,
     steering,
-    retried,
+    retried: options.retry && retried,
     repaired: repairsOf(torn, gone),
     life: new RunLife({ ...options, ...read, ...held }),
   };

@@ -110,11 +110,21 @@ export async function newRun(settings: RunSettings): Promise<RunFile> {
 
 /** A new round: failures of these kinds (null: of all) are settled again. `undo` leaves the run in the round before. */
 export function startRound(run: RunFile, kinds: string[] | null): { undo(): void } {
-  const { round, retryKinds, outputsAt } = run;
+  const { round, retryKinds, outputsAt, refusedAlike } = run;
   run.round += 1;
   run.retryKinds = kinds;
   run.outputsAt = null;
-  return { undo: () => void Object.assign(run, { round, retryKinds, outputsAt }) };
+  delete run.refusedAlike;
+  const before = { round, retryKinds, outputsAt, ...(refusedAlike && { refusedAlike }) };
+  return { undo: () => void Object.assign(run, before) };
+}
+
+/** What is settled again: what is asked for, else all of a run that was stopped because all was refused alike. */
+export function retryOf<Retry extends { kinds: string[] | null }>(
+  { refusedAlike }: RunFile,
+  asked: Retry | undefined,
+): Retry | { kinds: null } | undefined {
+  return asked ?? (refusedAlike ? { kinds: null } : undefined);
 }
 
 /** Compares rows that were read with the dataset as it is, unless the file is untouched. True where that was needed. */

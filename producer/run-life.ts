@@ -182,6 +182,7 @@ export class RunLife {
     if (isCurrent && !end.stop && run.summary) return { ...run.summary, out: place.location };
     if (end.ended && end.rows !== undefined) run.dataset.rows = end.rows;
     run.summary = summary;
+    if (end.stop?.isRefusedAlike) run.refusedAlike = true;
     run.outputsAt = journal.bytes;
     try {
       await lock.check();

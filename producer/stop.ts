@@ -11,6 +11,8 @@ export interface StopReason {
   text: string;
   /** Workers could store no image for too long: what they still hold waits for that alone. */
   isStorageAway?: true;
+  /** All that was settled was refused alike, which may be due to something else than the prompts. */
+  isRefusedAlike?: true;
 }
 
 const advice: Partial<Record<FailureKind, string>> = {
@@ -97,9 +99,10 @@ export class FailureWatch {
     const hint = alike.endsWith(" 404") ? "is the path in the base URL right? " : "";
     return {
       state: "stopped",
+      isRefusedAlike: true,
       text:
         `${which} (${alike}): ${this.#message ?? alike} ` +
-        `(${hint}mend what is refused and start a new run with another --out, or run \`retry\` once the server takes it)`,
+        `(${hint}once the server takes it, the same command tries all again; with other settings start a new run with another --out)`,
     };
   }
 }

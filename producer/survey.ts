@@ -10,7 +10,7 @@ import { reopenGone } from "./gone-images.ts";
 import { placeOf } from "./dataset/build-row.ts";
 import { refusal, type ReadableRow, type TakenModel } from "./prompt-rows.ts";
 import { earlierImages, replayJournal } from "./replay.ts";
-import { checkDataset, newRun, startRound, statePaths } from "./run-directory.ts";
+import { checkDataset, newRun, retryOf, startRound, statePaths } from "./run-directory.ts";
 import { requirePrice, resumedRun, type RunSettings } from "./run-settings.ts";
 import type { RunPlace } from "./run-place.ts";
 import { RowHashes } from "./row-hashes.ts";
@@ -146,7 +146,8 @@ async function openForReading(
     return { run, settled: new Settled(run), journal: undefined };
   }
   const run = resumedRun(present, settings, place.location);
-  if (retry) startRound(run, retry.kinds);
+  const again = retryOf(run, retry);
+  if (again) startRound(run, again.kinds);
   const paths = statePaths(place.directory);
   // A run that was killed before it had begun.
   if (!hasJournal) return { run, settled: new Settled(run), journal: undefined };

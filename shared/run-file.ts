@@ -94,6 +94,8 @@ export const RunFile = z.object({
   /** Kinds of failure that this round settles again; null in round 0. */
   retryKinds: z.array(z.string()).nullable(),
   summary: RunSummary.nullable(),
+  /** It was stopped because all prompts were refused alike: who opens it again has them tried again. */
+  refusedAlike: z.boolean().optional(),
   /** Requests sent for prompts that were taken out of the queue unsettled: no journal line counts them. */
   unsettledCalls: z.int().min(0).default(0),
   /** Bytes of the journal that the output files stand for; null while they have to be written. */
