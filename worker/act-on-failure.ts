@@ -1,9 +1,13 @@
 import { attemptLimits, failureActions, ProviderError } from "../shared/failure.ts";
 import type { CallOutcome } from "../shared/job.ts";
 import { backoffMs } from "./backoff.ts";
+import { isHopeless } from "./blame.ts";
 import { HandBack, RetryLater } from "./job-moves.ts";
 import type { Permit } from "./limiter.ts";
 import type { AnyWork } from "./work.ts";
+
+/** How long a job makes room for others where it is not known when the next probe is due. */
+const leaveMs = 1_000;
 
 /** What a call came to; its attempts go straight to the work's outcome. */
 export type CallEnd = Omit<CallOutcome, "attempts">;
@@ -36,10 +40,9 @@ export async function actOnFailure(
       await lane.refused(permit, failure);
       return undefined;
     case "retry":
-      if (burned) return retryOrGiveUp(failure, work, generations);
-      if (!lane.gate.health.isInVain) return undefined;
-      await lane.exit.stop(inVain(failure));
-      break;
+      return burned
+        ? retryOrGiveUp(failure, work, generations)
+        : await leaveProbing(failure, work, generations);
     case "fail":
       if (failure.kind === "content_policy" && failure.moderationStage === "output") {
         return retryOrGiveUp(failure, work, generations);
@@ -55,10 +58,26 @@ export async function actOnFailure(
   throw new HandBack(failure.message);
 }
 
-/** What stops the lane where every call was taken, and none was answered in time. */
-function inVain(failure: ProviderError): ProviderError {
-  const what = "no call has been answered so far, and each may be charged";
-  return new ProviderError("timeout", `${failure.message}: ${what}`, failure);
+/**
+ * The provider is away: the job makes room for another, since the next probe should not be of the same prompt. Gives the end
+ * where it is given up; undefined where another host takes the call.
+ * @throws HandBack
+ */
+async function leaveProbing(
+  failure: ProviderError,
+  { lane, run, outcome }: AnyWork,
+  generations: readonly number[],
+): Promise<CallEnd | undefined> {
+  if (failure.hostAway) return undefined;
+  const { health } = lane.gate;
+  if (health.isInVain) {
+    const what = "no call has been answered so far, and each may be charged";
+    await lane.exit.stop(new ProviderError("timeout", `${failure.message}: ${what}`, failure));
+  } else if (isHopeless(outcome.attempts, run.file.attempts, health.foundAwayAt)) {
+    if (await lane.isQueueEmpty()) return givenUp(failure, generations);
+  }
+  const { waitMs } = health;
+  throw new HandBack(failure.message, Number.isFinite(waitMs) ? Math.max(1, waitMs) : leaveMs);
 }
 
 function retryOrGiveUp(

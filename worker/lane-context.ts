@@ -56,6 +56,8 @@ export interface LaneContext {
   storage: StorageWatch;
   /** Resolves when no living worker makes a call of this job, or of one of its sub-jobs, or is to: true where one did. */
   livingCallsEnded(jobId: string): Promise<boolean>;
+  /** Whether no job of the lane waits for a worker. */
+  isQueueEmpty(): Promise<boolean>;
   /** What a run with a budget has spent and reserved. */
   budget(run: string): BudgetLedger;
   addResult(result: PromptResult): Promise<void>;

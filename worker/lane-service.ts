@@ -227,6 +227,10 @@ export class LaneService implements LaneContext {
     return await livingCallsEnded(jobId, sources, this.abandoned);
   }
 
+  async isQueueEmpty(): Promise<boolean> {
+    return (await this.#queue.getWaitingCount()) === 0;
+  }
+
   readonly budget = (run: string): BudgetLedger =>
     new BudgetLedger(this.#options.redis, this.#keys.budget(run));
 

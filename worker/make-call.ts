@@ -127,7 +127,7 @@ async function fail(
   const { lane, job } = work;
   if (failure.kind === "timeout" && failure.sent) lane.limiter.slow(permit);
   await reservation.settle(mayBeCharged(failure) ? undefined : 0);
-  const burned = await lane.provider.failed(failure, job.id!);
+  const burned = await lane.provider.failed(failure, job.id!, work.outcome.attempts);
   record({
     outcome: failure.kind,
     burned,

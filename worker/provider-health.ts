@@ -2,11 +2,21 @@ import { backoffMs } from "./backoff.ts";
 
 /** So many different prompts failing in a row, with no success between, are not the prompts' fault. */
 const suspectPrompts = 5;
+/** The same where each of them has failed before, while others were answered. */
+const knownSuspects = 20;
 /**
  * Of a provider that has answered nothing yet: after so many probes that it took and did not answer in time, the time is too
  * short, or nothing works. Each of them may be charged.
  */
 const mostVainProbes = 4;
+
+/** What is known of a call that found no provider. */
+export interface MissedCall {
+  /** The provider took it, and did not answer in time. */
+  isLate?: boolean;
+  /** The prompt failed before, and others were answered since: that it fails again says little of the provider. */
+  isSuspect?: boolean;
+}
 
 /**
  * Tells a provider that is away from a prompt that it cannot serve. While it is away one call at a time probes it, and
@@ -14,6 +24,7 @@ const mostVainProbes = 4;
  */
 export class ProviderHealth {
   readonly #failing = new Set<string>();
+  readonly #failingAgain = new Set<string>();
   readonly #now: () => number;
   #away = false;
   #probes = 0;
@@ -22,6 +33,7 @@ export class ProviderHealth {
   #probing = false;
   #nextProbeAt = 0;
   #foundAwayAt = -Infinity;
+  #returnedAt = -Infinity;
 
   constructor(now: () => number = Date.now) {
     this.#now = now;
@@ -34,6 +46,11 @@ export class ProviderHealth {
   /** When it was last found to be away, in milliseconds by the clock; -Infinity: never. */
   get foundAwayAt(): number {
     return this.#foundAwayAt;
+  }
+
+  /** When it last answered after it had been away, by the same clock; -Infinity: never. */
+  get returnedAt(): number {
+    return this.#returnedAt;
   }
 
   /** Whether a call is out, or about to go out, that shows whether the provider is back. */
@@ -61,6 +78,8 @@ export class ProviderHealth {
   answered(): boolean {
     const was = this.#away;
     this.#failing.clear();
+    this.#failingAgain.clear();
+    if (was) this.#returnedAt = this.#now();
     this.#away = false;
     this.#probing = false;
     this.#probes = 0;
@@ -69,13 +88,11 @@ export class ProviderHealth {
     return was;
   }
 
-  /**
-   * A call of `prompt` found no provider. `sent` is false where no connection came about; `isLate`: it was taken, and not
-   * answered in time. True where the provider is now away.
-   */
-  missed(prompt: string, sent: boolean, isLate = false): boolean {
-    this.#failing.add(prompt);
-    const isAway = !sent || this.#failing.size >= suspectPrompts;
+  /** A call of `prompt` found no provider. `sent` is false where no connection came about. True where it is now away. */
+  missed(prompt: string, sent: boolean, { isLate, isSuspect }: MissedCall = {}): boolean {
+    (isSuspect ? this.#failingAgain : this.#failing).add(prompt);
+    const doubt = this.#failing.size / suspectPrompts + this.#failingAgain.size / knownSuspects;
+    const isAway = !sent || doubt >= 1;
     if (isAway && !this.#away) this.#foundAwayAt = this.#now();
     this.#away ||= isAway;
     if (this.#away && (this.#probing || this.#probes === 0)) {

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { failureActions, type ProviderError } from "../shared/failure.ts";
 import type { Log } from "../shared/log.ts";
+import type { AttemptRecord } from "../shared/result.ts";
+import { hasFailedAlone } from "./blame.ts";
 import type { Gate } from "./gate.ts";
 
 /** How long to wait for evidence whether the provider is away, before an attempt counts as burned. */
@@ -24,13 +26,22 @@ export class ProviderWatch {
   }
 
   /**
-   * A call of the job failed. Gives whether that uses up an attempt: not when it tells of the lane (limits, keys, a provider
+   * A call of the job failed, after these attempts. Gives whether that uses up an attempt: not when it tells of the lane (limits, keys, a provider
    * that is away).
    */
-  async failed(failure: ProviderError, job: string): Promise<boolean> {
+  async failed(
+    failure: ProviderError,
+    job: string,
+    attempts: readonly AttemptRecord[] = [],
+  ): Promise<boolean> {
     const { kind, sent, hostAway } = failure;
     if (hostAway !== undefined) return !hostAway;
-    if (kind === "unavailable" || kind === "timeout") return !(await this.#missed(job, failure));
+    if (kind === "unavailable" || kind === "timeout")
+      return !(await this.#missed(
+        job,
+        failure,
+        hasFailedAlone(attempts, this.#gate.health.returnedAt),
+      ));
     // What never went out, or is a bug of ours, tells nothing of the provider, even where it was to probe it.
     if (sent && kind !== "internal") this.answered();
     else this.#gate.health.abandoned();
@@ -39,10 +50,14 @@ export class ProviderWatch {
   }
 
   /** Waits a moment for evidence; true where the provider is away. */
-  async #missed(job: string, { kind, sent, message }: ProviderError): Promise<boolean> {
+  async #missed(
+    job: string,
+    { kind, sent, message }: ProviderError,
+    isSuspect: boolean,
+  ): Promise<boolean> {
     const { health } = this.#gate;
     const before = health.away;
-    let away = health.missed(job, sent, sent && kind === "timeout");
+    let away = health.missed(job, sent, { isLate: sent && kind === "timeout", isSuspect });
     if (!away) {
       await delay(evidenceMs);
       away = health.away;

@@ -42,6 +42,35 @@ describe.concurrent("a provider that goes wrong", () => {
     expect(status500!.endedAt).toBeGreaterThanOrEqual(status500!.startedAt);
   });
 
+  test("with some prompts alone fails these, also where nothing else is left to ask it for", async () => {
+    await using stage = await openStage({
+      latencyMs: 20,
+      promptFaults: [{ match: "bad", fault: "error500" }],
+    });
+    const rows = promptRows(64).map(({ prompt }, i) => ({
+      prompt: i % 8 === 0 ? `bad ${prompt}` : prompt,
+    }));
+    const end = await stage.run(stage.dataset(rows), ...model, "--attempts", "2");
+    expect(end.code).toBe(3);
+    expect(end.summary.prompts).toMatchObject({ succeeded: 56, failed: 8 });
+    expect(readRecords(stage.out, "failures.jsonl").map(({ index }) => index)).toEqual([
+      0, 8, 16, 24, 32, 40, 48, 56,
+    ]);
+  });
+
+  test("with all prompts that are in hand gets to the others, which show that it is there", async () => {
+    await using stage = await openStage({
+      latencyMs: 20,
+      promptFaults: [{ match: "bad", fault: "error500" }],
+    });
+    const rows = promptRows(200).map(({ prompt }, i) => ({
+      prompt: i >= 4 && i < 12 ? `bad ${prompt}` : prompt,
+    }));
+    const end = await stage.run(stage.dataset(rows), ...model, "-c", "4", "--attempts", "2");
+    expect(end.code).toBe(3);
+    expect(end.summary.prompts).toMatchObject({ succeeded: 192, failed: 8 });
+  });
+
   test("by answering no call within --timeout stops the run after a few probes, which may all be charged", async () => {
     await using stage = await openStage({ latencyMs: 3_000 });
     const dataset = stage.dataset(promptRows(30));

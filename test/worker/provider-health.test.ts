@@ -16,7 +16,7 @@ function probeInVain(times: number): void {
   for (let i = 0; i < times; i++) {
     now += health.waitMs;
     health.started();
-    health.missed("late", true, true);
+    health.missed("late", true, { isLate: true });
   }
 }
 
@@ -107,19 +107,19 @@ describe("ProviderHealth", () => {
   });
 
   test("probes that are taken and never answered in time are in vain, unless the provider has answered before", () => {
-    for (const prompt of ["a", "b", "c", "d", "e"]) health.missed(prompt, true, true);
+    for (const prompt of ["a", "b", "c", "d", "e"]) health.missed(prompt, true, { isLate: true });
     probeInVain(2);
     expect(health.isInVain).toBe(false);
     probeInVain(1);
     expect(health.isInVain).toBe(true);
     health.answered();
-    for (const prompt of ["a", "b", "c", "d", "e"]) health.missed(prompt, true, true);
+    for (const prompt of ["a", "b", "c", "d", "e"]) health.missed(prompt, true, { isLate: true });
     probeInVain(9);
     expect(health).toMatchObject({ away: true, isInVain: false });
   });
 
   test("a probe that finds no provider between them begins the count anew", () => {
-    for (const prompt of ["a", "b", "c", "d", "e"]) health.missed(prompt, true, true);
+    for (const prompt of ["a", "b", "c", "d", "e"]) health.missed(prompt, true, { isLate: true });
     probeInVain(2);
     now += health.waitMs;
     health.started();
@@ -128,5 +128,26 @@ describe("ProviderHealth", () => {
     expect(health.isInVain).toBe(false);
     probeInVain(1);
     expect(health.isInVain).toBe(true);
+  });
+
+  test("prompts that failed before, while others were answered, say little of the provider", () => {
+    const again = (count: number) =>
+      Array.from({ length: count }, (_, i) =>
+        health.missed(`again ${i}`, true, { isSuspect: true }),
+      );
+    expect(again(19).some(Boolean)).toBe(false);
+    expect(again(20).at(-1)).toBe(true);
+    health.answered();
+    expect(again(8).some(Boolean)).toBe(false);
+    expect(miss("a", "b", "c")).toEqual([false, false, true]);
+  });
+
+  test("it is known when it was back last", () => {
+    health.answered();
+    expect(health.returnedAt).toBe(-Infinity);
+    health.missed("a", false);
+    now += 5_000;
+    health.answered();
+    expect(health.returnedAt).toBe(now);
   });
 });
