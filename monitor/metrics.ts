@@ -70,7 +70,12 @@ export class MonitorMetrics {
   /** All metrics in Prometheus' text format. */
   async text(): Promise<string> {
     const { lanes, trouble } = await seeQueues(this.#context);
-    this.#up.set(trouble === undefined ? 1 : 0);
+    const seen = await Promise.all(
+      lanes.map(async (lane) => ({ ...lane, waiting: await this.#retriesOf(lane) })),
+    );
+    // From here on nothing is waited for until all values are taken: two may ask at once, and lanes are added up.
+    const isCutOff = seen.some(({ source, waiting }) => source.isShared && !waiting);
+    this.#up.set(trouble === undefined && !isCutOff ? 1 : 0);
     const perLane = [
       this.#jobs,
       this.#retriesDue,
@@ -89,22 +94,16 @@ export class MonitorMetrics {
     // A lane that is gone must not stay as it was.
     for (const gauge of perLane) gauge.reset();
     // Lanes of one name in several private Redis are counted together.
-    await Promise.all(
-      lanes.map(async (seen) => {
-        const waiting = await this.#retriesOf(seen);
-        if (waiting) this.#setLane(seen.snapshot, waiting);
-      }),
-    );
+    for (const { snapshot, waiting } of seen) if (waiting) this.#setLane(snapshot, waiting);
     return await this.#registry.metrics();
   }
 
   /** Undefined where Redis went away meanwhile: then the lane is left out, as it is while Redis is away. */
-  async #retriesOf({ view, source }: SeenLane): Promise<WaitingRetries | undefined> {
+  async #retriesOf({ view }: SeenLane): Promise<WaitingRetries | undefined> {
     try {
       return await view.retries();
     } catch (error) {
       if (!isQueueError(error)) throw error;
-      if (source.isShared) this.#up.set(0);
       return undefined;
     }
   }

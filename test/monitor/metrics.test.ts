@@ -42,6 +42,23 @@ describe("the monitor's metrics", () => {
     );
   });
 
+  test("are the same for two who ask at once", async () => {
+    await using watched = await openWatchedMill(server, { prompts: 3 });
+    const { mill, monitor } = watched;
+    await mill.open();
+    await until(async () => {
+      const found = await mill.redis.keys(`${mill.prefix}:queue:*:wait`);
+      expect(found).toHaveLength(1);
+      expect(await mill.redis.llen(found[0]!)).toBe(3);
+    });
+    const scrape = async () => {
+      const text = await (await fetch(`${monitor.url}/metrics`)).text();
+      return valueOf(parseMetrics(text), "imagemill_jobs", { state: "wait" });
+    };
+    // The first ones who ask: for later ones there may be an answer of a moment ago.
+    expect(await Promise.all([scrape(), scrape(), scrape()])).toEqual([3, 3, 3]);
+  });
+
   test("say that Redis is away, and the monitor stays alive", async () => {
     await using own = await startTestRedis();
     await using watched = await openWatchedMill(own, { prompts: 1 });
