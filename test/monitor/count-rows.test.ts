@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { countRows } from "../../monitor/count-rows.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
@@ -16,6 +17,13 @@ test.each([
   writeFileSync(path, text);
   const source = { path, format, promptColumn: "prompt", paramFrom: {} };
   expect(await countRows(testRun({ source }))).toBe(rows);
+});
+
+test("a zipped dataset has as many rows as the lines in it", async () => {
+  const path = join(temporaryFolder(), "dataset.jsonl.gz");
+  writeFileSync(path, gzipSync('{"prompt":"a fox"}\n'.repeat(5_000)));
+  const source = { path, format: "jsonl" as const, promptColumn: "prompt", paramFrom: {} };
+  expect(await countRows(testRun({ source }))).toBe(5_000);
 });
 
 test("a dataset on another machine has no number of rows", async () => {
