@@ -36,7 +36,7 @@ export class QueueSources {
   readonly #options: QueueSourcesOptions;
   readonly #shared: QueueSource | undefined;
   readonly #private = new Map<string, QueueSource>();
-  #lookedAt = 0;
+  #lookedAt = -Infinity;
 
   constructor(options: QueueSourcesOptions) {
     this.#options = options;
@@ -80,8 +80,9 @@ export class QueueSources {
   }
 
   async #lookForPrivate(runs: readonly KnownRun[]): Promise<void> {
-    if (Date.now() - this.#lookedAt < lookMs) return;
-    this.#lookedAt = Date.now();
+    const now = performance.now();
+    if (now - this.#lookedAt < lookMs) return;
+    this.#lookedAt = now;
     const { privateRedis, prefix, log } = this.#options;
     await Promise.all(
       runs.map(async ({ source: { location } }) => {

@@ -9,7 +9,9 @@ export interface Recent<T> {
 export function recent<T>(ms: number, ask: () => Promise<T>): Recent<T> {
   let last: { at: number; answer: Promise<T> } | undefined;
   const get = () => {
-    if (!last || Date.now() - last.at > ms) last = { at: Date.now(), answer: ask() };
+    // The clock of the day may be set back.
+    const now = performance.now();
+    if (!last || now - last.at > ms) last = { at: now, answer: ask() };
     return last.answer;
   };
   return Object.assign(get, { forget: () => (last = undefined) });

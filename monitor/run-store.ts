@@ -60,7 +60,8 @@ export class RunStore {
   }
 
   find(id: string): KnownRun | undefined {
-    return this.all().find((run) => run.file.id === id);
+    for (const run of this.#byLocation.values()) if (run.file.id === id) return run;
+    return undefined;
   }
 
   /** Looks through the folders at once for a run that may have just begun. */
