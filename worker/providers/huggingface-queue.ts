@@ -3,10 +3,12 @@ import { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { jsonOf } from "../../shared/parse-json.ts";
 import { classifyHuggingfaceRefusal } from "./classify-huggingface.ts";
+import { classifyTransport } from "./classify-transport.ts";
 import { type HttpAnswer, isSuccess } from "./answer-reader.ts";
 import type { Fetch } from "./fetch-adapter.ts";
 import { lowerCased } from "./lower-cased.ts";
 import type { HttpClient } from "./http.ts";
+import { mayPass, mostMisses } from "./passing-trouble.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
 
 /** How often an image that is being made is asked for. */
@@ -107,30 +109,62 @@ export function untilQueued(fetch: Fetch): Fetch {
   };
 }
 
+/** What an image that is being made is asked for with. */
+interface Asking {
+  http: HttpClient;
+  signal: AbortSignal;
+  secrets: Secrets;
+}
+
 /**
- * Waits until the image is made, and gives the answer that tells where it is.
- * @throws ProviderError where the provider refuses or fails
- * @throws the transport's error, or the signal's reason
+ * Waits until the image is made, and gives the answer that tells where it is. The image is paid for: a question that finds no
+ * answer is asked again, a few times, each later than the last.
+ * @throws ProviderError where the provider refuses, fails, or is away for longer
+ * @throws an error where the signal is aborted
  */
 export async function awaitQueued(
   { ticket, headers }: Queued,
-  { http, signal, secrets }: { http: HttpClient; signal: AbortSignal; secrets: Secrets },
+  asking: Asking,
 ): Promise<HttpAnswer> {
-  const ask = async (url: string): Promise<HttpAnswer> => {
-    const answer = await http.send(url, { headers, signal, maxBytes });
-    const { status, body } = answer;
-    if (isSuccess(status)) return answer;
-    throw classifyHuggingfaceRefusal(status, answer.headers, body.text(), secrets);
-  };
+  const { signal, secrets } = asking;
   for (;;) {
     await delay(pollMs, undefined, { signal });
-    const answer = await ask(ticket.statusUrl);
+    const answer = await ask(ticket.statusUrl, headers, asking);
     const text = answer.body.text();
     const state = ticket.stateOf(jsonOf(text)) ?? { failed: text.slice(0, 300) };
     if (state === "waiting") continue;
     if (state !== "done") throw notMade(state.failed, secrets);
-    return ticket.resultUrl === undefined ? answer : await ask(ticket.resultUrl);
+    return ticket.resultUrl === undefined ? answer : await ask(ticket.resultUrl, headers, asking);
   }
+}
+
+async function ask(
+  url: string,
+  headers: Record<string, string>,
+  asking: Asking,
+): Promise<HttpAnswer> {
+  for (let misses = 1; ; misses++) {
+    try {
+      return await askOnce(url, headers, asking);
+    } catch (error) {
+      asking.signal.throwIfAborted();
+      if (!mayPass(error) || misses > mostMisses) throw error;
+      await delay(pollMs * 2 ** misses, undefined, { signal: asking.signal });
+    }
+  }
+}
+
+async function askOnce(
+  url: string,
+  headers: Record<string, string>,
+  { http, signal, secrets }: Asking,
+): Promise<HttpAnswer> {
+  const answer = await http.send(url, { headers, signal, maxBytes }).catch((error: unknown) => {
+    throw classifyTransport(error, secrets, { phase: "fetching the images" });
+  });
+  const { status, body } = answer;
+  if (isSuccess(status)) return answer;
+  throw classifyHuggingfaceRefusal(status, answer.headers, body.text(), secrets);
 }
 
 function notMade(words: string, secrets: Secrets): ProviderError {

@@ -1,12 +1,10 @@
 import { randomInt } from "node:crypto";
 import type { z } from "zod";
-import { ProviderError } from "../../shared/failure.ts";
 import { findKey, type Environment } from "../../shared/find-key.ts";
 import { findModel } from "../../shared/model-registry.ts";
 import { modelParameters } from "../../shared/parameter-schemas.ts";
 import { jsonOf } from "../../shared/parse-json.ts";
 import { classifyHuggingfaceError } from "./classify-huggingface.ts";
-import { classifyTransport } from "./classify-transport.ts";
 import { withDeadline } from "./deadline.ts";
 import { asFetch, type Exchange } from "./fetch-adapter.ts";
 import type { HttpClient } from "./http.ts";
@@ -191,13 +189,8 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
   async #awaitQueued(queued: Queued, signal: AbortSignal, exchange: Exchange): Promise<unknown> {
     // Whatever happens from here on, the image was asked for.
     exchange.progress.phase = "fetching the images";
-    try {
-      const parts = { http: this.#http, signal, secrets: this.#secrets };
-      exchange.answer = await awaitQueued(queued, parts);
-    } catch (error) {
-      if (error instanceof ProviderError) throw error;
-      throw classifyTransport(error, this.#secrets, exchange.progress);
-    }
+    const parts = { http: this.#http, signal, secrets: this.#secrets };
+    exchange.answer = await awaitQueued(queued, parts);
     return jsonOf(exchange.answer.body.text());
   }
 }

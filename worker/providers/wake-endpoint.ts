@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ProviderError } from "../../shared/failure.ts";
 import type { EndpointsApi, FoundEndpoint } from "./huggingface-endpoint.ts";
+import { mayPass, mostMisses } from "./passing-trouble.ts";
 
 /** How far an Inference Endpoint is on its way to run. */
 export interface EndpointProgress {
@@ -18,9 +19,6 @@ export interface WakeOptions {
   onProgress?: ((progress: EndpointProgress) => void) | undefined;
   signal: AbortSignal;
 }
-
-/** So many looks in a row may find no answer: waking takes minutes, in which an API or a gateway fails now and then. */
-const maxMisses = 5;
 
 /** States that end by themselves. */
 const passing = new Set(["pending", "initializing", "updating", "scaledToZero", "paused"]);
@@ -57,18 +55,13 @@ export async function wakeEndpoint(
       const running = await look();
       if (running) return running;
     } catch (error) {
-      if (!mayPass(error) || ++misses > maxMisses) throw error;
+      if (!mayPass(error) || ++misses > mostMisses) throw error;
     }
     const waitedMs = Date.now() - startedAt;
     onProgress?.({ endpoint: name, state, waitedMs });
     if (waitedMs + pollMs > timeoutMs) throw tooLate(name, state, timeoutMs);
     await delay(pollMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
-}
-
-function mayPass(error: unknown): boolean {
-  if (!(error instanceof ProviderError)) return false;
-  return error.kind === "unavailable" || error.kind === "timeout" || error.kind === "rate_limited";
 }
 
 function failed(name: string, { state, message }: FoundEndpoint): ProviderError {

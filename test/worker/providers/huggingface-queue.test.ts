@@ -33,8 +33,11 @@ const providers: Record<string, { first: Answer; waiting: Answer; done: Answer; 
     },
   };
 
+/** What is answered in place of how far an image is. */
+type Miss = number | "reset";
+
 /** The Hub, its router and an image, all on one server; every request has to come through the fetch that is given. */
-async function routed(name: string, answers = providers[name]!) {
+async function routed(name: string, answers = providers[name]!, misses: Miss[] = []) {
   let polls = 0;
   const server = await startProvider(({ method, url }, response) => {
     const image = "/image";
@@ -44,6 +47,9 @@ async function routed(name: string, answers = providers[name]!) {
       return sendJson(response, { inferenceProviderMapping: mapping });
     }
     if (method === "POST") return sendJson(response, answers.first(image));
+    const miss = misses.shift();
+    if (miss === "reset") return void response.destroy();
+    if (miss) return sendJson(response, { error: "it is not there now" }, miss);
     if (!url.includes("/status") && answers.result)
       return sendJson(response, answers.result(image));
     return sendJson(response, ++polls < 2 ? answers.waiting(image) : answers.done(image));
@@ -98,6 +104,21 @@ test.each([
     expect(new Set(keys)).toEqual(new Set(["Bearer hf_key"]));
   },
 );
+
+test("an image that is being made is asked for again where its provider is away for a moment, not bought again", async () => {
+  const { model, asked, received } = await routed("zai-org", undefined, [502, "reset"]);
+  await using _ = model;
+  expect(png.equals((await model.agenerate("a cat")).images[0]!.bytes)).toBe(true);
+  expect(received.filter(({ method }) => method === "POST")).toHaveLength(1);
+  expect(asked.filter((url) => url.includes("async-result"))).toHaveLength(4);
+});
+
+test("an image that is being made is not asked for again where its provider refuses", async () => {
+  const { model, asked } = await routed("zai-org", undefined, [422]);
+  await using _ = model;
+  expect(await rejection(model.agenerate("a cat"))).toMatchObject({ kind: "invalid_request" });
+  expect(asked.filter((url) => url.includes("async-result"))).toHaveLength(1);
+});
 
 test("a task that fails is a bad response with the provider's words, without the key", async () => {
   const { model } = await routed("wavespeed", {
