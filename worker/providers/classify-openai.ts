@@ -14,7 +14,7 @@ import { readNamedLimit, readRateLimits } from "./rate-limits.ts";
 import type { Secrets } from "./safe-message.ts";
 
 const moderation =
-  /^(moderation_blocked|content_policy_violation|image_content_policy_violation|content_filter)$/i;
+  /^(moderation_blocked|content_policy_violation|image_content_policy_violation|content_?filter)$/i;
 const spent =
   /^(insufficient_quota|billing_hard_limit_reached|credit_balance_exhausted|\w+_spend_limit_exceeded|\w+_usage_limit_exceeded)$/;
 const gone =

@@ -22,6 +22,7 @@ const openaiRows: Row[] = [
       "moderation-blocked-output",
       "content-policy-violation",
       "image-content-policy-violation",
+      "content-filter-azure",
     ],
     "content_policy",
     "fail",
