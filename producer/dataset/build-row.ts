@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { cutText } from "../../shared/cut-text.ts";
 import type { DatasetSource } from "../../shared/run-file.ts";
 import { parseJson } from "./parse-json.ts";
 import { isRecord, plainRecord } from "./plain-record.ts";
@@ -207,5 +208,5 @@ function described(value: unknown): string {
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object") return "an object";
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  return `the ${typeof value} \`${text.length > 40 ? `${text.slice(0, 40)}…` : text}\``;
+  return `the ${typeof value} \`${text.length > 40 ? `${cutText(text, 40)}…` : text}\``;
 }

@@ -1,3 +1,5 @@
+import { cutText } from "../../shared/cut-text.ts";
+
 /** Bytes that one row may have; a longer one is rejected without ever being in memory as a whole. */
 export const maxRowBytes = 16 * 1024 * 1024;
 
@@ -17,9 +19,7 @@ export function tooLong(byteLength: number, maxBytes: number): string {
 
 /** The first 200 characters of a row, for people to find it. */
 export function excerpt(row: Buffer | string): string {
-  const text = typeof row === "string" ? row : row.toString("utf8", 0, 800);
-  // A pair of surrogates may have been cut in two.
-  return text.slice(0, 200).replace(/[\ud800-\udbff]$/, "");
+  return cutText(typeof row === "string" ? row : row.toString("utf8", 0, 800), 200);
 }
 
 /** Collects the pieces of one row that comes in several chunks; what is over the limit is counted, not kept. */

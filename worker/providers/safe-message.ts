@@ -1,3 +1,5 @@
+import { cutText } from "../../shared/cut-text.ts";
+
 /** What must never be seen in a message. */
 export interface Secrets {
   apiKey?: string | undefined;
@@ -9,7 +11,8 @@ const maxMessageChars = 2000;
 
 /**
  * Makes a text that came from outside fit to store and to show: keys, passwords and the base URL are masked, whatever they
- * belong to, and it is cut at `maxChars`, 2,000 by default.
+ * belong to, it is cut at `maxChars`, 2,000 by default, and halves of characters, which other readers of JSON refuse, are
+ * replaced.
  */
 export function safeMessage(
   text: string,
@@ -17,7 +20,8 @@ export function safeMessage(
   maxChars: number = maxMessageChars,
 ): string {
   const safe = withoutSecrets(text, secrets);
-  return safe.length > maxChars ? `${safe.slice(0, maxChars - 1)}…` : safe;
+  const short = safe.length > maxChars ? `${cutText(safe, maxChars - 1)}…` : safe;
+  return short.toWellFormed();
 }
 
 /** Masks the secrets in a text of any length. */

@@ -50,6 +50,11 @@ test("keys and the base URL never show, and a message is cut at 2,000 characters
   expect(safeMessage("x".repeat(5000))).toHaveLength(2000);
 });
 
+test("what is said is whole characters, wherever it is cut and whatever half of one it held", () => {
+  expect(safeMessage("🦊🦊🦊", {}, 4)).toBe("🦊…");
+  expect(safeMessage("half \ud83e a fox", {})).toBe("half \ufffd a fox");
+});
+
 test.for<[string, Error, object]>([
   ["a refused connection", code("ECONNREFUSED"), { kind: "unavailable", sent: false }],
   [
