@@ -98,6 +98,7 @@ async function openAndFollow(
     terminal,
     maker: `${card.id} by ${profile.name}`,
     isSimulated: profile.name === "simulator",
+    workHere,
     options,
     own,
   });

@@ -16,6 +16,8 @@ export interface Followed {
   /** The model and its provider, for people. */
   maker: string;
   isSimulated: boolean;
+  /** The images are made in this process. */
+  workHere: boolean;
   options: DriveOptions;
   /** Of this process. */
   own: OwnWorker;
@@ -25,7 +27,7 @@ export interface Followed {
 export async function followRun(
   io: Io,
   run: Run,
-  { terminal, maker, isSimulated, options, own }: Followed,
+  { terminal, maker, isSimulated, workHere, options, own }: Followed,
 ): Promise<void> {
   tellOpening(run, maker, terminal);
   const callsInFlight = () => own.worker?.callsInFlight() ?? 0;
@@ -38,7 +40,7 @@ export async function followRun(
       ?.close()
       .catch((error: unknown) => terminal.write(`closing the worker failed: ${messageOf(error)}`));
   });
-  const hide = showProgress(run, terminal);
+  const hide = showProgress(run, terminal, workHere);
   try {
     const summary = await run.finished;
     hide();

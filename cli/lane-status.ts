@@ -14,7 +14,7 @@ import {
 import { openState } from "../shared/open-store.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import type { Registration } from "../shared/registration.ts";
-import type { RunSummary } from "../shared/run-file.ts";
+import type { RunFile, RunSummary } from "../shared/run-file.ts";
 import { listLanes } from "../shared/steer.ts";
 import { readSteering } from "../shared/steering.ts";
 import type { PlaceAccess } from "../producer/open-place.ts";
@@ -33,6 +33,8 @@ export interface RunStatus extends Pick<
   state: Registration["state"] | RunSummary["state"] | "interrupted";
   /** What is odd about it, and what to do. */
   note?: string;
+  /** Who makes its images: its own process (`run`) or others (`enqueue`); known where its directory can be seen from here. */
+  workers?: RunFile["workers"];
   /** How far it is, where its directory can be seen from here. */
   progress?: RunMeasures;
   /** What it came to when it last ended, for a run that is not under way. */
@@ -105,8 +107,10 @@ async function runStatus(
     ...((isInterrupted || isGone) && { note: noteOf(registration, hasProducer, isGone) }),
   };
   // Another host's path may be another run's here.
-  if (seen?.file.id !== run || seen.indexed < 1) return status;
-  return { ...status, progress: measureRun(seen, status.state === "running") };
+  if (seen?.file.id !== run) return status;
+  const { workers } = seen.file;
+  if (seen.indexed < 1) return { ...status, workers };
+  return { ...status, workers, progress: measureRun(seen, status.state === "running") };
 }
 
 function noteOf({ run, location }: Registration, hasProducer: boolean, isGone: boolean): string {

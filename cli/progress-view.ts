@@ -28,6 +28,7 @@ export function progressLine(
   progress: RunProgress,
   imagesPerSecond: number,
   promptsPerSecond: number,
+  workHere: boolean,
 ): string {
   const { totals, settled, total, calls, workers, waiting } = progress;
   const failed = totals.prompts.failed + totals.prompts.partial;
@@ -44,15 +45,22 @@ export function progressLine(
     totals.throttled > 0 ? `${count(totals.throttled)} throttled` : "",
     failed > 0 ? `${count(failed)} failed` : "",
     totals.prompts.rejected > 0 ? `${count(totals.prompts.rejected)} rejected` : "",
-    workers === 0 ? "no living worker serves the lane: start `imagemill work`" : "",
+    workers === 0 && waiting === undefined ? noWorker(workHere) : "",
     waiting === undefined ? "" : `waiting: ${waiting}`,
   ]
     .filter((part) => part !== "")
     .join("  ");
 }
 
+/** Who works in this process tells of itself soon; else somebody has to start a worker. */
+function noWorker(workHere: boolean): string {
+  return workHere
+    ? "waiting: this run's own worker is not heard of yet"
+    : "no living worker serves the lane: start `imagemill work`";
+}
+
 /** Shows a run's progress until the returned function is called: a bar on a terminal, else a line every 10 s. */
-export function showProgress(run: Run, terminal: Terminal): () => void {
+export function showProgress(run: Run, terminal: Terminal, workHere: boolean): () => void {
   const sample = ({ totals, settled } = run.progress()) => ({
     at: Date.now(),
     images: totals.images,
@@ -67,7 +75,7 @@ export function showProgress(run: Run, terminal: Terminal): () => void {
     const first = samples[0]!;
     const seconds = Math.max(0.001, (now.at - first.at) / 1000);
     const [images, prompts] = [now.images - first.images, now.settled - first.settled];
-    const line = progressLine(progress, images / seconds, prompts / seconds);
+    const line = progressLine(progress, images / seconds, prompts / seconds, workHere);
     if (terminal.isInteractive) terminal.status(line);
     else terminal.write(line);
   };

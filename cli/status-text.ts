@@ -24,10 +24,17 @@ function laneLines({ lane, pause, holdMs, jobs, retries, runs, workers }: LaneSt
     ...(holdMs > 0 ? [`  rate limit: waits ${Math.ceil(holdMs / 1000)} s more`] : []),
     ...runs.flatMap(runLines),
     ...workers.map(workerLine),
-    ...(!isUnderWay || workers.some(({ fit }) => fit)
-      ? []
-      : ["  no living worker serves this lane: start `imagemill work`"]),
+    ...(!isUnderWay || workers.some(({ fit }) => fit) ? [] : adviceWithoutWorker(runs)),
   ];
+}
+
+/** What to do about a lane without a worker: runs that work by themselves go on when they are resumed, as they say. */
+function adviceWithoutWorker(runs: readonly RunStatus[]): string[] {
+  if (runs.length === 0 || runs.some(({ workers }) => workers !== "here"))
+    return ["  no living worker serves this lane: start `imagemill work`"];
+  return runs.some(({ state }) => state !== "interrupted")
+    ? ["  the worker of the run's own process is not heard of"]
+    : [];
 }
 
 function runLines(status: RunStatus): string[] {

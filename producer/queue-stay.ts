@@ -22,6 +22,8 @@ export interface QueueStayParts extends EngineParts {
   collector: Collector;
   watch: LaneWatch;
   budget: Budget | undefined;
+  /** Aborted when the run ends before its dataset does. */
+  stopping: AbortSignal;
   /** Why the run ends before its dataset does, once it does. */
   stopReason: () => StopReason | undefined;
 }
@@ -50,8 +52,9 @@ export class QueueStay {
    * @throws RunInUseError where a copy of the run is driven from another place
    */
   async begin(): Promise<void> {
-    const { run, location, lane, privateRedis, watch, budget } = this.#parts;
-    await lane.claim.take(privateRedis);
+    const { run, location, lane, privateRedis, watch, budget, log, stopping } = this.#parts;
+    const onWait = (text: string) => log.warn({}, text);
+    await lane.claim.take(privateRedis, { stopping, onWait });
     const { pause, runs } = await lane.state();
     this.#isFromElsewhere ||= (runs.get(run.id)?.location ?? location) !== location;
     if (pause && pause.kind !== "person") await lane.unpause();

@@ -31,6 +31,12 @@ if held and held ~= ARGV[1] and held ~= ARGV[3] then return held end
 redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return false`;
 
+/** How a wait for somebody else's claim is told, and ended early. */
+export interface ClaimWait {
+  stopping: AbortSignal;
+  onWait: (text: string) => void;
+}
+
 /**
  * The right to drive a run in one Redis. A lock keeps two producers of one place apart; copies of a run directory have a lock
  * each, but the same run id, and would take each other's results.
@@ -56,11 +62,11 @@ export class RunClaim {
   }
 
   /**
-   * Takes the claim. One of this place is replaced at once: who holds the place's lock knows that its holder is dead; so is
+   * Takes the claim; `onWait` is told what is waited for, and until when. One of this place is replaced at once: who holds the place's lock knows that its holder is dead; so is
    * any in a Redis that nobody else uses (`isPrivate`). One of another place has to run out, in 10 s at most.
-   * @throws RunInUseError where that one is renewed meanwhile
+   * @throws RunInUseError where that one is renewed meanwhile; the reason of `stopping` once that is aborted
    */
-  async take(isPrivate: boolean): Promise<void> {
+  async take(isPrivate: boolean, { stopping, onWait }: ClaimWait): Promise<void> {
     const end = Date.now() + producerTtlMs + 1_000;
     for (let over = "", leftMs = Infinity; ;) {
       const held = await this.#hold(over);
@@ -73,8 +79,9 @@ export class RunClaim {
       const nowLeftMs = await this.#redis.pttl(this.#key);
       // Nothing but a living producer gives it more time.
       if (nowLeftMs > leftMs || Date.now() > end) throw this.#inUse(driver);
+      if (leftMs === Infinity && nowLeftMs > 0) onWait(this.#describeWait(driver, nowLeftMs));
       leftMs = nowLeftMs;
-      await delay(lookMs);
+      await delay(lookMs, undefined, { signal: stopping });
     }
   }
 
@@ -97,6 +104,11 @@ export class RunClaim {
 
   #isHere({ place, machine }: Driver): boolean {
     return place === this.#mine.place && (isS3Location(place) || machine === this.#mine.machine);
+  }
+
+  #describeWait(driver: Driver | undefined, leftMs: number): string {
+    const until = new Date(Date.now() + leftMs).toTimeString().slice(0, 8);
+    return `run ${this.#run} was driven ${describe(driver)}: waits until ${until} (${Math.ceil(leftMs / 1000)} s) for that producer to be heard of or to count as dead`;
   }
 
   #inUse(driver: Driver | undefined): RunInUseError {

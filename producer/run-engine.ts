@@ -82,6 +82,7 @@ export class RunEngine {
       collector: this.#collector,
       watch: this.watch,
       budget: this.#budget,
+      stopping: this.#stopping.signal,
       stopReason: () => this.#stop,
       onError: this.#onError,
     });

@@ -51,7 +51,7 @@ function card({ snapshot, source }: SeenLane, context: MonitorContext, request: 
     ${state.holdMs > 0 ? html`<p class="note warn">Waits for the rate limit, goes on ${countdown(request.now + state.holdMs, request.now)}.</p>` : ""}
     ${stuck > 0 ? html`<p class="note bad">${plural(stuck, "prompt waits", "prompts wait")} for sub-jobs of which none is left; the run's producer adds what is missing again.</p>` : ""}
     ${figures(snapshot, request.now)} ${runs(snapshot, context)}
-    ${workers.length > 0 ? table(workers) : html`<p class="note bad">No living worker serves this lane: start <code>imagemill work</code>.</p>`}
+    ${workers.length > 0 ? table(workers) : html`<p class="note bad">No living worker serves this lane: resume a run that works by itself, or start <code>imagemill work</code>.</p>`}
   </section>`;
 }
 

@@ -1,6 +1,6 @@
 import { cpSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { filesBelow, readResults } from "../helpers/run-files.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
@@ -72,16 +72,21 @@ describe.concurrent("a copy of a run directory", () => {
     expect(there).toEqual(told);
   });
 
-  test("that was moved after a crash goes on at its new place", async () => {
+  test("that was moved after a crash waits for the claim of its old place, and then goes on at its new one", async () => {
     await using server = await startTestRedis({ tcp: true });
     await using stage = await killedRun(server);
     const moved = join(stage.folder, "moved");
     renameSync(stage.out, moved);
+    const early = stage.startCli("resume", moved, "--json");
+    const told = `was driven from ${stage.out} on `;
+    await vi.waitFor(() => expect(early.stderr).toContain(told), { timeout: 20_000 });
+    early.kill("SIGTERM");
+    expect(await early.ended).toMatchObject({ code: 143 });
     const end = await stage.cli("resume", moved, "--json");
     expect(end).toMatchObject({ code: 0, summary: { state: "completed", images: prompts } });
-    const { told, there } = imagesOf(moved);
-    expect(told).toHaveLength(prompts);
-    expect(there).toEqual(told);
+    const images = imagesOf(moved);
+    expect(images.told).toHaveLength(prompts);
+    expect(images.there).toEqual(images.told);
   });
 
   test("that is complete is told of by where it is, not by where it was made", async () => {

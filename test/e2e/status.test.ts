@@ -37,6 +37,24 @@ test("status tells how far a run with a Redis of its own is, and when the next r
   expect(stdout).toMatch(/\d+ of about 300 prompts {2}\d+ images {2}\d+\.\d\/s/);
 });
 
+test("status advises no worker for a run that works by itself: it goes on with its own", async () => {
+  await using server = await startTestRedis({ tcp: true });
+  await using stage = await openStage({ latencyMs: 300 });
+  stage.env["REDIS_URL"] = server.url;
+  const life = stage.start(stage.dataset(promptRows(50)), "-m", "gpt-image-2", "-c", "2");
+  await stage.settled(2);
+  life.kill("SIGKILL");
+  await vi.waitFor(
+    async () => {
+      const { stdout } = await stage.cli("status");
+      expect(stdout).not.toMatch(/ {2}worker /);
+      expect(stdout).toMatch(/ interrupted {2}.*`imagemill resume .*\/out` goes on/s);
+      expect(stdout).not.toContain("imagemill work");
+    },
+    { timeout: 50_000, interval: 500 },
+  );
+}, 60_000);
+
 test("status tells of a run that no producer has open, and of one whose directory is gone, what to do", async () => {
   await using server = await startTestRedis({ tcp: true });
   await using stage = await openStage();
@@ -52,6 +70,7 @@ test("status tells of a run that no producer has open, and of one whose director
   await until(/ [1-9]\d* wait .* running {2}/s);
   producer.kill("SIGKILL");
   await until(/ interrupted {2}.*no producer has it open: `imagemill resume .*\/out` goes on/s);
+  expect(await status()).toContain("no living worker serves this lane: start `imagemill work`");
   rmSync(stage.out, { recursive: true, force: true });
   const gone = await status();
   expect(gone).toContain(`its directory is gone from ${stage.out}: \`imagemill cancel `);
