@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { killRunning } from "./processes.ts";
+import { buildPackage } from "./package.ts";
+import { killRunning, launchWith } from "./processes.ts";
 import { rows } from "./rows.ts";
 import type { Row } from "./row.ts";
 import { removeFolders } from "./stage.ts";
@@ -47,7 +48,9 @@ async function main(): Promise<void> {
   if (values.help) return console.log(help);
   const options = { rounds: Number(values.rounds), short: values.short };
   const ends: RowEnd[] = [];
-  for (const row of chosen(positionals)) {
+  const wanted = chosen(positionals);
+  launchWith(await buildPackage());
+  for (const row of wanted) {
     console.error(`${row.name}: ${row.what}; baseline: ${row.baseline}`);
     ends.push({ row, measures: await row.run(options) });
     console.log(tableOf(ends.slice(-1)));

@@ -4,7 +4,12 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 const node = fileURLToPath(new URL("../node_modules/.bin/node", import.meta.url));
-const launcher = fileURLToPath(new URL("../bin/imagemill.js", import.meta.url));
+let launcher: string | undefined;
+
+/** Has the command line started by this launcher from now on. */
+export function launchWith(path: string): void {
+  launcher = path;
+}
 
 const running = new Set<ChildProcess>();
 
@@ -38,11 +43,12 @@ export function startProgram(
   return start([path, ...args], env);
 }
 
-/** Starts the command line. */
+/** Starts the command line, once {@link launchWith} has said which. */
 export function startImagemill(
   args: readonly string[],
   env: Record<string, string> = {},
 ): BenchProcess {
+  if (launcher === undefined) throw new Error("expected `launchWith` to have been called before");
   return start([launcher, ...args], env);
 }
 

@@ -1,17 +1,24 @@
-// Compiles the package into dist/, from nothing: what an earlier build left behind would be published, too.
+// Makes the package in dist/, from nothing: what an earlier build left behind would be published, too.
 import { spawnSync } from "node:child_process";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { bundle } from "./bundle.ts";
+import { writeNotices } from "./notices.ts";
 
 const root = join(import.meta.dirname, "..");
-rmSync(join(root, "dist"), { recursive: true, force: true });
+const dist = join(root, "dist");
+const compiled = join(dist, "compiled");
+
+rmSync(dist, { recursive: true, force: true });
 const compiler = join(root, "node_modules", ".bin", "tsc");
-const { status } = spawnSync(compiler, ["-p", "tsconfig.build.json"], {
+const types = ["--declarationDir", dist, "--outDir", compiled];
+const { status } = spawnSync(compiler, ["-p", "tsconfig.build.json", ...types], {
   cwd: root,
   stdio: "inherit",
 });
+if (status !== 0) process.exit(status ?? 1);
+
+writeNotices(await bundle(compiled, dist), join(dist, "THIRD-PARTY.txt"));
+rmSync(compiled, { recursive: true });
 // What the monitor serves to browsers as it is.
-cpSync(join(root, "monitor", "static"), join(root, "dist", "monitor", "static"), {
-  recursive: true,
-});
-process.exitCode = status ?? 1;
+cpSync(join(root, "monitor", "static"), join(dist, "monitor", "static"), { recursive: true });

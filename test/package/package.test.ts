@@ -1,12 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { satisfies } from "semver";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { RunSummary } from "../../shared/run-file.ts";
 import { version } from "../../shared/version.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
+import { startScript } from "../helpers/cli.ts";
 import { startTestRedis } from "../helpers/redis.ts";
 import { installPacked, type Packed } from "../helpers/packed.ts";
 
@@ -74,6 +75,90 @@ function example(name: string): string {
     .replace(`"../index.ts"`, `"imagemill"`)
     .replace(`"../models.ts"`, `"imagemill/models"`);
 }
+
+/** Has the start of Node tell at its end which files it has loaded. */
+const listing = `
+  import { registerHooks } from "node:module";
+  import { writeFileSync } from "node:fs";
+  const loaded = [];
+  registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
+  process.on("exit", () => writeFileSync("loaded.json", JSON.stringify(loaded)));`;
+
+test("a run of the packed command loads few files, and those of BullMQ and zod not one by one", async () => {
+  await using simulator = await startSimulator();
+  packed.write("list.mjs", listing);
+  packed.write("prompts.txt", "a red bicycle\n");
+  const args = ["run", "prompts.txt", "--model", "imagemill-sim-1", "--provider", "openai"];
+  const env = { NODE_OPTIONS: "--import=./list.mjs", OPENAI_BASE_URL: `${simulator.url}/v1` };
+  await packed.exec("imagemill", [...args, "--out", "few"], env);
+  const loaded = z
+    .array(z.string())
+    .parse(JSON.parse(readFileSync(join(packed.folder, "loaded.json"), "utf8")));
+  const files = loaded.filter((url) => url.startsWith("file:"));
+  expect(files.some((url) => url.includes("/dist/chunks/engine-"))).toBe(true);
+  expect(files.filter((url) => /\/node_modules\/(bullmq|ioredis|zod)\//.test(url))).toEqual([]);
+  expect(files.length).toBeLessThan(70);
+});
+
+test("the licences of the packages in its files are in it", () => {
+  const path = join(packed.folder, "node_modules", "imagemill", "dist", "THIRD-PARTY.txt");
+  const text = readFileSync(path, "utf8");
+  for (const name of ["bullmq", "ioredis", "luxon", "openai", "undici", "zod"])
+    expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+$`, "m"));
+  expect(text).toContain("Apache License");
+});
+
+test("the packed monitor serves its pages and their files", async () => {
+  const script = join(packed.folder, "node_modules", "imagemill", "bin", "imagemill.js");
+  const args = ["monitor", "--listen", "127.0.0.1:0", "--token", "a-long-secret"];
+  const place = { cwd: packed.folder, env: {} };
+  await using monitor = startScript(script, args, place);
+  const url = await vi.waitFor(() => {
+    const found = /http:\/\/127\.0\.0\.1:\d+/.exec(monitor.stderr);
+    if (!found) throw new Error(`expected an address, got ${monitor.stderr}`);
+    return found[0];
+  }, 10_000);
+  const page = await (await fetch(url)).text();
+  expect(page).toContain("</html>");
+  const assets = [...page.matchAll(/(?:href|src)="(\/[^"]+\.(?:css|js|svg)[^"]*)"/g)];
+  expect(assets.length).toBeGreaterThan(2);
+  const replies = await Promise.all(assets.map(async ([, path]) => await fetch(url + path)));
+  expect(replies.filter(({ ok }) => !ok).map((reply) => reply.url)).toEqual([]);
+});
+
+test("a client of the user's own ioredis and a schema of the user's own zod are taken", async () => {
+  await using redis = await startTestRedis();
+  packed.write(
+    "own.ts",
+    `import { Redis } from "ioredis";
+     import { z } from "zod";
+     import { readFileSync } from "node:fs";
+     import { AsyncImageGenerationModel, createWorker, openRun } from "imagemill";
+     class Own extends AsyncImageGenerationModel {
+       modelName = "own";
+       maxGenerationsPerCall = 1;
+       parameters = z.object({ style: z.enum(["plain", "bold"]).default("plain") });
+       async agenerate(prompt, { parameters }) {
+         return { images: [{ bytes: readFileSync("picture.png") }], warnings: [parameters.style] };
+       }
+     }
+     const client = new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: null });
+     const provider = { name: "own", createModel: () => new Own() };
+     const wrong = openRun({ out: "own", source: ["a"], provider, model: "own", redis: client, parameters: { style: "plane" } });
+     console.log(await wrong.then(() => "taken", (error) => error.message));
+     await using worker = await createWorker({ redis: client, providers: [provider] });
+     const run = await openRun({ out: "own", source: ["a"], provider, model: "own", redis: client, parameters: { style: "bold" } });
+     console.log((await run.finished).state, client.status);
+     client.disconnect();`,
+  );
+  const picture = new URL("../fixtures/images/noise.png", import.meta.url);
+  copyFileSync(picture, join(packed.folder, "picture.png"));
+
+  const printed = await packed.exec("node", ["own.ts"], { REDIS_URL: redis.url });
+  const [refusal, end] = printed.split("\n");
+  expect(refusal).toMatch(/style/);
+  expect(end).toBe("completed ready");
+});
 
 test("the monitor has the files that it serves", () => {
   const names = readdirSync(join(root, "monitor", "static")).toSorted();
