@@ -68,10 +68,10 @@ export class Limiter {
   }
 
   /** Images that one call should ask for at most, as far as the lane knows; `each`: the tokens that one may take. */
-  mostPerCall(each: TokenGuess = takesNoTokens): number {
+  mostPerCall(each = () => takesNoTokens): number {
     const { imagesPerMinute = Infinity } = this.#limits;
-    const { perCall, tokensPerMinute = 0 } = this.#last ?? {};
-    const tokens = this.#last && tokensSetAside(each, this.#last);
+    const { perCall = 0, tokensPerMinute = 0, tokenFactor = 0 } = this.#last ?? {};
+    const tokens = tokensPerMinute > 0 && tokensSetAside(each(), { tokensPerMinute, tokenFactor });
     const byTokens = tokens ? tokensPerMinute / tokens : Infinity;
     return Math.max(1, Math.floor(Math.min(perCall || Infinity, imagesPerMinute, byTokens)));
   }

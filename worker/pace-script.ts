@@ -193,10 +193,10 @@ if command == 'take' then
     local n, guess, rate = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), triedRate()
     local each = math.max(perImage, rate and 1 / rate or 0)
     waitMs, why = waitOf(n, calls + granted + reserved, holdMs, each, perRequest)
-    if why == '' then waitMs, why = waitForTokens(guess, calls + granted + others) end
+    if why == '' and s.perToken > 0 then waitMs, why = waitForTokens(guess, calls + granted + others) end
     if why ~= '' then break end
     letGo(n, each, perRequest, rate and each > perImage)
-    setTokensAside(guess)
+    if s.perToken > 0 then setTokensAside(guess) end
     granted = granted + 1
   end
   local wanted = calls + (#ARGV - first + 1) / 2

@@ -54,7 +54,6 @@ end
 
 -- How long a call has to wait for tokens; running: calls of the lane that are in flight.
 local function waitForTokens(guess, running)
-  if s.perToken == 0 then return 0, '' end
   if running > 0 and not tokensOf(guess) and not s.isUntold then return 200, 'tokens' end
   local ahead = (s.tokensAt or 0) - now
   if ahead <= slackMs then return 0, '' end
@@ -63,7 +62,6 @@ end
 
 local function setTokensAside(guess)
   local tokens = tokensOf(guess) or 0
-  if s.perToken == 0 then return end
   local back = s.tokensBack or 0
   local free = math.min(back, tokens)
   s.tokensBack, s.lastTokens = back - free, tokens

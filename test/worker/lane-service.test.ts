@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unpauseLane } from "../../shared/lane-state.ts";
 import { silentLog, type Log } from "../../shared/log.ts";
+import { readPace } from "../../monitor/lane-pace.ts";
 import { Pace } from "../../worker/pace.ts";
 import { isFailed } from "../helpers/is-failed.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
@@ -164,6 +165,25 @@ describe.concurrent("a limit that the provider tells with its answers", () => {
     const another = new Pace(lane.redis, lane.keys, "another");
     const asked = { calls: 0, answered: 0, latencyMs: 0, limits: {}, images: Array(100).fill(1) };
     await until(async () => expect(await another.take(asked)).toMatchObject({ why: "rate" }));
+  });
+});
+
+describe.concurrent("a limit on tokens that only a refusal names", () => {
+  test("is kept by the lane, in the tokens that the provider counts, and shown", async () => {
+    await using lane = await openTestLane(server, {
+      run: { model: "gpt-image-2", parameters: { size: "1024x1024", quality: "low" } },
+      simulator: { tokensPerMinute: 60_000, limitBurst: 0.05, rateLimitHeaders: false },
+    });
+    await lane.serve({ concurrency: 20 });
+    for (let index = 0; index < 25; index++) await lane.add(index);
+    await lane.results(25);
+    const { hintTokens } = (await readPace(lane.redis, lane.keys))!;
+    expect(hintTokens).toBe(60_000);
+    const another = new Pace(lane.redis, lane.keys, "another");
+    const asked = { calls: 0, answered: 0, latencyMs: 0, limits: {}, images: [] };
+    const { tokensPerMinute, tokenFactor } = await another.take(asked);
+    expect(tokensPerMinute).toBe(60_000);
+    expect(tokenFactor).toBeCloseTo(1, 1);
   });
 });
 

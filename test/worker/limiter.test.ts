@@ -169,9 +169,9 @@ describe("Limiter", () => {
     expect(limiter.mostPerCall()).toBe(5);
     limiter.limits = { tokensPerMinute: 4_000 };
     await limiter.refresh();
-    expect(limiter.mostPerCall({ tokens: 1_056, isKnown: true })).toBe(3);
-    expect(limiter.mostPerCall({ tokens: 9_000, isKnown: true })).toBe(1);
-    expect(limiter.mostPerCall({ tokens: 9_000, isKnown: false })).toBe(5);
+    expect(limiter.mostPerCall(() => ({ tokens: 1_056, isKnown: true }))).toBe(3);
+    expect(limiter.mostPerCall(() => ({ tokens: 9_000, isKnown: true }))).toBe(1);
+    expect(limiter.mostPerCall(() => ({ tokens: 9_000, isKnown: false }))).toBe(5);
   });
 
   test("keeps calls back for a limit on tokens, says so, and learns from answers what they take", async () => {
