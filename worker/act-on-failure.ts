@@ -37,7 +37,9 @@ export async function actOnFailure(
       await lane.exit.stop(new ProviderError("quota", failure.message, failure));
       break;
     case "hold":
-      await lane.refused(permit, failure);
+      // Where another host takes the call, the lane has nothing to wait for.
+      if (failure.hostAway) await lane.limiter.turnedAway(permit);
+      else await lane.refused(permit, failure);
       return undefined;
     case "retry":
       return burned

@@ -15,19 +15,34 @@ export interface Host {
   askedAt: number;
   /** The last call that it answered it sent elsewhere. */
   redirects: boolean;
+  /** Until when it takes no calls, for the sake of its own limits; and whether it told how long. */
+  refusesUntil: number;
+  hasToldWait: boolean;
+  /** Its refusals since it last answered, those of one burst as one. */
+  refusals: number;
+  /** Its part of the calls beside hosts that refuse none: halved by each burst of refusals, a little more with each answer. */
+  share: number;
 }
+
+const leastShare = 1 / 64;
+const shareGrowth = 1.02;
+/** How long a host is left alone that refuses without a time to wait; twice as long each time. */
+const firstWaitMs = 1_000;
+const longestWaitMs = 60_000;
 
 /**
  * The hosts of a lane's profile. A call goes to the one with the fewest in flight; a host that is away is left out, and from
- * time to time one call tries it again.
+ * time to time one call tries it again; one that refuses calls for its own limits' sake is left out for as long as it asks for.
  */
 export class HostPool {
   readonly hosts: readonly Host[];
   readonly #log: Log;
+  readonly #now: () => number;
   #asked = 0;
 
-  constructor(profile: Profile, log: Log, now?: () => number) {
+  constructor(profile: Profile, log: Log, now: () => number = Date.now) {
     this.#log = log;
+    this.#now = now;
     this.hosts = baseUrlsOf(profile).map((baseUrl, i) => ({
       place: i + 1,
       baseUrl,
@@ -35,14 +50,19 @@ export class HostPool {
       inFlight: 0,
       askedAt: 0,
       redirects: false,
+      refusesUntil: 0,
+      hasToldWait: false,
+      refusals: 0,
+      share: 1,
     }));
   }
 
   /** The host for a call that starts now: of equals the one that has not been asked for longest. */
   take(): Host {
-    const open = this.hosts.filter(({ health }) => health.waitMs === 0);
+    const willing = this.hosts.filter((host) => !this.#refuses(host));
+    const open = willing.filter(({ health }) => health.waitMs === 0);
     // Where all are away the lane waits, and its probe may go to any.
-    const candidates = open.length > 0 ? open : this.hosts;
+    const candidates = [open, willing, this.hosts].find(({ length }) => length > 0)!;
     const host = candidates.reduce((best, other) => (isFitter(other, best) ? other : best));
     host.inFlight += 1;
     host.askedAt = ++this.#asked;
@@ -50,10 +70,44 @@ export class HostPool {
     return host;
   }
 
+  /** The host made images. */
+  served(host: Host): void {
+    host.refusals = 0;
+    host.share = Math.min(1, host.share * shareGrowth);
+    this.answered(host);
+  }
+
   /** The host answered sensibly, be it with a refusal. */
   answered(host: Host): void {
     host.redirects = false;
     if (host.health.answered()) this.#tell(host, "answers again");
+  }
+
+  /**
+   * The host takes no calls for a while, for the sake of its limits. Gives whether another one does; and where none does, how
+   * many milliseconds it is until one does again, if that was told.
+   */
+  refused(host: Host, retryAfterMs?: number): { othersTake: boolean; waitMs?: number } {
+    const now = this.#now();
+    this.answered(host);
+    // The others of a burst say nothing new.
+    if (!this.#refuses(host)) {
+      host.share = Math.max(leastShare, host.share / 2);
+      host.refusals += 1;
+    }
+    const guessMs = Math.min(longestWaitMs, firstWaitMs * 2 ** (host.refusals - 1));
+    const until = now + (retryAfterMs ?? guessMs);
+    if (until > host.refusesUntil) {
+      host.refusesUntil = until;
+      host.hasToldWait = retryAfterMs !== undefined;
+    }
+    if (this.hosts.some((other) => this.#takesCalls(other))) return { othersTake: true };
+    const refusing = this.hosts.filter((other) => this.#refuses(other));
+    const first = refusing.toSorted((a, b) => a.refusesUntil - b.refusesUntil)[0];
+    return {
+      othersTake: false,
+      ...(first?.hasToldWait && { waitMs: first.refusesUntil - now }),
+    };
   }
 
   /**
@@ -75,7 +129,16 @@ export class HostPool {
     const isAway = host.health.missed(prompt, sent);
     if (isAway && !before)
       this.#tell(host, `${why}: the others get its calls, one at a time probes it`);
-    return this.hosts.some((other) => other !== host && !other.health.away) ? isAway : undefined;
+    const othersTake = this.hosts.some((other) => other !== host && this.#takesCalls(other));
+    return othersTake ? isAway : undefined;
+  }
+
+  #refuses({ refusesUntil }: Host): boolean {
+    return refusesUntil > this.#now();
+  }
+
+  #takesCalls(host: Host): boolean {
+    return !host.health.away && !this.#refuses(host);
   }
 
   #tell({ place }: Host, words: string): void {
@@ -85,6 +148,7 @@ export class HostPool {
 }
 
 function isFitter(one: Host, other: Host): boolean {
-  if (one.inFlight !== other.inFlight) return one.inFlight < other.inFlight;
+  const [load, otherLoad] = [one.inFlight / one.share, other.inFlight / other.share];
+  if (load !== otherLoad) return load < otherLoad;
   return one.askedAt < other.askedAt;
 }

@@ -172,6 +172,12 @@ export class Limiter {
     }
   }
 
+  /** One of several hosts refused the call, for its own sake: it is made again elsewhere, and counts as let in only then. */
+  async turnedAway(permit: Permit): Promise<void> {
+    this.ended(permit);
+    await this.#pace.turnedAway(permit.images);
+  }
+
   /** The call was not answered in time: the lane has too many in flight. */
   slow(permit: Permit): void {
     this.ended(permit);

@@ -262,6 +262,14 @@ if command == 'slow' then
   return 0
 end
 
+-- ARGV: images of a call that nobody has taken: what was let in measures the provider
+if command == 'turned away' then
+  local n = tonumber(ARGV[4])
+  s.admitted, s.era = math.max(0, (s.admitted or 0) - n), math.max(0, (s.era or 0) - n)
+  save()
+  return 0
+end
+
 -- ARGV: images, requests and tokens a minute, images a call, each 0 where it is not told
 if command == 'told' then
   local perCall = tonumber(ARGV[7])

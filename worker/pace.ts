@@ -153,6 +153,11 @@ export class Pace {
     return z.number().parse(reply);
   }
 
+  /** A call for so many images that was let go was not taken, and the lane goes on as it was. */
+  async turnedAway(images: number): Promise<void> {
+    await this.#run("turned away", images);
+  }
+
   /** Holds the lane for so long at least. */
   async hold(ms: number, reason: string): Promise<void> {
     await this.#run("hold", ms, reason);

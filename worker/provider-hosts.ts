@@ -38,6 +38,7 @@ export class ProviderHosts {
 
   /**
    * Makes one call at one host. What comes back holds no secrets, whatever the model says.
+   * Limits that one of several hosts tells are its own, and none of the lane's.
    * @throws ProviderError as the model does; with `hostAway` where another host could have taken the call
    */
   async agenerate(input: string, call: CallOptions): Promise<ImageGeneration> {
@@ -46,9 +47,11 @@ export class ProviderHosts {
     const secrets = { apiKey: key.current, baseUrl: host.baseUrl };
     try {
       const model = await this.#modelOf(host);
-      const answer = await model.agenerate(input, call);
-      pool.answered(host);
-      return guardAnswer(answer, secrets);
+      const answer = guardAnswer(await model.agenerate(input, call), secrets);
+      pool.served(host);
+      if (pool.hosts.length === 1) return answer;
+      const { limits: _, ...rest } = answer;
+      return rest;
     } catch (error) {
       if (call.signal?.aborted) {
         host.health.abandoned();
@@ -71,10 +74,28 @@ export class ProviderHosts {
     const { pool } = this.#parts;
     if (error instanceof ProviderError && isRedirect(error))
       return this.#redirected(host, input, error);
+    if (error instanceof ProviderError && error.kind === "rate_limited" && pool.hosts.length > 1)
+      return this.#refused(host, error);
     if (error instanceof UsageError || error.kind === "internal") host.health.abandoned();
     else if (this.#isNoAnswer(error)) error.hostAway = pool.missed(host, input, error.sent);
     else pool.answered(host);
     return error;
+  }
+
+  /** One host's refusal holds that host alone; where none takes calls, the lane, until the first does again. */
+  #refused(host: Host, error: ProviderError): ProviderError {
+    const { othersTake, waitMs } = this.#parts.pool.refused(host, error.retryAfterMs);
+    const { message, status, code, requestId, tokensCounted, cause } = error;
+    return new ProviderError("rate_limited", message, {
+      status,
+      code,
+      requestId,
+      tokensCounted,
+      cause,
+      ...(othersTake
+        ? { hostAway: true, retryAfterMs: error.retryAfterMs }
+        : { retryAfterMs: waitMs }),
+    });
   }
 
   /** A redirect is a mistake in one base URL; where every base URL has it, in the run's settings. */

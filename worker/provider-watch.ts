@@ -26,8 +26,8 @@ export class ProviderWatch {
   }
 
   /**
-   * A call of the job failed, after these attempts. Gives whether that uses up an attempt: not when it tells of the lane (limits, keys, a provider
-   * that is away).
+   * A call of the job failed, after these attempts. Gives whether that uses up an attempt: not when it tells of the lane (limits,
+   * keys, a provider that is away).
    */
   async failed(
     failure: ProviderError,
@@ -35,7 +35,7 @@ export class ProviderWatch {
     attempts: readonly AttemptRecord[] = [],
   ): Promise<boolean> {
     const { kind, sent, hostAway } = failure;
-    if (hostAway !== undefined) return !hostAway;
+    if (hostAway !== undefined && kind !== "rate_limited") return !hostAway;
     if (kind === "unavailable" || kind === "timeout")
       return !(await this.#missed(
         job,

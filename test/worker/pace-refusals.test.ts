@@ -9,6 +9,25 @@ import { newLane, nothing, refusal } from "./pace-requests.ts";
 let redis: RedisClient;
 connectedRedis("worker", (client) => (redis = client));
 
+/** What a lane has found out by two refusals, with so many of the calls between them turned away. */
+async function measuredRate(turnedAway: number) {
+  let now = 1_000_000;
+  const pace = new Pace(redis, newLane(), "w", () => now);
+  const take = async () =>
+    await pace.take({ ...nothing, images: Array.from({ length: 10 }, () => 1) });
+  await take();
+  now += 100;
+  await pace.refused(refusal);
+  let granted = 0;
+  for (let step = 0; step < 400; step++) {
+    now += 50;
+    granted += (await take()).calls;
+  }
+  for (let call = 0; call < turnedAway; call++) await pace.turnedAway(1);
+  await pace.refused(refusal);
+  return { granted, rate: (await take()).imagesPerMinute };
+}
+
 describe("a refusal", () => {
   test("slows the lane once for all calls that had started before", async () => {
     let now = 1_000_000;
@@ -27,6 +46,13 @@ describe("a refusal", () => {
     expect((await pace.take({ ...nothing, images: [] })).imagesPerMinute).toBeLessThan(
       imagesPerMinute,
     );
+  });
+
+  test("measures only what was let in: a call that was turned away by one of several hosts counts when it is made again", async () => {
+    const all = await measuredRate(0);
+    const half = await measuredRate(Math.floor(all.granted / 2));
+    expect(half.granted).toBe(all.granted);
+    expect(half.rate / all.rate).toBeCloseTo(0.5, 1);
   });
 
   test("lets one call go ahead of the others after its wait: there may be nothing for it yet", async () => {

@@ -28,11 +28,15 @@ test("a bug of ours does not tell that the provider is back", async () => {
   expect(gate.health).toMatchObject({ away: true, probing: false });
 });
 
-test("a refusal tells that the provider is back", async () => {
-  const { gate, watch } = await whileAway();
-  expect(await watch.failed(new ProviderError("rate_limited", "slow down"), "run-0-2")).toBe(false);
-  expect(gate.health.away).toBe(false);
-});
+test.for([undefined, true])(
+  "a refusal tells that the provider is back (its host left out: %s)",
+  async (hostAway) => {
+    const { gate, watch } = await whileAway();
+    const refusal = new ProviderError("rate_limited", "slow down", { hostAway });
+    expect(await watch.failed(refusal, "run-0-2")).toBe(false);
+    expect(gate.health).toMatchObject({ away: false, probing: false });
+  },
+);
 
 test("a call that only one of several hosts did not take uses up its attempt unless that host is away", async () => {
   const watch = new ProviderWatch(new Gate(), silentLog);
