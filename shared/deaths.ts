@@ -16,6 +16,7 @@ export type Deaths = z.infer<typeof Deaths>;
 export interface DeathRecord {
   deaths?: Deaths | undefined;
   innocentStalls?: number | undefined;
+  begunAt?: number | undefined;
 }
 
 /** The deaths of a job by its record and by BullMQ's count of its stalls. */

@@ -29,6 +29,8 @@ const base = {
   deaths: Deaths.optional(),
   /** How many of its stalls are in `deaths` or tell nothing against it; the next one may be counted ahead. */
   innocentStalls: z.int().min(0).optional(),
+  /** When a worker began with it, in milliseconds since 1970; kept only of jobs that began soon after Redis was back. */
+  begunAt: z.number().optional(),
   /** What earlier attempts of this job came to. */
   soFar: CallOutcome.optional(),
 };

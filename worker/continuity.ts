@@ -64,7 +64,7 @@ export class Continuity {
     return takenAt <= this.#returnedAt;
   }
 
-  /** Whether Redis is back so lately that jobs stall for that, and not because a worker died. */
+  /** Whether Redis is back so lately that jobs that were begun before stall for that, and not because a worker died. */
   get isJustBack(): boolean {
     return Date.now() - this.#returnedAt < stallsMs;
   }

@@ -24,16 +24,18 @@ export interface Entry {
 }
 
 /**
- * Lets a job begin: among others, or alone where workers died with it, so that its neighbours are spared. A job that
- * stalled since Redis was away, though its worker may live, is no suspect, and neither is one whose worker died before it
- * began.
+ * Lets a job begin: among others, or alone where workers died with it, so that its neighbours are spared. A job that was
+ * begun before Redis was away and stalled for that, though its worker may live, is no suspect, and neither is one whose worker
+ * died before it began.
  * @throws HandBack while another job runs alone, or where others are to go first
  * @throws Crashed where workers died of it while it was alone
  */
 export async function enter(work: AnyWork): Promise<Entry> {
-  const { lane, job } = work;
+  const { lane, job, data } = work;
   const stalls = job.stalledCounter;
-  let deaths = deathsOf(work.data, lane.continuity.isJustBack ? 0 : stalls);
+  const { isJustBack } = lane.continuity;
+  const isExcused = isJustBack && lane.continuity.hasReturnedAfter(data.begunAt ?? -Infinity);
+  let deaths = deathsOf(data, isExcused ? 0 : stalls);
   if (stalls > 0) await keep(work, deaths, stalls + 1);
   if (wasInterrupted(work) && (await lane.livingCallsEnded(job.id!)) && stalls > 0)
     deaths = noDeaths;
@@ -47,7 +49,8 @@ export async function enter(work: AnyWork): Promise<Entry> {
   // Written before it begins, so that whoever takes it up after this worker's death knows.
   const begun = alone ? { ...deaths, alone: deaths.alone + 1 } : deaths;
   try {
-    if (alone || stalls > 0) await keep(work, begun, stalls);
+    if (isJustBack) data.begunAt = Date.now();
+    if (alone || stalls > 0 || isJustBack) await keep(work, begun, stalls);
   } catch (error) {
     leave();
     throw error;

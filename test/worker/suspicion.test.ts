@@ -127,6 +127,25 @@ describe.concurrent("a job that workers died with", () => {
     expect((await lane.results(2)).map(({ state }) => state)).toEqual(["succeeded", "succeeded"]);
   });
 
+  test("that it began with after Redis was back is one, also soon after that", async () => {
+    await using lane = await openTestLane(server);
+    const hold = new AnswerHold();
+    const service = await lane.serve({ createModel: watchedModels(hold) });
+    service.continuity.forgotten();
+    const once = { deaths: { inCompany: 1, alone: 0 } };
+    const id = await lane.add(0, once);
+    await until(() => expect(hold.held).toBe(1));
+    const { run: _, ...begun } = await dataOf(lane, id);
+    // As the next worker finds it after this one's death.
+    await lane.queue.pause();
+    const next = await lane.add(1, { ...begun, index: 1, prompt: promptOfIndex(1) });
+    await lane.redis.hset(`${lane.keys.queuePrefix}:${lane.lane}:${next}`, { stc: 1 });
+    await lane.queue.resume();
+    await until(() => expect(service.solitude.taken).toBe(true));
+    hold.release();
+    expect((await lane.results(2)).map(({ state }) => state)).toEqual(["succeeded", "succeeded"]);
+  });
+
   test("while it ran alone, thrice, fails as crashed without another call, and no other prompt with it", async () => {
     await using lane = await openTestLane(server);
     await lane.serve();
