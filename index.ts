@@ -1,5 +1,6 @@
 // `imagemill`: runs and workers in one's own program, and the gallery's models.
 export { createWorker, type CreateWorkerOptions } from "./library/create-worker.ts";
+export { exportRun } from "./library/export-run.ts";
 export { openRun, type OpenRunOptions } from "./library/open-run.ts";
 export type { PromptResult } from "./library/prompt-result.ts";
 export type { BuiltInProvider, OwnProvider, Provider } from "./library/provider.ts";
@@ -12,12 +13,11 @@ export { steerRun, type SteerRunOptions } from "./library/steer-run.ts";
 export type { SteeredRun } from "./shared/steer-run.ts";
 export { surveyRun, type RunSurvey, type SurveyRunOptions } from "./library/survey-run.ts";
 export * from "./models.ts";
-export {
-  type ExportFormat,
-  type ExportOptions,
-  type ExportProgress,
-  exportRun,
-  type ExportSummary,
+export type {
+  ExportFormat,
+  ExportOptions,
+  ExportProgress,
+  ExportSummary,
 } from "./producer/export/export-run.ts";
 export { ExportStopped } from "./producer/export/export-stopped.ts";
 export { RunInUseError } from "./producer/run-lock.ts";
