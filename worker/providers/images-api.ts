@@ -9,6 +9,7 @@ import type { Fetch } from "./fetch-adapter.ts";
 import type { Progress } from "./http-exchange.ts";
 import type { HttpClient, ProxySettings } from "./http.ts";
 import type { ImageGeneration } from "./image-generation.ts";
+import { lowerCased } from "./lower-cased.ts";
 import { modelHttpClient } from "./model-http.ts";
 import {
   findRule,
@@ -19,11 +20,12 @@ import {
   type RefusalRule,
 } from "./refusal.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
+import { splitUrlBelow } from "./split-url.ts";
 import { takeImages, type AnsweredImage } from "./take-images.ts";
 
 /** How an API is reached. */
 export interface ImagesApiOptions {
-  /** Paths are put behind it. */
+  /** Paths are put behind its own, before its query; its user and password are sent as `Authorization`, unless there is a key. */
   baseUrl: string;
   /** Sent as `Authorization: Bearer …`, and masked in messages. */
   apiKey?: string | undefined;
@@ -123,14 +125,8 @@ export class ImagesApi {
     signal: AbortSignal,
     progress: Progress,
   ): Promise<HttpAnswer> {
-    const { baseUrl, apiKey, headers } = this.#options;
     const request = {
       method: "POST",
-      headers: {
-        "content-type": "application/json",
-        ...(apiKey && { authorization: `Bearer ${apiKey}` }),
-        ...headers,
-      },
       body: JSON.stringify(body),
       signal,
       // Base64 is a third longer than the bytes, and an answer may hold several images.
@@ -139,10 +135,22 @@ export class ImagesApi {
       memory,
     };
     try {
-      return await this.#http.send(`${baseUrl.replace(/\/+$/, "")}${path}`, request);
+      const { url, headers } = this.#target(path);
+      return await this.#http.send(url, { ...request, headers });
     } catch (error) {
       throw classifyTransport(error, this.#secrets, progress);
     }
+  }
+
+  #target(path: string): { url: string; headers: Record<string, string> } {
+    const { baseUrl, apiKey, headers } = this.#options;
+    const { url, authorization } = splitUrlBelow(baseUrl, path);
+    const usual = {
+      "content-type": "application/json",
+      ...(authorization !== undefined && { authorization }),
+      ...(apiKey && { authorization: `Bearer ${apiKey}` }),
+    };
+    return { url, headers: { ...usual, ...lowerCased(headers) } };
   }
 
   #read<Answer>({ status, headers, body }: HttpAnswer, schema: z.ZodType<Answer>): Answer {

@@ -7,7 +7,7 @@ import type { HttpRequest } from "./http-exchange.ts";
 import type { HttpClient } from "./http.ts";
 import { lowerCased } from "./lower-cased.ts";
 import type { OpenAIOptions } from "./openai-options.ts";
-import { splitUrl } from "./split-url.ts";
+import { splitUrlBelow } from "./split-url.ts";
 
 /** What the official package would post. */
 interface Post {
@@ -54,12 +54,9 @@ export class OpenaiClient {
     return await this.#http.send(url, { ...request, method: "POST", headers, body: content });
   }
 
-  /** The base URL's query stays behind the path. */
   #find(path: string) {
     const { apiKey, defaultHeaders } = this.#options;
-    const { url, authorization } = splitUrl(this.#baseUrl);
-    const whole = new URL(url);
-    whole.pathname = whole.pathname.replace(/\/$/, "") + path;
+    const { url, authorization } = splitUrlBelow(this.#baseUrl, path);
     const headers = {
       ...(authorization !== undefined && { authorization }),
       accept: "application/json",
@@ -68,6 +65,6 @@ export class OpenaiClient {
       ...(apiKey && { authorization: `Bearer ${apiKey}` }),
       ...lowerCased(defaultHeaders),
     };
-    return { url: whole.href, headers };
+    return { url, headers };
   }
 }

@@ -1,4 +1,5 @@
 import { cutText } from "../../shared/cut-text.ts";
+import { decodePart } from "./split-url.ts";
 
 /** What must never be seen in a message. */
 export interface Secrets {
@@ -99,14 +100,6 @@ function addressSecrets(baseUrl: string | undefined): string[] {
   return [...pair, word, user, ...searchParams.values()].filter(
     ({ length }) => length >= minSecretChars,
   );
-}
-
-function decodePart(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The base URL, its origin and its host, longest first. */
