@@ -35,7 +35,9 @@ export const CommonOptions = {
     .min(0)
     .default(6)
     .describe("Further tries of a call in `generate`; `agenerate` is always one request"),
-  defaultHeaders: kept(HeaderFields.optional()).describe("Sent with every request to the provider"),
+  defaultHeaders: kept(HeaderFields.optional()).describe(
+    "Sent with every request to the provider, in place of the usual ones; keys in them are masked in messages",
+  ),
   fetch: kept(functionOption<Fetch>().optional()).describe("Used instead of the built-in client"),
   proxy: kept(ProxySettings.optional()).describe("Proxies by the scheme of the target"),
   maxImageBytes: z.int().min(1).default(defaultMaxImageBytes).describe("Largest image in bytes"),

@@ -33,7 +33,11 @@ export function asFetch(http: HttpClient, exchange: Exchange): Fetch {
     const headers = lowerCased(init.headers);
     const answer = await http.send(url, {
       method: init.method ?? "GET",
-      headers: { ...(authorization && { authorization }), ...headers, ...exchange.headers },
+      headers: {
+        ...(authorization && { authorization }),
+        ...headers,
+        ...lowerCased(exchange.headers),
+      },
       ...(typeof init.body === "string" && { body: init.body }),
       signal: init.signal ?? undefined,
       maxBytes,

@@ -47,10 +47,11 @@ export class InferenceEndpointsImageGeneration extends AsyncImageGenerationModel
     );
     refuseContradictions(options);
     const { modelId, endpointName, apiKey, baseUrl, maxRetries } = this.#options;
+    const { defaultHeaders: headers } = this.#options;
     this.modelName = modelId ?? endpointName ?? "endpoint";
     this.maxRetries = maxRetries;
     this.parameters = modelParameters(findModel("huggingface", this.modelName)).parameters;
-    this.#secrets = { apiKey, baseUrl };
+    this.#secrets = { apiKey, baseUrl, headers };
     this.#http = modelHttpClient(this.#options);
   }
 

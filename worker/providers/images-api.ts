@@ -29,6 +29,7 @@ export interface ImagesApiOptions {
   baseUrl: string;
   /** Sent as `Authorization: Bearer …`, and masked in messages. */
   apiKey?: string | undefined;
+  /** Sent besides. Where one is named after a key, a token or the like, its value is masked in messages. */
   headers?: Record<string, string> | undefined;
   /** Longest call in milliseconds, images at URLs included. Default 120,000. */
   timeoutMs?: number | undefined;
@@ -76,9 +77,10 @@ export class ImagesApi {
   readonly #http: HttpClient;
 
   constructor(options: ImagesApiOptions) {
-    const { baseUrl, apiKey, timeoutMs = 120_000, maxImageBytes = defaultMaxImageBytes } = options;
+    const { baseUrl, apiKey, headers, timeoutMs = 120_000 } = options;
+    const { maxImageBytes = defaultMaxImageBytes } = options;
     this.#options = options;
-    this.#secrets = { apiKey, baseUrl };
+    this.#secrets = { apiKey, baseUrl, headers };
     this.#timeoutMs = timeoutMs;
     this.#maxImageBytes = maxImageBytes;
     this.#http = modelHttpClient({ ...options, timeoutMs });

@@ -47,7 +47,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
   constructor(options: OpenAIOptions) {
     super();
     this.#options = parseOptions("OpenAIImageGeneration", OpenAIOptions, options);
-    const { model, apiKey, baseUrl, maxRetries } = this.#options;
+    const { model, apiKey, baseUrl, defaultHeaders: headers, maxRetries } = this.#options;
     this.modelName = model;
     this.#card = findModel("openai", model);
     this.maxGenerationsPerCall = this.#card.maxGenerationsPerCall;
@@ -55,7 +55,7 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     this.maxRetries = maxRetries;
     this.parameters = modelParameters(this.#card).parameters;
     this.#baseUrl = baseUrl ?? publicUrl;
-    this.#secrets = { apiKey, baseUrl };
+    this.#secrets = { apiKey, baseUrl, headers };
     this.#http = modelHttpClient(this.#options);
     this.#client = new OpenaiClient(this.#options, this.#baseUrl, this.#http);
   }

@@ -5,6 +5,8 @@ import { decodePart } from "./split-url.ts";
 export interface Secrets {
   apiKey?: string | undefined;
   baseUrl?: string | undefined;
+  /** Headers that are sent: those named after a key, a token or the like hold one. */
+  headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Longest message that is kept, in characters. */
@@ -52,11 +54,11 @@ interface Masks {
 const known = new Map<string, Masks>();
 const mostKnown = 100;
 
-function masksOf({ apiKey = "", baseUrl = "" }: Secrets): Masks {
-  const name = JSON.stringify([apiKey, baseUrl]);
+function masksOf({ apiKey = "", baseUrl = "", headers = {} }: Secrets): Masks {
+  const name = JSON.stringify([apiKey, baseUrl, headers]);
   const found = known.get(name);
   if (found) return found;
-  const keys = apiKey === "" ? [] : formsOf(apiKey);
+  const keys = [...(apiKey === "" ? [] : [apiKey]), ...headerSecrets(headers)].flatMap(formsOf);
   const secrets = addressSecrets(baseUrl).flatMap(formsOf);
   const masks = {
     own: [
@@ -100,6 +102,14 @@ function addressSecrets(baseUrl: string | undefined): string[] {
   return [...pair, word, user, ...searchParams.values()].filter(
     ({ length }) => length >= minSecretChars,
   );
+}
+
+/** The values of headers that hold a key, also without a scheme such as `Bearer` before them. */
+function headerSecrets(headers: Readonly<Record<string, string>>): string[] {
+  return Object.entries(headers)
+    .filter(([name]) => /auth|cookie|key|pass|secret|token/i.test(name))
+    .flatMap(([, value]) => [value, value.trim().split(/\s+/).at(-1)!])
+    .filter(({ length }) => length >= minSecretChars);
 }
 
 /** The base URL, its origin and its host, longest first. */
