@@ -24,21 +24,25 @@ export class Gate {
   #runs: LaneState["runs"] = new Map();
   #newer: LaneState["newer"] = new Set();
   #heldUntil = 0;
+  /** The same at the earliest: counted from when Redis was asked. */
+  #surelyHeldUntil = 0;
   #ownHoldUntil = 0;
   #pause: LanePause | undefined;
   #closed: string | undefined;
 
-  constructor(now: () => number = Date.now) {
-    this.#now = now;
-    this.health = new ProviderHealth(now);
+  /** `now` is for tests. Holds are counted by a clock that nobody sets. */
+  constructor(now?: () => number) {
+    this.#now = now ?? (() => performance.now());
+    this.health = new ProviderHealth(now ?? Date.now);
   }
 
-  /** Takes over what Redis says of the lane. */
-  update(state: LaneState): void {
+  /** Takes over what Redis says of the lane; `tookMs`: how long ago it was asked. */
+  update(state: LaneState, tookMs = 0): void {
     this.#runs = state.runs;
     this.#newer = state.newer;
     this.#pause = state.pause;
     this.#heldUntil = this.#now() + state.holdMs;
+    this.#surelyHeldUntil = this.#heldUntil - tookMs;
     this.wake();
   }
 
@@ -57,8 +61,12 @@ export class Gate {
     this.#ownHoldUntil = Math.max(this.#ownHoldUntil, this.#now() + ms);
   }
 
-  /** Redis knows the holds of this worker now: from here on it alone says when the lane may go on. */
-  holdIsShared(ms: number): void {
+  /**
+   * Redis knows the holds of this worker now: from here on it alone says when the lane may go on. `tookMs`: how long ago it
+   * was told.
+   */
+  holdIsShared(ms: number, tookMs = 0): void {
+    this.#surelyHeldUntil = Math.max(this.#surelyHeldUntil, this.#now() + ms - tookMs);
     this.#heldUntil = Math.max(this.#heldUntil, this.#now() + ms);
     this.#ownHoldUntil = 0;
   }
@@ -71,6 +79,11 @@ export class Gate {
     const leftMs = Math.max(0, this.#holdMs);
     this.hold(leftMs);
     return leftMs;
+  }
+
+  /** How long the lane has to wait at least, by what Redis said before. */
+  get knownHoldMs(): number {
+    return Math.max(0, this.#surelyHeldUntil - this.#now());
   }
 
   pauseLane(pause: LanePause): void {

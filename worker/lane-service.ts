@@ -100,6 +100,7 @@ export class LaneService implements LaneContext {
       options.onError,
     );
     this.gate.onWake = () => this.limiter.wake();
+    this.limiter.heldMs = () => this.gate.knownHoldMs;
     this.continuity = new Continuity(options.redis, options.isOnlyWorker === true, () => {
       this.#tellAgain().catch((error: unknown) =>
         this.log.warn({ error }, "the lane was not told anew after an outage"),
@@ -207,7 +208,9 @@ export class LaneService implements LaneContext {
   async refused(permit: Permit, failure: ProviderError): Promise<void> {
     const { retryAfterMs } = failure;
     this.gate.hold(retryAfterMs ?? blindHoldMs);
-    this.gate.holdIsShared(await this.limiter.refused(permit, failure));
+    const toldAt = performance.now();
+    const holdMs = await this.limiter.refused(permit, failure);
+    this.gate.holdIsShared(holdMs, performance.now() - toldAt);
   }
 
   async #tryNewKey(): Promise<void> {
@@ -239,10 +242,14 @@ export class LaneService implements LaneContext {
   }
 
   async #poll(): Promise<void> {
+    const askedAt = performance.now();
     const state = await readLaneState(this.#options.redis, this.#keys);
     this.continuity.heard();
     this.#registrations = state.runs;
-    this.gate.update(state);
+    const { knownHoldMs } = this.gate;
+    // Before anybody is let in: that Redis was emptied is noticed by the next heartbeat only.
+    if (state.holdMs < knownHoldMs) state.holdMs = await this.limiter.keepHold(knownHoldMs);
+    this.gate.update(state, performance.now() - askedAt);
     this.limiter.limits = lowestLimits([this.#options.profile.limits, this.gate.limits]);
     await this.limiter.refresh();
     // The lane's other runs get the places of jobs that wait for storage; what these keep in memory stays bounded.

@@ -43,6 +43,8 @@ export class Limiter {
   readonly #mostCalls: number;
   readonly #onError: (error: Error) => void;
   readonly #inFlight = new Set<Permit>();
+  /** How long the lane has to wait at least, as far as this worker knows. */
+  heldMs = (): number => 0;
   #waiters: Waiter[] = [];
   #limits: LaneLimits = {};
   #asking = false;
@@ -185,6 +187,11 @@ export class Limiter {
     this.#pace.slow(ageMs).catch((error: unknown) => this.#onError(asError(error)));
   }
 
+  /** What is left of a hold that the lane had, though Redis may have lost it: {@link Pace.keep}. */
+  async keepHold(ms: number): Promise<number> {
+    return await this.#pace.keep(ms, "a refusal that Redis has forgotten");
+  }
+
   /** The lane waits for so long at least. */
   async hold(ms: number, reason: string): Promise<void> {
     await this.#pace.hold(ms, reason);
@@ -225,6 +232,8 @@ export class Limiter {
   async #askNow(): Promise<void> {
     let waitMs = 0;
     try {
+      const heldMs = this.heldMs();
+      if (heldMs > 0) await this.keepHold(heldMs);
       const asked = this.#waiters.slice(0, Math.min(mostAsked, this.#free));
       const grant = await this.#take(asked);
       this.#last = grant;

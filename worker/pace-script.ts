@@ -37,6 +37,7 @@ local tightMs = 25       -- the same while a rate is being looked for: it would 
 local answeredHintMs = 60000   -- a limit that answers tell is believed for so long
 local refusedHintMs = 600000   -- and one that a refusal told
 local probeMs = 250      -- after a hold one call goes so far ahead of the others: there may be nothing for it yet
+local lostMs = 100       -- so much less of a hold than a worker knows of is no matter of rounding
 local margin = 1.005     -- keeps the slack within the limit: in no minute more than it
 
 local kept = redis.call('get', KEYS[1])
@@ -249,6 +250,14 @@ end
 
 -- ARGV: milliseconds to wait, reason
 if command == 'hold' then return hold(tonumber(ARGV[4]), ARGV[5]) end
+
+-- ARGV: milliseconds that a worker knows to be left of a hold at least, reason. Redis has lost some of them where it was emptied
+-- meanwhile, or its clock was set forward: the lane is held again. Of a hold that was ended before its time what is kept says so.
+if command == 'keep' then
+  local knownMs = tonumber(ARGV[4])
+  if (s.holdEnd or 0) - now < knownMs - lostMs then return hold(knownMs, ARGV[5]) end
+  return math.max(0, redis.call('pttl', KEYS[3]))
+end
 
 -- The provider is too slow for what is in flight: half of it, once for all calls that had started before.
 if command == 'slow' then

@@ -163,6 +163,14 @@ export class Pace {
     await this.#run("hold", ms, reason);
   }
 
+  /**
+   * Makes good what Redis has lost of a hold that has so long to go at least, by this worker's clock. Gives the milliseconds
+   * that are left of it; 0 where it was ended before its time.
+   */
+  async keep(ms: number, reason: string): Promise<number> {
+    return z.number().parse(await this.#run("keep", ms, reason));
+  }
+
   /** A call of that age was not answered in time: half as many at once. */
   async slow(ageMs: number): Promise<void> {
     await this.#run("slow", ageMs);

@@ -111,6 +111,17 @@ describe("Gate", () => {
     expect(waiting.end).toBe("entered");
   });
 
+  test("knows how long the lane has to wait at least, by what Redis said when it was asked", () => {
+    expect(gate.knownHoldMs).toBe(0);
+    gate.update(laneState({ holdMs: 10_000 }), 300);
+    now += 2_000;
+    expect(gate.knownHoldMs).toBe(7_700);
+    gate.holdIsShared(9_000, 200);
+    expect(gate.knownHoldMs).toBe(8_800);
+    gate.update(laneState());
+    expect(gate.knownHoldMs).toBe(0);
+  });
+
   test("a hold that is made longer while somebody waits holds them, too", async () => {
     const real = new Gate();
     real.hold(20);

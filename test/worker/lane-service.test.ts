@@ -156,6 +156,31 @@ describe.concurrent("a rate limit", () => {
   });
 });
 
+describe.concurrent("a Redis that is emptied while the lane has to wait, without a lost connection", () => {
+  test("does not let a call start before its time", async () => {
+    await using lane = await openTestLane(server, {
+      simulator: {
+        promptFaults: [{ match: "prompt 0", fault: "rateLimited", times: 1 }],
+        faultRetryAfterMs: 4_000,
+      },
+    });
+    const workers = [await lane.serve(), await lane.serve()];
+    for (let index = 0; index < 8; index++) await lane.add(index);
+    await until(() =>
+      expect(workers.map(({ gate }) => gate.waitingFor)).toEqual(["rate limit", "rate limit"]),
+    );
+    const before = lane.simulator.ledger.calls;
+    await lane.empty();
+    // As a producer does that misses its jobs.
+    for (let index = 0; index < 8; index++) await lane.add(index, { mayExist: true });
+    await until(() => expect(lane.simulator.ledger.calls).toBeGreaterThan(before));
+    const records = [...lane.simulator.ledger.records()];
+    const { endedAt } = records.find(({ fault }) => fault === "rateLimited")!;
+    const later = records.slice(before).map(({ startedAt }) => startedAt - endedAt!);
+    expect(Math.min(...later)).toBeGreaterThanOrEqual(3_900);
+  });
+});
+
 describe.concurrent("a limit that the provider tells with its answers", () => {
   test("is kept by all workers of the lane", async () => {
     await using lane = await openTestLane(server, { simulator: { imagesPerMinute: 600 } });
