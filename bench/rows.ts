@@ -1,7 +1,7 @@
 import type { Row } from "./row.ts";
 import { bytes } from "./rows/bytes.ts";
 import { fanOut, queue } from "./rows/in-process.ts";
-import { knownLimit, limitSeeking } from "./rows/limits.ts";
+import { knownLimit, knownTokens, limitSeeking } from "./rows/limits.ts";
 import { resume } from "./rows/resume.ts";
 import { flat } from "./rows/size.ts";
 import { saturation, scale } from "./rows/steady.ts";
@@ -20,5 +20,6 @@ export const rows: readonly Row[] = [
   resume,
   limitSeeking,
   knownLimit,
+  knownTokens,
   firstImage,
 ];

@@ -8,6 +8,7 @@ const Call = z.object({
   endedAt: z.number().nullable(),
   status: z.number().nullable(),
   n: z.number(),
+  tokens: z.number(),
 });
 /** A call as the simulator's ledger has it; times are milliseconds since 1970. */
 export type Call = z.infer<typeof Call>;

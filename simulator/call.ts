@@ -30,8 +30,6 @@ export interface ProviderCall {
   answer(count: number, asText: boolean): Reply;
   /** US dollars for so many images of this call. */
   priceOf(images: number): number;
-  /** What the call takes of a limit on tokens. */
-  tokens: number;
   /** Headers of every answer to this call. */
   headers(): Record<string, string>;
 }
@@ -61,7 +59,7 @@ function checkLimits(
 ): Reply | undefined {
   const { quotaAfterImages } = settings;
   if (quotaAfterImages !== null && ledger.images >= quotaAfterImages) return call.outOfQuota();
-  const refusal = limits.admit(settings, call.facts.n, call.tokens);
+  const refusal = limits.admit(settings, call.facts.n, call.facts.tokens);
   return refusal && call.limited(refusal);
 }
 

@@ -137,6 +137,7 @@ export function huggingFaceCall(
       model,
       prompt: good ? body.inputs : "",
       n: 1,
+      tokens: 0,
       seed: (good ? body.parameters.seed : null) ?? null,
     },
     refusal: good ? refuse(settings, model, body) : body,
@@ -156,7 +157,6 @@ export function huggingFaceCall(
         : answer(provider, model, body, formatFor(accept));
     },
     priceOf: (images) => images * usualPrice,
-    tokens: 0,
     headers: () => ({ "x-request-id": requestId }),
   };
 }

@@ -10,6 +10,8 @@ export interface CallFacts {
   prompt: string;
   /** Images asked for. */
   n: number;
+  /** What it takes of a limit on tokens: as many as its answer tells. */
+  tokens: number;
   /** The seed that the client gave. */
   seed: number | null;
 }

@@ -27,6 +27,11 @@ function tellsUsage({ rules }: ImagesRequest): boolean {
   return rules.answers === "b64_only";
 }
 
+/** What a request takes of a limit on tokens. */
+function tokensOf(request: ImagesRequest): number {
+  return tellsUsage(request) ? usageOf(request, request.n).total_tokens : 0;
+}
+
 /** The images of a request in the form it asked for: URLs on `host`, or base64. */
 function imageFields(
   provider: SimulatedProvider,
@@ -104,7 +109,14 @@ export function openAiCall(provider: SimulatedProvider, text: string, host: stri
   const { model, prompt, n } = reading.ok ? reading.request : reading;
   const blocked = /\bmoderated-output\b/.test(prompt);
   return {
-    facts: { api: "openai", model, prompt, n, seed: reading.ok ? reading.request.seed : null },
+    facts: {
+      api: "openai",
+      model,
+      prompt,
+      n,
+      tokens: reading.ok ? tokensOf(reading.request) : 0,
+      seed: reading.ok ? reading.request.seed : null,
+    },
     refusal: reading.ok ? refuseContent(provider, reading.request, requestId) : reading.refusal,
     lateRefusal: blocked ? errors.moderationBlocked("output", requestId) : undefined,
     unauthorized: errors.unauthorized,
@@ -114,8 +126,6 @@ export function openAiCall(provider: SimulatedProvider, text: string, host: stri
     answer: (count, asText) =>
       reading.ok ? answer(provider, reading.request, host, count, asText) : reading.refusal,
     priceOf: (images) => (reading.ok ? priceOf(reading.request, images) : 0),
-    tokens:
-      reading.ok && tellsUsage(reading.request) ? usageOf(reading.request, n).total_tokens : 0,
     headers: () => ({
       "x-request-id": requestId,
       "openai-version": "2020-10-01",

@@ -6,31 +6,36 @@ import { type BenchSimulator, type Call, startBenchSimulator } from "../simulato
 import { runArgs, temporaryFolder, writePrompts } from "../stage.ts";
 import { startTestRedis } from "../../test/helpers/redis.ts";
 
+type Unit = "images" | "tokens";
+
 /** What a lane is asked to do, and for how long the provider has which limit. */
 interface Scene {
   workers: number;
+  /** What the limit counts. Default: images. */
+  unit?: Unit;
   model: string;
-  args: string[];
+  args: readonly string[];
   provider: SimulatorOptions;
-  phases: { limit: number; minutes: number }[];
+  phases: readonly { limit: number; minutes: number }[];
 }
 
 /** What came of one phase, its first minute apart. */
 interface Phase {
   limit: number;
-  /** Images made after the first minute, of those that the limit allowed. */
+  /** What was used after the first minute, of what the limit allowed. */
   used: number;
   calls: number;
   refused: number;
 }
 
 /** Plays a scene with worker processes of their own, and looks at the provider's ledger. */
-async function play({ workers, model, args, provider, phases }: Scene): Promise<Phase[]> {
+async function play(scene: Scene): Promise<Phase[]> {
+  const { workers, unit = "images", model, args, provider, phases } = scene;
   const folder = await temporaryFolder();
   await using redis = await startTestRedis({ tcp: true });
   await using simulator = await startBenchSimulator({
     ...provider,
-    imagesPerMinute: phases[0]!.limit,
+    [`${unit}PerMinute`]: phases[0]!.limit,
   });
   const env = {
     REDIS_URL: redis.url,
@@ -45,10 +50,11 @@ async function play({ workers, model, args, provider, phases }: Scene): Promise<
   await firstCall(simulator);
   const ends: Phase[] = [];
   for (const { limit, minutes } of phases) {
-    await simulator.set({ imagesPerMinute: limit });
+    await simulator.set({ [`${unit}PerMinute`]: limit });
     const from = Date.now();
     await delay(minutes * 60_000);
-    ends.push(phaseOf(await simulator.calls(), limit, from, from + minutes * 60_000));
+    const span = { from, to: from + minutes * 60_000 };
+    ends.push(phaseOf(await simulator.calls(), unit, limit, span));
   }
   return ends;
 }
@@ -57,19 +63,29 @@ async function firstCall(simulator: BenchSimulator): Promise<void> {
   while ((await simulator.calls()).length === 0) await delay(50);
 }
 
-function phaseOf(calls: readonly Call[], limit: number, from: number, to: number): Phase {
+function phaseOf(
+  calls: readonly Call[],
+  unit: Unit,
+  limit: number,
+  { from, to }: { from: number; to: number },
+): Phase {
   const inside = calls.filter(({ startedAt }) => startedAt >= from && startedAt < to);
   const late = inside.filter(({ startedAt }) => startedAt >= from + 60_000);
-  const images = late.reduce((sum, { n, status }) => sum + (status === 429 ? 0 : n), 0);
+  const made = late.filter(({ status }) => status !== 429);
+  const amount = made.reduce((sum, { n, tokens }) => sum + (unit === "images" ? n : tokens), 0);
   return {
     limit,
-    used: images / ((limit / 60_000) * (to - from - 60_000)),
+    used: amount / ((limit / 60_000) * (to - from - 60_000)),
     calls: inside.length,
     refused: inside.filter(({ status }) => status === 429).length,
   };
 }
 
-function measures(name: string, phases: readonly Phase[], wasted: string, most: number): Measure[] {
+function measures(
+  name: string,
+  phases: readonly Phase[],
+  { wasted, most, unit = "images" }: { wasted: string; most: number; unit?: Unit },
+): Measure[] {
   const calls = phases.reduce((sum, phase) => sum + phase.calls, 0);
   const refused = phases.reduce((sum, phase) => sum + phase.refused, 0);
   const least = most === 0 ? 0.98 : 0.95;
@@ -78,7 +94,7 @@ function measures(name: string, phases: readonly Phase[], wasted: string, most: 
       compare(
         {
           name: `${name}, ${i + 1}. limit ${limit}/min`,
-          unit: "images/min after the first minute",
+          unit: `${unit}/min after the first minute`,
           baseline: [limit],
           imagemill: [used * limit],
         },
@@ -123,7 +139,7 @@ export const limitSeeking: Row = {
         const base = { latencyMs: 1_000, jitter: 0.2 };
         const scene = { workers, model, args, phases, provider: { ...base, ...provider } };
         const title = `${workers} worker${workers > 1 ? "s" : ""}, ${name}`;
-        return measures(title, await play(scene), "<= 0.01", 0.01);
+        return measures(title, await play(scene), { wasted: "<= 0.01", most: 0.01 });
       }),
     );
     return (await Promise.all(scenes)).flat();
@@ -143,6 +159,25 @@ export const knownLimit: Row = {
       provider: { latencyMs: 1_000, jitter: 0.2 },
       phases: [{ limit: 600, minutes: short ? 1.5 : 4 }],
     };
-    return measures("4 workers", await play(scene), "0", 0);
+    return measures("4 workers", await play(scene), { wasted: "0", most: 0 });
+  },
+};
+
+/** A limit on tokens that was configured, and prompts that take different numbers of them. */
+export const knownTokens: Row = {
+  name: "known-tokens",
+  what: "250,000 tokens/min configured, the quality left to the model, 4 workers, 10 s latency",
+  baseline: "the limit",
+  run: async ({ short }: RowOptions) => {
+    const scene = {
+      workers: 4,
+      unit: "tokens",
+      model: "gpt-image-2",
+      args: ["--tokens-per-minute", "250000"],
+      provider: { latencyMs: 10_000, jitter: 0.2 },
+      phases: [{ limit: 250_000, minutes: short ? 1.5 : 4 }],
+    } as const;
+    const target = { wasted: "0", most: 0, unit: scene.unit };
+    return measures("4 workers, tokens", await play(scene), target);
   },
 };

@@ -97,6 +97,7 @@ test("the limit on tokens counts what the answer's usage tells, and the 429 says
   const response = await ask(4);
   const { usage } = ImagesAnswer.parse(await response.json());
   expect(usage!.total_tokens).toBe(4 * 1_056 + 2);
+  expect(Array.from(simulator.ledger.records(), ({ tokens }) => tokens)).toEqual([4_226]);
   expect(response.headers.get("x-ratelimit-limit-tokens")).toBe("5000");
   const remaining = Number(response.headers.get("x-ratelimit-remaining-tokens"));
   expect(remaining).toBeGreaterThanOrEqual(774);
