@@ -265,7 +265,7 @@ if command == 'slow' then
   if startedAt >= (s.slowAt or 0) then
     s.peak = math.max(window, (s.peak or 0) * 0.9)
     window = math.max(1, window / 2)
-    s.slowAt, slowStart = now, false
+    s.slowAt, slowStart, s.wasStarting = now, false, nil
     save()
   end
   return 0

@@ -40,9 +40,10 @@ local function observedRate()
   return math.max((s.era or 0) / math.max(1000, now - (s.eraAt or now)), s.observed or 0, 0.0001)
 end
 
--- Calls that the lane stays at a rate for at least: half a second of them, so that a refusal is known before the next step.
+-- Calls that the lane stays at a rate for at least: half a second of them, so that a refusal is known before the next step; ten,
+-- but no longer than they take in ten seconds: few refusals measure badly, and more must be found soon.
 local function leastSteps(callsPerMs)
-  return math.max(10, callsPerMs * 500)
+  return math.max(callsPerMs * 500, math.min(10, callsPerMs * 10000))
 end
 
 -- A limit is believed that is not told any more.

@@ -15,7 +15,7 @@
  * What it keeps:
  * - `window`, `slowStart`, `peak`: calls that may be in flight; whether they double; what they grow back to
  * - `most`: calls at once that are believed to be let in; `isNamed`: the provider said that there were too many at once
- * - `isFresh`: it is being found out whether it is their number; `isFree`: no rate that was looked for is kept
+ * - `isFresh`: it is being found out whether it is their number; `wasStarting`: they doubled until then; `isFree`: no rate that was looked for is kept
  * - `calm`: calls answered while all were in flight that may be, since the last refusal or step
  * - `step`, `fullAt`: by how many calls `most` is passed, and since when all of them are in flight
  * - `fails`: how many times in a row a single call more was refused
@@ -28,12 +28,13 @@ local firstTrial = 25   -- calls to the second time that one more is tried; twic
 local fewestCalls = 400 -- to the next such time at most; or ten seconds of calls, whichever is more
 
 local function believeMost(inFlight)
+  s.wasStarting = slowStart and 1 or nil
   s.peak, slowStart = math.max(window, s.peak or 0), false
   s.most, s.calm, s.step, s.fails, s.doubts = math.max(1, inFlight), 0, 1, 0, 0
 end
 
 local function keepMost()
-  window, s.calm, s.isFresh, s.isFree = s.most, 0, nil, 1
+  window, s.calm, s.isFresh, s.isFree, s.wasStarting = s.most, 0, nil, 1, nil
   -- What was admitted meanwhile measures no rate.
   s.emptyAt = nil
 end
@@ -44,6 +45,7 @@ local function forgetMost()
   -- Where it had been confirmed, it was lowered rather than wrong.
   if s.fails < 2 then s.wrongs = math.min(8, (s.wrongs or 0) + 1) end
   s.most, s.isNamed, s.isFresh, s.isFree, s.tries = nil, nil, nil, nil, 0
+  if s.wasStarting then slowStart, s.wasStarting = true, nil end
 end
 
 -- All calls are in flight that may be: now and then there may be more.
@@ -131,7 +133,7 @@ local function narrow(inFlight)
     believeMost(inFlight)
     window, s.refusedWith = s.most, s.most
   end
-  s.isNamed, s.isFresh = 1, nil
+  s.isNamed, s.isFresh, s.wasStarting = 1, nil, nil
 end
 
 -- A call of the same burst was refused, too: it had been counted as let in.

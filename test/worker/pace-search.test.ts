@@ -84,6 +84,19 @@ test("refusals without a cause do not slow a lane ever more", async () => {
   expect(ms).toBeLessThan(300_000);
 });
 
+test.each([
+  ["in a row at the start", [15, 16, 17]],
+  ["one call in five", [5, 10, 15, 20, 25, 30]],
+])(
+  "refusals without a cause, %s, keep a lane from its full pace for two minutes at most",
+  async (_, hiccups) => {
+    const stage = openStage({ hiccups, tells: "nothing" });
+    await stage.pass(120_000);
+    await stage.pass(10_000);
+    expect(stage.last(10_000).images).toBeGreaterThan(900);
+  },
+);
+
 function openStage(options: Partial<PaceStageOptions>): PaceStage {
   const usual = { workers: 1, concurrency: 100, latencyMs: 1_000, images: 1, provider: {} };
   const stage = new PaceStage(redis, { ...usual, ...options });
