@@ -22,7 +22,10 @@ export function nearMatch(word: string, candidates: Iterable<string>): string | 
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
-    const steps = distance(wanted, candidate.toLowerCase());
+    const lower = candidate.toLowerCase();
+    // No distance is smaller than this, and to find it out takes time and memory by both lengths.
+    if (Math.abs(lower.length - wanted.length) >= bestDistance) continue;
+    const steps = distance(wanted, lower);
     if (steps < bestDistance) {
       best = candidate;
       bestDistance = steps;

@@ -1,3 +1,4 @@
+import { cutText } from "../../shared/cut-text.ts";
 import { didYouMean, nearMatch } from "../../shared/near-match.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import type { RowColumns } from "./build-row.ts";
@@ -50,10 +51,15 @@ export function requireInFirstObject(first: object, columns: RowColumns, path: s
 }
 
 function missing(named: NamedColumn, found: readonly string[], problem: string): UsageError {
-  const shown = found.slice(0, 30).map((name) => `\`${name}\``);
+  const shown = found.slice(0, 30).map((name) => `\`${shortName(name)}\``);
   if (found.length > shown.length) shown.push(`${found.length - shown.length} more`);
   return new UsageError(
     `Expected a column \`${named.column}\` (${named.flag}), ${problem}${didYouMean(named.column, found) || "."} ` +
       `Columns found: ${shown.length > 0 ? shown.join(", ") : "none"}`,
   );
+}
+
+/** What is no table at all may have a "name" of many megabytes. */
+function shortName(name: string): string {
+  return name.length > 60 ? `${cutText(name, 60)}…` : name;
 }

@@ -120,6 +120,13 @@ describe("CSV and TSV", () => {
 });
 
 describe("columns", () => {
+  test("a file that is no table is refused in few words, not with all that stands for its header", async () => {
+    const line = JSON.stringify({ text: "x".repeat(2_000_000) });
+    const message = await read("a.tsv", line).then(String, String);
+    expect(message).toMatch(/Expected a column `prompt`.*Columns found: `{"text":"x+…`$/);
+    expect(message.length).toBeLessThan(500);
+  });
+
   test("a missing prompt column is a usage error with the columns found and the near match", async () => {
     const problem =
       /Expected a column `prompt` \(--prompt-column\).*did you mean `Prompts`\? Columns found: `Prompts`, `x`/;
