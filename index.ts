@@ -22,9 +22,11 @@ export type {
 export { ExportStopped } from "./producer/export/export-stopped.ts";
 export { RunInUseError } from "./producer/run-lock.ts";
 export type { RunProgress } from "./producer/run-life.ts";
+export type { LanePause } from "./shared/lane-state.ts";
 export type { Log } from "./shared/log.ts";
 export type { AttemptRecord, ImageRecord, PromptFailure, PromptState } from "./shared/result.ts";
 export type { RunSummary } from "./shared/run-file.ts";
+export type { Steering } from "./shared/steering.ts";
 export { version } from "./shared/version.ts";
 export type { ImageWorker } from "./worker/create-worker.ts";
-export type { OpenStorage } from "./worker/run-contexts.ts";
+export type { ModelOptions, OpenStorage } from "./worker/run-contexts.ts";
