@@ -127,7 +127,7 @@ has_library() {
   return 1
 }
 
-# chaos/clock-behind.ts looks for the same.
+# chaos/other-clock.ts looks for the same.
 has_clock() { has_library "faketime/libfaketime.so.*" && has_library "libmimalloc*.so.*"; }
 
 install_clock() {

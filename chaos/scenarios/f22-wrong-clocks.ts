@@ -5,7 +5,7 @@ import { defaultPrefix, laneKeys } from "../../shared/keys.ts";
 import { readHeartbeats } from "../../shared/lane-state.ts";
 import { listLanes } from "../../shared/steer.ts";
 import type { Arena } from "../arena.ts";
-import { clockBehind } from "../clock-behind.ts";
+import { otherClock } from "../other-clock.ts";
 import type { Call } from "../provider.ts";
 import { faultsOf, type Scenario } from "../scenario.ts";
 import { until } from "../until.ts";
@@ -15,8 +15,8 @@ const concurrency = 10;
 const hourMs = 3_600_000;
 /** Longer than a producer takes to add again what an empty Redis does not know: calls could start while the lane has to wait. */
 const retryAfterMs = 10_000;
-/** How much further behind the clock of each Redis is than its predecessor's. */
-const behindSeconds = 60;
+/** How far a Redis' clock is off, in one direction or the other. */
+const offSeconds = 60;
 /** Calls that were let go before the refusal have reached the provider by then. */
 const onTheirWayMs = 500;
 /** How long the lane may take to go on once Retry-After is over, or Redis is back if that is later. */
@@ -28,7 +28,8 @@ interface Replacement {
   what: string;
   refused: Call;
   backAt: number;
-  /** How far its clock is behind, as it tells itself. */
+  /** How far its clock was to be ahead (less than 0: behind), and is, as it tells itself. */
+  seconds: number;
   measuredSeconds: number;
 }
 
@@ -59,7 +60,7 @@ async function refuseNext(arena: Arena): Promise<Call> {
   return refused;
 }
 
-/** Kills Redis while the lane has to wait and starts another one, with its data or empty, whose clock is behind. */
+/** Kills Redis while the lane has to wait and starts another one, with its data or empty, whose clock is off. */
 async function replaceRedis(
   arena: Arena,
   { seconds, keepsData }: { seconds: number; keepsData: boolean },
@@ -70,20 +71,20 @@ async function replaceRedis(
   await arena.noteRedisMemory();
   await redis.kill();
   if (!keepsData) rmSync(join(redis.directory, "appendonlydir"), { recursive: true });
-  await redis.start(clockBehind(seconds));
+  await redis.start(otherClock(seconds));
   const [toldSeconds = 0] = await arena.ask((client) => client.time());
   return {
-    what: `the Redis that is ${keepsData ? "as the old one was" : "empty"}`,
+    what: `the Redis that is ${keepsData ? "as the old one was" : "empty"} (${seconds} s)`,
+    seconds,
     refused,
     backAt: Date.now(),
-    measuredSeconds: Math.round(Date.now() / 1000 - toldSeconds),
+    measuredSeconds: Math.round(toldSeconds - Date.now() / 1000),
   };
 }
 
 /** What of a replacement was not as it has to be, and how long after Retry-After the first call came. */
 function judgeReplacement(
-  { what, refused, backAt, measuredSeconds }: Replacement,
-  seconds: number,
+  { what, refused, backAt, seconds, measuredSeconds }: Replacement,
   calls: readonly Call[],
 ): { faults: string[]; lateSeconds: number } {
   const refusedAt = refused.endedAt!;
@@ -94,7 +95,7 @@ function judgeReplacement(
   const lateMs = wentOnAt - mayStartAt;
   return {
     faults: faultsOf({
-      [`${what} is ${seconds} s behind, it says ${measuredSeconds}`]:
+      [`${what}: its clock is off by so much, it says ${measuredSeconds}`]:
         Math.abs(measuredSeconds - seconds) <= 1,
       [`${what}: Retry-After is kept, ${early.length} calls too early`]: early.length === 0,
       [`${what}: the lane goes on ${recoveryMs / 1000} s after Retry-After, it took ${lateMs / 1000}`]:
@@ -106,7 +107,7 @@ function judgeReplacement(
 
 export const wrongClocks: Scenario = {
   id: "F22",
-  title: "Redis is replaced by one whose clock is a minute behind; workers' clocks are an hour off",
+  title: "Redis is replaced by one whose clock is a minute off; workers' clocks are an hour off",
   play: async (arena) => {
     const provider = await arena.openProvider({
       latencyMs: 200,
@@ -121,17 +122,17 @@ export const wrongClocks: Scenario = {
     workerOfClock(arena, hourMs);
     workerOfClock(arena, -hourMs);
     await provider.called(prompts / 3);
-    const first = await replaceRedis(arena, { seconds: behindSeconds, keepsData: true });
+    const replaced = [await replaceRedis(arena, { seconds: -offSeconds, keepsData: true })];
     await provider.called(prompts);
-    const second = await replaceRedis(arena, { seconds: 2 * behindSeconds, keepsData: false });
+    replaced.push(await replaceRedis(arena, { seconds: -2 * offSeconds, keepsData: false }));
     // This one knows nothing of the refusal but by what the others tell.
     arena.work(concurrency);
+    await provider.called(1.5 * prompts);
+    // To this one everything that was to live for a time is over: the wait, locks, heartbeats, the producer's claim.
+    replaced.push(await replaceRedis(arena, { seconds: offSeconds, keepsData: true }));
     const faults = await endedWith(producer, 0);
     const calls = await provider.calls();
-    const judged = [
-      judgeReplacement(first, behindSeconds, calls),
-      judgeReplacement(second, 2 * behindSeconds, calls),
-    ];
+    const judged = replaced.map((replacement) => judgeReplacement(replacement, calls));
     const late = judged.map(({ lateSeconds }) => lateSeconds.toFixed(1));
     return {
       verdict: await run.judge({ calls }),

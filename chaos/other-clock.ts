@@ -12,18 +12,18 @@ const advice = `A redis-server with another clock takes libfaketime, and mimallo
   elsewhere        there is no way: run it in a container of one of these`;
 
 /**
- * The environment in which a redis-server's clock is so many seconds behind.
+ * The environment in which a redis-server's clock is so many seconds ahead; behind where they are less than 0.
  * @param usr where libraries are looked for
  * @throws Error naming the library that is missing and how to install it
  */
-export function clockBehind(seconds: number, usr = "/usr"): Record<string, string> {
+export function otherClock(seconds: number, usr = "/usr"): Record<string, string> {
   // The allocator comes first: libfaketime allocates as soon as it is loaded.
   const libraries = ["libmimalloc*.so.*", "faketime/libfaketime.so.*"].map((name) =>
     findLibrary(name, usr),
   );
   return {
     LD_PRELOAD: libraries.join(":"),
-    FAKETIME: `-${seconds}s`,
+    FAKETIME: `${seconds < 0 ? "-" : "+"}${Math.abs(seconds)}s`,
     // A machine that has just booted has a clock of fewer seconds than these.
     FAKETIME_DONT_FAKE_MONOTONIC: "1",
   };
