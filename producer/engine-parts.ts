@@ -17,6 +17,8 @@ export interface EngineParts {
   run: RunFile;
   /** Where workers find the run. */
   location: string;
+  /** In which storage that is, if it is a bucket. */
+  storage: string | undefined;
   listImages: RunPlace["listImages"];
   /** Its small files. */
   state: StateAt;

@@ -22,6 +22,7 @@ export function folderPlace(directory: string): RunPlace {
     directory,
     state: stateFilesOf(directory),
     store: undefined,
+    storage: async () => undefined,
     rowsAhead: 0,
     prepare: () => prepareDirectory(directory),
     lock: () => lockDirectory(directory),

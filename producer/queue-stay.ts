@@ -7,7 +7,7 @@ import type { Collector } from "./collector.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { LaneWatch } from "./lane-watch.ts";
 import { settleLeftovers } from "./leftovers.ts";
-import { leftState, registrationOf, stateOf } from "./registration-of.ts";
+import { isElsewhere, leftState, registrationOf, stateOf } from "./registration-of.ts";
 import type { StopReason } from "./stop.ts";
 import { storedHere } from "./stored-here.ts";
 import type { Window } from "./window.ts";
@@ -52,11 +52,12 @@ export class QueueStay {
    * @throws RunInUseError where a copy of the run is driven from another place
    */
   async begin(): Promise<void> {
-    const { run, location, lane, privateRedis, watch, budget, log, stopping } = this.#parts;
+    const { run, lane, privateRedis, watch, budget, log, stopping } = this.#parts;
     const onWait = (text: string) => log.warn({}, text);
     await lane.claim.take(privateRedis, { stopping, onWait });
     const { pause, runs } = await lane.state();
-    this.#isFromElsewhere ||= (runs.get(run.id)?.location ?? location) !== location;
+    const known = runs.get(run.id);
+    this.#isFromElsewhere ||= known !== undefined && isElsewhere(known, this.#parts);
     if (pause && pause.kind !== "person") await lane.unpause();
     await watch.learnSteering();
     if (this.#isFromElsewhere && !privateRedis) await this.#takeOver();
@@ -75,9 +76,9 @@ export class QueueStay {
 
   /** Tells workers of the run, in the state that it has. @throws RunLostError where another producer drives it now */
   async register(): Promise<void> {
-    const { run, location, lane, watch, stopReason } = this.#parts;
+    const { run, lane, watch, stopReason } = this.#parts;
     await lane.claim.renew();
-    await lane.register(registrationOf(run, location, stateOf(stopReason(), watch.steering)));
+    await lane.register(registrationOf(run, this.#parts, stateOf(stopReason(), watch.steering)));
   }
 
   /**
@@ -85,8 +86,8 @@ export class QueueStay {
    * as calls are at a stop, and made again here unless the place is the same one under another name.
    */
   async #takeOver(): Promise<void> {
-    const { run, location, lane, stopReason } = this.#parts;
-    await lane.register(registrationOf(run, location, { state: "stopping" }));
+    const { run, lane, stopReason } = this.#parts;
+    await lane.register(registrationOf(run, this.#parts, { state: "stopping" }));
     await delay(seenMs);
     const settle = () => this.#settle();
     const isVain = () => stopReason() !== undefined;
@@ -129,14 +130,14 @@ export class QueueStay {
 
   /** Leaves nothing of the run in Redis or, where workers still hold jobs of it, what tells them to drop those. */
   async end(): Promise<void> {
-    const { lane, run, location, collector, budget, stopReason, onError } = this.#parts;
+    const { lane, run, collector, budget, stopReason, onError } = this.#parts;
     try {
       await lane.claim.renew();
       await collector.drain();
       if (this.#isClean) {
         await budget?.close();
         await leaveQueue(lane, run.id);
-      } else await lane.register(registrationOf(run, location, leftState(stopReason())));
+      } else await lane.register(registrationOf(run, this.#parts, leftState(stopReason())));
     } catch (error) {
       onError(asError(error));
     }

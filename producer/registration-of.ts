@@ -25,10 +25,18 @@ export function leftState(stop: StopReason | undefined): StateOfRun {
   return { state: stop?.state === "cancelled" ? "cancelled" : "stopped", reason: stop?.text };
 }
 
-/** What a producer tells workers of its run, which is in the directory `location` of this host. */
+/** Where a producer has its run: in a directory of this host, or in a bucket of a storage. */
+export type RunSpot = Pick<Registration, "location" | "storage">;
+
+/** Whether a registration is of a run elsewhere. An older version does not tell in which storage its bucket is. */
+export function isElsewhere(known: RunSpot, { location, storage }: RunSpot): boolean {
+  return known.location !== location || (known.storage ?? storage) !== storage;
+}
+
+/** What a producer tells workers of its run. */
 export function registrationOf(
   run: RunFile,
-  location: string,
+  { location, storage }: RunSpot,
   { state, reason }: StateOfRun,
 ): Registration {
   const { id, round, revision, limits } = run;
@@ -38,6 +46,7 @@ export function registrationOf(
     round,
     revision,
     location,
+    ...(storage !== undefined && { storage }),
     callsPerPrompt: callsPerPrompt(run),
     host: hostname(),
     state,

@@ -16,7 +16,7 @@ const Driver = z.object({
   host: z.string(),
   /** Names the table of processes that `pid` is in, and with it the disks that a folder is on. */
   machine: z.string(),
-  /** The run's location: an absolute path or `s3://bucket/prefix`. */
+  /** The run's location: an absolute path, or `s3://bucket/prefix` and which storage that is in. */
   place: z.string(),
   pid: z.int(),
   /** Another one in each life. */

@@ -61,6 +61,11 @@ function cancelledBefore({ reason, at, host }: Steering, location: string): Stop
   return { state: "cancelled", text: `cancelled at ${at} from ${host}${why}: ${undo}` };
 }
 
+/** Where a run is kept, told apart from a bucket of the same name elsewhere. */
+function spotOf(location: string, storage: string | undefined): string {
+  return storage === undefined ? location : `${location} (storage ${storage})`;
+}
+
 /** What an opened run directory gives. */
 export interface LifeParts extends OpenRunOptions {
   place: RunPlace;
@@ -213,12 +218,15 @@ export class RunLife {
     await using stack = new Cleanup();
     const trouble = new TroubleLog(log);
     stack.defer(() => trouble.close());
-    const access = { redis: queue.redis, prefix, place: place.location, trouble };
+    const { location } = place;
+    const storage = await place.storage();
+    const access = { redis: queue.redis, prefix, place: spotOf(location, storage), trouble };
     const lane = connectLane(run, access, stack);
     this.#engine = new RunEngine({
       ...parts,
       run,
-      location: place.location,
+      location,
+      storage,
       listImages: (folder) => place.listImages(folder),
       state: place.state,
       rowsAhead: place.rowsAhead,

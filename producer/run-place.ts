@@ -26,6 +26,8 @@ export interface RunPlace {
   readonly state: StateFiles;
   /** Where everything is kept; undefined where that is `directory`. */
   readonly store: ObjectStore | undefined;
+  /** Tells storages apart whose buckets have the same name; undefined of a folder. */
+  storage(): Promise<string | undefined>;
   /** Rows whose hashes are kept before the first of them is sent. */
   readonly rowsAhead: number;
   /** @throws UsageError where it cannot be used or holds something else */

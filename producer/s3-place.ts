@@ -42,6 +42,10 @@ export class S3Place implements RunPlace {
     this.#onClose = onClose;
   }
 
+  storage(): Promise<string> {
+    return this.store.storage();
+  }
+
   async prepare(): Promise<void> {
     await usable(async () => {
       for await (const { name } of this.store.list("")) {

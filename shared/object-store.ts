@@ -30,6 +30,11 @@ export type Condition = "absent" | { tag: string };
 export interface ObjectStore {
   /** `s3://bucket/prefix`. */
   readonly location: string;
+  /**
+   * Tells storages apart, by a hash of the address that it is asked at: buckets of two may have the same name. One that is
+   * reached by two addresses counts as two.
+   */
+  storage(): Promise<string>;
   get(name: string): Promise<StoredObject | undefined>;
   /** What it is, without its bytes; undefined where there is none. */
   look(name: string): Promise<Omit<ListedObject, "name"> | undefined>;

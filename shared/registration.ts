@@ -11,8 +11,10 @@ export const Registration = z.object({
   round: z.int().min(0),
   /** That of `run.json`: a worker that knows another one reads the file again. */
   revision: z.int().min(0),
-  /** Where the run directory is: an absolute path. */
+  /** Where the run directory is: an absolute path or `s3://bucket/prefix`. */
   location: z.string(),
+  /** In which storage the bucket is, by a hash of its address. */
+  storage: z.string().optional(),
   /** Calls that one of its prompts takes: runs that share a lane have as many calls in the queue each. */
   callsPerPrompt: z.int().min(1).optional(),
   /** The producer's host, for messages. */

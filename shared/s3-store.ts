@@ -26,7 +26,9 @@ import type {
   ObjectStore,
   StoredObject,
 } from "./object-store.ts";
+import { watchAddress } from "./s3-address.ts";
 import { isAbsent, isConflict, isUnmet, s3Error } from "./s3-errors.ts";
+import { stateFolder } from "./state-files.ts";
 import { normalS3Location, parseS3Location } from "./s3-location.ts";
 import { StorageError } from "./storage.ts";
 
@@ -73,11 +75,18 @@ class S3Store implements ObjectStore {
   readonly location: string;
   readonly #client: S3Client;
   readonly #place: ReturnType<typeof parseS3Location>;
+  readonly #address: () => string | undefined;
 
   constructor(location: string, client: S3Client) {
     this.location = normalS3Location(location);
     this.#place = parseS3Location(location);
     this.#client = client;
+    this.#address = watchAddress(client);
+  }
+
+  async storage(): Promise<string> {
+    if (this.#address() === undefined) await this.look(`${stateFolder}/run.json`);
+    return this.#address() ?? "";
   }
 
   async get(name: string): Promise<StoredObject | undefined> {

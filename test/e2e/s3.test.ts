@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from "vitest";
 import { downloadRun, settledIn as settledInBucket } from "../helpers/bucket-run.ts";
 import { startTestRedis } from "../helpers/redis.ts";
 import { filesBelow } from "../helpers/run-files.ts";
-import { bucketName, type S3Server } from "../helpers/s3-server.ts";
+import { bucketName, startS3Server, type S3Server } from "../helpers/s3-server.ts";
 import { S3Refusal } from "../helpers/s3-objects.ts";
 import { openS3Stage, type S3Stage } from "../helpers/s3-stage.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
@@ -216,6 +216,31 @@ describe("a run in a bucket", () => {
     expect(second.code).toBe(2);
     expect(second.stderr).toContain(`${location} is in use by process ${first.pid}`);
     expect((await first.ended).summary).toMatchObject({ state: "completed", calls: 40 });
+  });
+
+  test("is not driven over one Redis from a bucket of the same name in another storage, too", async () => {
+    await using redis = await startTestRedis({ tcp: true });
+    await using opened = await openS3Stage();
+    const { stage, server } = opened;
+    await using other = await startS3Server();
+    stage.env["REDIS_URL"] = redis.url;
+    const what = asked(stage, 3);
+    const enqueue = () => stage.startCli("enqueue", ...what, "--out", location);
+    const first = enqueue();
+    const client = new Redis(redis.url);
+    const claims = () => client.keys("*:producer:*");
+    await vi.waitFor(async () => expect(await claims()).toHaveLength(1), patience);
+    client.disconnect();
+    for (const [name, bytes] of server.bucket)
+      if (!name.endsWith("run.lock")) other.bucket.set(name, bytes);
+    Object.assign(stage.env, other.env);
+    const second = await enqueue().ended;
+    expect(second).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/run \S+ is driven from s3:\/\/\S+ \(storage \w{8}\) on/),
+    });
+    first.kill("SIGTERM");
+    expect((await first.ended).stderr).not.toContain("lost its run");
   });
 
   test("is retried, estimated, exported and looked into where its local copy is gone; no credential is in what it leaves", async () => {

@@ -90,6 +90,16 @@ describe("a bucket", () => {
     expect(server.bucket.size).toBe(0);
   });
 
+  test("is told apart from one of the same name in another storage", async () => {
+    const [one, other] = [await openTestServer(), await openTestServer()];
+    const [first, again, elsewhere] = await Promise.all(
+      [one, one, other].map((server) => openTestStore(server).storage()),
+    );
+    expect(first).toMatch(/^\w{8}$/);
+    expect(again).toBe(first);
+    expect(elsewhere).not.toBe(first);
+  });
+
   test("lists more objects than one answer holds, in order", async () => {
     const server = await openTestServer();
     const names = Array.from({ length: 2_500 }, (_, i) => `images/${String(i).padStart(5, "0")}`);
