@@ -47,17 +47,29 @@ const seed = z
   .describe("Seed of the image; usually set by the run's --seed");
 const negativePrompt = z.string().describe("What the image should not show");
 
-function openaiShape(card: ModelCard) {
+/** How the image looks, as far as the card narrows it. */
+function pictureShape({ sizes, qualities }: ModelCard) {
   return {
-    size: sizeSchema(card.sizes).describe(describeSizes(card.sizes)),
-    quality: choice(card.qualities).describe("How much work goes into the image"),
+    size: sizeSchema(sizes).describe(describeSizes(sizes)),
+    quality: choice(qualities).describe("How much work goes into the image"),
     style: z
       .enum(["vivid", "natural"])
       .describe("vivid: dramatic; natural: closer to a photograph"),
+    complexity: z
+      .enum(["low", "medium", "high"])
+      .describe("How much planning goes before the drawing"),
+    seed,
+    negative_prompt: negativePrompt,
+  };
+}
+
+/** What its file is. */
+function fileShape({ formats }: ModelCard) {
+  return {
     response_format: z
       .enum(["url", "b64_json"])
       .describe("Whether images come as URLs or in the answer itself"),
-    output_format: choice(card.formats).describe("File format of the images"),
+    output_format: choice(formats).describe("File format of the images"),
     output_compression: z
       .int()
       .min(0)
@@ -66,27 +78,33 @@ function openaiShape(card: ModelCard) {
     background: z
       .enum(["transparent", "opaque", "auto"])
       .describe("transparent needs output_format png or webp"),
-    moderation: z.enum(["auto", "low"]).describe("How strictly the provider filters"),
-    complexity: z
-      .enum(["low", "medium", "high"])
-      .describe("How much planning goes before the drawing"),
-    frame_count: z
-      .int()
-      .min(2)
-      .max(16)
-      .describe("Frames of an animation; for output_format gif only"),
-    frame_duration_ms: z
-      .int()
-      .min(10)
-      .max(655_350)
-      .describe("Milliseconds per frame; for output_format gif only"),
-    user: z
-      .string()
-      .describe("Your own name for the person who asks, for the provider's abuse checks"),
-    safety_identifier: z.string().describe("Hashed id of the person who asks; replaces user"),
-    seed,
-    negative_prompt: negativePrompt,
   };
+}
+
+const animationShape = {
+  frame_count: z
+    .int()
+    .min(2)
+    .max(16)
+    .describe("Frames of an animation; for output_format gif only"),
+  frame_duration_ms: z
+    .int()
+    .min(10)
+    .max(655_350)
+    .describe("Milliseconds per frame; for output_format gif only"),
+};
+
+/** What the provider is told of who asks, and how strict it is. */
+const askerShape = {
+  moderation: z.enum(["auto", "low"]).describe("How strictly the provider filters"),
+  user: z
+    .string()
+    .describe("Your own name for the person who asks, for the provider's abuse checks"),
+  safety_identifier: z.string().describe("Hashed id of the person who asks; replaces user"),
+};
+
+function openaiShape(card: ModelCard) {
+  return { ...pictureShape(card), ...fileShape(card), ...animationShape, ...askerShape };
 }
 
 const huggingfaceShape = {

@@ -1,6 +1,8 @@
-import type { CliEnd } from "../../test/helpers/cli.ts";
+import type { CliEnd, RunningCli } from "../../test/helpers/cli.ts";
 import { readJournalOf } from "../../test/helpers/run-files.ts";
+import type { Arena } from "../arena.ts";
 import { judge } from "../judge.ts";
+import type { Provider } from "../provider.ts";
 import { faultsOf, type Scenario } from "../scenario.ts";
 import { manyAtATime } from "./enqueued-run.ts";
 import { rows } from "./prompts.ts";
@@ -20,6 +22,69 @@ function stopFaults(what: string, { code, summary }: CliEnd, reason: RegExp): st
   });
 }
 
+/** How the lives of the run ended that were refused, and how many refused calls each has cost. */
+interface Stops {
+  wrong: CliEnd;
+  withoutKey: CliEnd;
+  withoutMoney: CliEnd;
+  refusedCalls: number[];
+}
+
+/** The command of the run, to be started with one key after the other. */
+function runOf(arena: Arena, prompts: number, out: string): (key: string) => RunningCli {
+  const dataset = arena.dataset(rows(prompts));
+  const many = ["-n", "2", "-c", `${concurrency}`, "--out", out, "--json"];
+  return (key) => {
+    arena.env["OPENAI_API_KEY"] = key;
+    return arena.start("run", dataset, "-m", manyAtATime, ...many);
+  };
+}
+
+/** Three lives: with a key that was never right, with one that is revoked, with a quota that is used up. */
+async function stopThrice(
+  arena: Arena,
+  provider: Provider,
+  start: (key: string) => RunningCli,
+): Promise<Stops> {
+  const refusedCalls: number[] = [];
+  const endOf = async (life: RunningCli) => {
+    const end = await life.ended;
+    const calls = await provider.calls();
+    const refusals = calls.filter(({ status }) => status !== null && status >= 400).length;
+    refusedCalls.push(refusals - refusedCalls.reduce((sum, count) => sum + count, 0));
+    return end;
+  };
+  const wrong = await endOf(start("sk-wrong-0123456789abcdef"));
+  const revoked = start(keys.right);
+  await provider.called(60);
+  arena.brokenNow();
+  await provider.set({ apiKey: keys.next });
+  const withoutKey = await endOf(revoked);
+  const { images } = await provider.summary();
+  await provider.set({ quotaAfterImages: images + 60 });
+  const withoutMoney = await endOf(start(keys.next));
+  await provider.set({ quotaAfterImages: null });
+  return { wrong, withoutKey, withoutMoney, refusedCalls };
+}
+
+function faultsOfLives(stops: Stops, end: CliEnd, out: string): string[] {
+  const { wrong, withoutKey, withoutMoney, refusedCalls } = stops;
+  const burned = readJournalOf(out)
+    .flatMap((line) => line.attempts)
+    .filter(({ outcome, burned: isBurned }) => outcome !== "ok" && isBurned);
+  return [
+    ...stopFaults("wrong key", wrong, /^auth: .*same command again/),
+    ...stopFaults("revoked key", withoutKey, /^auth: .*same command again/),
+    ...stopFaults("quota", withoutMoney, /^quota: .*same command again/),
+    ...faultsOf({
+      [`the same command finishes, got ${end.code}`]: end.code === 0,
+      [`each stops within a window of ${window}, got ${refusedCalls.join(", ")} refused calls`]:
+        refusedCalls.every((count) => count <= window),
+      [`no attempt burned, got ${burned.length}`]: burned.length === 0,
+    }),
+  ];
+}
+
 export const refused: Scenario = {
   id: "F12",
   title: "a wrong key, a key revoked half-way, a quota used up half-way",
@@ -27,61 +92,14 @@ export const refused: Scenario = {
     const prompts = arena.size(400, 150);
     const provider = await arena.openProvider({ latencyMs: 100, apiKey: keys.right });
     const out = arena.out();
-    const dataset = arena.dataset(rows(prompts));
-    const command = [
-      "run",
-      dataset,
-      "-m",
-      manyAtATime,
-      "-n",
-      "2",
-      "-c",
-      `${concurrency}`,
-      "--out",
-      out,
-    ];
-    const start = (key: string) => {
-      arena.env["OPENAI_API_KEY"] = key;
-      return arena.start(...command, "--json");
-    };
-    const refusedCalls: number[] = [];
-    const countRefused = async () => {
-      const calls = await provider.calls();
-      const refusals = calls.filter(({ status }) => status !== null && status >= 400).length;
-      refusedCalls.push(refusals - refusedCalls.reduce((sum, count) => sum + count, 0));
-    };
-    const wrong = await start("sk-wrong-0123456789abcdef").ended;
-    await countRefused();
-    const revoked = start(keys.right);
-    await provider.called(60);
-    arena.brokenNow();
-    await provider.set({ apiKey: keys.next });
-    const withoutKey = await revoked.ended;
-    await countRefused();
-    const { images } = await provider.summary();
-    await provider.set({ quotaAfterImages: images + 60 });
-    const withoutMoney = await start(keys.next).ended;
-    await countRefused();
-    await provider.set({ quotaAfterImages: null });
+    const start = runOf(arena, prompts, out);
+    const stops = await stopThrice(arena, provider, start);
     const end = await start(keys.next).ended;
-    const burned = readJournalOf(out)
-      .flatMap((line) => line.attempts)
-      .filter(({ outcome, burned: isBurned }) => outcome !== "ok" && isBurned);
     const calls = await provider.calls();
     return {
       verdict: judge({ out, prompts, generations: 2, calls }),
       out,
-      faults: [
-        ...stopFaults("wrong key", wrong, /^auth: .*same command again/),
-        ...stopFaults("revoked key", withoutKey, /^auth: .*same command again/),
-        ...stopFaults("quota", withoutMoney, /^quota: .*same command again/),
-        ...faultsOf({
-          [`the same command finishes, got ${end.code}`]: end.code === 0,
-          [`each stops within a window of ${window}, got ${refusedCalls.join(", ")} refused calls`]:
-            refusedCalls.every((count) => count <= window),
-          [`no attempt burned, got ${burned.length}`]: burned.length === 0,
-        }),
-      ],
+      faults: faultsOfLives(stops, end, out),
     };
   },
 };
