@@ -4,7 +4,7 @@ import { addUsage, type Usage } from "./result.ts";
 /** Sums over all lines of a journal, also where one prompt has several: each tells what was made and spent anew. */
 export interface LineSums {
   images: number;
-  /** Requests really sent. */
+  /** Requests known to have been sent: those that a killed process had in flight are not among them. */
   calls: number;
   retries: number;
   throttled: number;

@@ -29,7 +29,7 @@ export const RunSummary = z.object({
     rejected: z.int(),
   }),
   images: z.int(),
-  /** Requests really sent. */
+  /** Requests known to have been sent: those that a killed process had in flight are not among them. */
   calls: z.int(),
   retries: z.int(),
   throttled: z.int(),
