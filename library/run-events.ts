@@ -39,6 +39,7 @@ export class RunTeller {
   #seen = "";
   #pause: LanePause | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
 
   constructor(run: Producer, log: Log) {
     this.#run = run;
@@ -53,6 +54,7 @@ export class RunTeller {
     });
     const end = () => {
       stop();
+      this.#isOver = true;
       this.#look();
       clearInterval(this.#timer);
     };
@@ -62,7 +64,7 @@ export class RunTeller {
   /** Gives a function that ends it. */
   on<Name extends keyof RunEvents>(event: Name, listener: Listener<Name>): () => void {
     // Looked at only for those who want to know; the timer keeps no process.
-    this.#timer ??= setInterval(() => this.#look(), lookMs).unref();
+    if (!this.#isOver) this.#timer ??= setInterval(() => this.#look(), lookMs).unref();
     this.#listeners[event].add(listener);
     return () => void this.#listeners[event].delete(listener);
   }
