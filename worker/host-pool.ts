@@ -20,12 +20,13 @@ export interface Host {
   hasToldWait: boolean;
   /** Its refusals since it last answered, those of one burst as one. */
   refusals: number;
-  /** Its part of the calls beside hosts that refuse none: halved by each burst of refusals, a little more with each answer. */
+  /** Its part of the calls beside hosts that refuse none, as it was when it last refused: halved by each burst of refusals. */
   share: number;
 }
 
 const leastShare = 1 / 64;
-const shareGrowth = 1.02;
+/** In which the part of a host that takes calls again doubles. */
+const shareDoublesMs = 20_000;
 /** How long a host is left alone that refuses without a time to wait; twice as long each time. */
 const firstWaitMs = 1_000;
 const longestWaitMs = 60_000;
@@ -63,7 +64,7 @@ export class HostPool {
     const open = willing.filter(({ health }) => health.waitMs === 0);
     // Where all are away the lane waits, and its probe may go to any.
     const candidates = [open, willing, this.hosts].find(({ length }) => length > 0)!;
-    const host = candidates.reduce((best, other) => (isFitter(other, best) ? other : best));
+    const host = candidates.reduce((best, other) => (this.#isFitter(other, best) ? other : best));
     host.inFlight += 1;
     host.askedAt = ++this.#asked;
     host.health.started();
@@ -73,7 +74,6 @@ export class HostPool {
   /** The host made images. */
   served(host: Host): void {
     host.refusals = 0;
-    host.share = Math.min(1, host.share * shareGrowth);
     this.answered(host);
   }
 
@@ -92,7 +92,7 @@ export class HostPool {
     this.answered(host);
     // The others of a burst say nothing new.
     if (!this.#refuses(host)) {
-      host.share = Math.max(leastShare, host.share / 2);
+      host.share = Math.max(leastShare, this.#shareOf(host) / 2);
       host.refusals += 1;
     }
     const guessMs = Math.min(longestWaitMs, firstWaitMs * 2 ** (host.refusals - 1));
@@ -101,7 +101,7 @@ export class HostPool {
       host.refusesUntil = until;
       host.hasToldWait = retryAfterMs !== undefined;
     }
-    if (this.hosts.some((other) => this.#takesCalls(other))) return { othersTake: true };
+    if (this.#othersTake(host)) return { othersTake: true };
     const refusing = this.hosts.filter((other) => this.#refuses(other));
     const first = refusing.toSorted((a, b) => a.refusesUntil - b.refusesUntil)[0];
     return {
@@ -129,26 +129,32 @@ export class HostPool {
     const isAway = host.health.missed(prompt, sent);
     if (isAway && !before)
       this.#tell(host, `${why}: the others get its calls, one at a time probes it`);
-    const othersTake = this.hosts.some((other) => other !== host && this.#takesCalls(other));
-    return othersTake ? isAway : undefined;
+    return this.#othersTake(host) ? isAway : undefined;
+  }
+
+  #isFitter(one: Host, other: Host): boolean {
+    const [load, otherLoad] = [one, other].map((host) => (host.inFlight + 1) / this.#shareOf(host));
+    return load === otherLoad ? one.askedAt < other.askedAt : load! < otherLoad!;
+  }
+
+  #shareOf({ share, refusesUntil }: Host): number {
+    if (share === 1) return 1;
+    const freeMs = Math.max(0, this.#now() - refusesUntil);
+    return Math.min(1, share * 2 ** (freeMs / shareDoublesMs));
   }
 
   #refuses({ refusesUntil }: Host): boolean {
     return refusesUntil > this.#now();
   }
 
-  #takesCalls(host: Host): boolean {
-    return !host.health.away && !this.#refuses(host);
+  #othersTake(host: Host): boolean {
+    return this.hosts.some(
+      (other) => other !== host && !other.health.away && !this.#refuses(other),
+    );
   }
 
   #tell({ place }: Host, words: string): void {
     const count = this.hosts.length;
     if (count > 1) this.#log.warn({}, `base URL ${place} of ${count} ${words}`);
   }
-}
-
-function isFitter(one: Host, other: Host): boolean {
-  const [load, otherLoad] = [one.inFlight / one.share, other.inFlight / other.share];
-  if (load !== otherLoad) return load < otherLoad;
-  return one.askedAt < other.askedAt;
 }

@@ -230,7 +230,7 @@ test("a host that refuses calls gets none for as long as it asks for, then half 
   expect(await sharesOf(stage, 30)).toEqual({ a: 15, b: 0, c: 15 });
   clock.now += 1;
   expect(await sharesOf(stage, 30)).toEqual({ a: 12, b: 6, c: 12 });
-  for (let i = 0; i < 6; i++) await sharesOf(stage, 30);
+  clock.now += 20_000;
   expect(await sharesOf(stage, 30)).toEqual({ a: 10, b: 10, c: 10 });
 });
 
@@ -240,12 +240,22 @@ test("a host that refuses calls and says no time is asked twice as late each tim
   const waits: number[] = [];
   for (let lastAt = 0; waits.length < 5; clock.now += 100) {
     const before = asked["b"]!;
-    await Promise.allSettled(Array.from({ length: 12 }, () => callOnce()));
+    await Promise.allSettled(Array.from({ length: 140 }, () => callOnce()));
     if (asked["b"] === before) continue;
     waits.push(clock.now - lastAt);
     lastAt = clock.now;
   }
   expect(waits).toEqual([0, 1_000, 2_000, 4_000, 8_000]);
+});
+
+test("a host that refuses calls and asks for no wait at all takes none back at once, where it is the only one left", async () => {
+  const { down, callOnce } = threeHosts();
+  down.set("a", refused);
+  down.set("b", refused);
+  down.set("c", refusal(0));
+  const ends = [];
+  for (let i = 0; i < 4; i++) ends.push(await rejection(callOnce()));
+  expect(ends.at(-1)).toMatchObject({ kind: "rate_limited", hostAway: undefined });
 });
 
 test("where all hosts refuse calls the refusal is the lane's, until the first takes calls again", async () => {
