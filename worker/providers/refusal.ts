@@ -42,8 +42,14 @@ export function readRefusal(status: number, headers: AnswerHeaders, text: string
     type: asText(inner["type"]),
     code: asText(inner["code"]),
     message:
-      firstText(inner["message"], outer["error"], outer["detail"], outer["message"], inner) ||
-      bodyAsWords(text),
+      firstText(
+        inner["message"],
+        outer["error"],
+        validationWords(outer["detail"]),
+        outer["detail"],
+        outer["message"],
+        inner,
+      ) || bodyAsWords(text),
   };
 }
 
@@ -108,6 +114,19 @@ export function asRecord(value: unknown): Record<string, unknown> {
 
 function asText(value: unknown): string {
   return typeof value === "string" || typeof value === "number" ? String(value) : "";
+}
+
+/**
+ * What FastAPI says of a request that it refuses: where, and what is wrong. Its `input` is left out: the words of a prompt must
+ * not decide what a refusal is.
+ */
+function validationWords(detail: unknown): string {
+  if (!Array.isArray(detail)) return "";
+  const faults = detail.map(asRecord);
+  if (faults.some(({ msg }) => typeof msg !== "string")) return "";
+  return faults
+    .map(({ loc, msg }) => `${Array.isArray(loc) ? `${loc.join(".")}: ` : ""}${asText(msg)}`)
+    .join("; ");
 }
 
 function firstText(...values: unknown[]): string {

@@ -125,7 +125,7 @@ const huggingfaceRows: Row[] = [
     "stop",
   ],
   ["content that is refused", ["nsfw"], "content_policy", "fail"],
-  ["400 and 422", ["problem-json", "validation"], "invalid_request", "fail"],
+  ["400 and 422", ["problem-json", "validation", "validation-of-input"], "invalid_request", "fail"],
 ];
 
 type MakeModel = (baseUrl: string) => AsyncImageGenerationModel;
