@@ -200,7 +200,10 @@ async function endLeftover(directory: string): Promise<void> {
   // its socket as its last act, when its data is on disk.
   while (await isListening(record.socket)) {
     const wanted = Date.now() - startedAt < stopLimitMs ? "SIGTERM" : "SIGKILL";
-    if (wanted !== signal) signalGroup(record.group, wanted);
+    if (wanted !== signal) {
+      signalGroup(record.group, wanted);
+      signalGroup(record.group, "SIGCONT");
+    }
     signal = wanted;
     await delay(5);
   }

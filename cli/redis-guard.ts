@@ -66,6 +66,8 @@ export async function endGuarded(guard: ChildProcess): Promise<void> {
   guard.ref();
   const ended = once(guard, "exit");
   guard.stdin?.destroy();
+  // A server that was stopped as it was would hear nothing of its end.
+  signalGroup(guard.pid!, "SIGCONT");
   const timeUp = new AbortController();
   const limit = delay(stopLimitMs, "late", { signal: timeUp.signal }).catch(() => "in time");
   if ((await Promise.race([ended, limit])) === "late") signalGroup(guard.pid!, "SIGKILL");

@@ -104,6 +104,29 @@ describe("an embedded Redis", () => {
     client.disconnect();
   });
 
+  test("that was frozen is ended without waiting for its time limit, and has written what it took", async () => {
+    const server = await start();
+    await ask(server, "SET kept yes");
+    process.kill(server.pid, "SIGSTOP");
+    const before = performance.now();
+    await server.close();
+    expect(performance.now() - before).toBeLessThan(5_000);
+    expect(await isAlive(server.pid)).toBe(false);
+    expect(await ask(await start(), "GET kept")).toBe("$3\r\nyes\r\n");
+  });
+
+  test("that was frozen by the time its process died is ended by the next run", async () => {
+    const { child, pid } = await startInChild(directory);
+    process.kill(pid, "SIGSTOP");
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const before = performance.now();
+    const next = await start(directory);
+    expect(performance.now() - before).toBeLessThan(6_000);
+    expect(next.pid).not.toBe(pid);
+    expect(await isAlive(pid)).toBe(false);
+  });
+
   test("ends when the process that started it is killed with -9", async () => {
     const { child, pid } = await startInChild(directory);
     expect(await isAlive(pid)).toBe(true);
