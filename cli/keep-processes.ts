@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Log } from "../shared/log.ts";
 import { plural } from "../shared/quantity.ts";
 import { exitCodes } from "./io.ts";
+import { startEach } from "./process-bound.ts";
 import { listenToSignals } from "./signals.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -48,15 +49,15 @@ export async function keepProcesses(count: number, terminal: Terminal, log: Log)
       setTimeout(signalAll, killAfterMs, "SIGKILL").unref();
     },
   );
-  const codes = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const code = await keepOne(ending.signal, log);
-      // What one cannot be started with, no other can.
-      if (!ending.signal.aborted) signalAll("SIGTERM");
-      ending.abort();
-      return code;
-    }),
-  );
+  const keep = async () => {
+    const code = await keepOne(ending.signal, log);
+    // What one cannot be started with, no other can.
+    if (!ending.signal.aborted) signalAll("SIGTERM");
+    ending.abort();
+    return code;
+  };
+  const kept = await startEach(count, keep, ending.signal);
+  const codes = await Promise.all(kept);
   return codes.find((code) => code !== exitCodes.done) ?? exitCodes.done;
 }
 

@@ -18,6 +18,7 @@ import { createLog } from "./logger.ts";
 import { duration, wholeNumber } from "./numbers.ts";
 import { placeAccess } from "./place-access.ts";
 import { profileOf } from "./profiles.ts";
+import { mostProcesses, processBound, processCount } from "./process-bound.ts";
 import { prepareRedis } from "./prepare-redis.ts";
 import { readProxySettings } from "./proxy-environment.ts";
 import { configOption } from "./run-options.ts";
@@ -70,8 +71,8 @@ function addWorkOptions(command: Command): Command {
     )
     .option(
       "--processes <n>",
-      "worker processes, for machines with several cores",
-      wholeNumber(1),
+      `worker processes, for machines with several cores: ${mostProcesses()} here at most (${processBound})`,
+      processCount,
       1,
     )
     .option(

@@ -79,4 +79,12 @@ describe.concurrent("work --processes", () => {
     expect(end.code).toBe(2);
     expect(end.stderr).toContain("expected REDIS_URL");
   });
+
+  test("refuses more processes than the machine has cores and memory for", async () => {
+    await using stage = await openStage();
+    // The check comes before anything is started: without it, this would take the machine's memory.
+    const end = await stage.cli("work", "--processes", "1000000", "--lanes", "none");
+    expect(end.code).toBe(2);
+    expect(end.stderr).toMatch(/Expected at most \d+ here \(4 for each core, each 90 MB/);
+  });
 });

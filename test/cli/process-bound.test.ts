@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { mostProcesses, startEach } from "../../cli/process-bound.ts";
+
+test("a machine bears four worker processes a core, fewer where its memory ends before, and always one", () => {
+  expect(mostProcesses(2, 24e9)).toBe(8);
+  expect(mostProcesses(64, 1e9)).toBe(11);
+  expect(mostProcesses(1, 50e6)).toBe(1);
+});
+
+test("nothing more is started once the end is asked for", async () => {
+  const ending = new AbortController();
+  setTimeout(() => ending.abort(), 1);
+  const started = await startEach(10_000_000, () => 1, ending.signal);
+  expect(started.length).toBeLessThan(1_000_000);
+});
