@@ -1,5 +1,4 @@
 import cluster from "node:cluster";
-import { AggregatorRegistry, type PrometheusContentType, type Registry } from "prom-client";
 import { Cleanup } from "../shared/cleanup.ts";
 import { messageOf } from "../shared/caught.ts";
 import type { Log } from "../shared/log.ts";
@@ -10,6 +9,7 @@ import type { RedisTarget } from "../shared/redis-target.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { ImageWorker } from "../worker/create-worker.ts";
 import { WorkerMetrics } from "../worker/metrics.ts";
+import { answerKeeper, ClusterMetrics } from "./cluster-metrics.ts";
 
 export { WorkerMetrics };
 
@@ -33,12 +33,6 @@ export async function serveWorkerProbes(
   }
 }
 
-/** From here on the process that keeps this one is answered when it asks for metrics. */
-function answerKeeper(registry: Registry): AggregatorRegistry<PrometheusContentType> {
-  AggregatorRegistry.setRegistries(registry);
-  return new AggregatorRegistry();
-}
-
 /** Serves the probes of several worker processes as those of one: counters and calls in flight are summed. */
 export async function serveProcessesProbes(
   address: ListenAddress | undefined,
@@ -51,8 +45,8 @@ export async function serveProcessesProbes(
   // Whether Redis is there is asked at each probe; the processes log it.
   stack.defer(limitErrors(redis, () => {}));
   stack.defer(() => redis.disconnect());
-  const aggregator = new AggregatorRegistry();
-  const sources = { metrics: () => aggregator.clusterMetrics(), pingRedis: () => redis.ping() };
+  const metrics = new ClusterMetrics(log);
+  const sources = { metrics: () => metrics.text(), pingRedis: () => redis.ping() };
   stack.use(await serve(address, sources, log));
   return stack;
 }

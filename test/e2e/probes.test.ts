@@ -50,6 +50,39 @@ describe("a worker that listens", () => {
     expect([await status(`${url}/livez`), await status(`${url}/readyz`)]).toEqual([200, 200]);
   });
 
+  test("with several processes tells of all while one is frozen or was killed, and which is missing", async () => {
+    await using server = await startTestRedis({ tcp: true });
+    await using stage = await openStage();
+    stage.env["REDIS_URL"] = server.url;
+    const worker = stage.startCli("work", "--processes", "2", "-c", "3", "--listen", "127.0.0.1:0");
+    const url = await listening(worker);
+    const dataset = stage.dataset(promptRows(40));
+    await stage.cli("enqueue", dataset, "-o", stage.out, ...model);
+    const scrape = async () => {
+      const answer = await fetch(`${url}/metrics`);
+      expect(answer.status).toBe(200);
+      const families = parseMetrics(await answer.text());
+      const made = valueOf(families, "imagemill_attempts_total", { outcome: "ok" });
+      const processes = (answered: string) =>
+        valueOf(families, "imagemill_worker_processes", { answered });
+      return { made, yes: processes("yes"), no: processes("no") };
+    };
+    await vi.waitFor(
+      async () => expect(await scrape()).toEqual({ made: 40, yes: 2, no: 0 }),
+      20_000,
+    );
+    const pid = Number(/"worker":"[^"]*-(\d+)-\w+","profiles"/.exec(worker.stderr)?.[1]);
+    process.kill(pid, "SIGSTOP");
+    expect(await scrape()).toEqual({ made: 40, yes: 1, no: 1 });
+    expect(worker.stderr).toContain(`"pids":[${pid}]`);
+    process.kill(pid, "SIGKILL");
+    // The dead one's counters stay: a sum that falls would be taken for a restart of the counter.
+    await vi.waitFor(
+      async () => expect(await scrape()).toEqual({ made: 40, yes: 2, no: 0 }),
+      30_000,
+    );
+  });
+
   test("says what is wrong with an address, and with one that is taken", async () => {
     await using server = await startTestRedis({ tcp: true });
     await using stage = await openStage();
