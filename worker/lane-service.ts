@@ -16,6 +16,7 @@ import { AttemptLog } from "./attempt-log.ts";
 import { Continuity } from "./continuity.ts";
 import { Gate } from "./gate.ts";
 import { Heart } from "./heart.ts";
+import { JobIntake } from "./job-intake.ts";
 import type { LaneContext } from "./lane-context.ts";
 import { LaneExit } from "./lane-exit.ts";
 import { openLaneWorker } from "./lane-worker.ts";
@@ -37,8 +38,6 @@ import { SubJobWriter } from "./sub-job-writer.ts";
 const pollMs = 400;
 /** How long this worker waits by itself after a refusal that tells no time, until Redis says how long the lane does. */
 const blindHoldMs = 1_000;
-/** Jobs in hand without a call of theirs in flight, as a share of the calls. */
-const spareJobs = 1 / 16;
 /** How often a worker that closes looks whether Redis still answers. */
 const lookMs = 100;
 /** How often a worker whose key was refused looks for another one. */
@@ -69,12 +68,12 @@ export class LaneService implements LaneContext {
   readonly #keys: LaneKeys;
   readonly #queue: Queue;
   readonly #bull: Worker;
+  readonly #intake: JobIntake;
   readonly #heart: Heart;
   readonly #results: ResultWriter;
   readonly #abandon = new AbortController();
   readonly #background = new AbortController();
   #registrations: ReadonlyMap<string, Registration> = new Map();
-  #wantedCalls: number;
   #isClosing = false;
   #loops: Promise<void>[] = [];
   #stopListening = () => {};
@@ -89,7 +88,6 @@ export class LaneService implements LaneContext {
     this.memory = options.memory;
     this.solitude = options.solitude;
     this.#keys = laneKeys(options.prefix, options.lane);
-    this.#wantedCalls = options.concurrency;
     this.key = new RenewableKey(options.profile);
     this.runs = new RunContexts({ ...options, key: this.key });
     this.#heart = new Heart(options.redis, this.#keys, options.worker);
@@ -111,12 +109,17 @@ export class LaneService implements LaneContext {
       keys: this.#keys,
       key: this.key,
       gate: this.gate,
-      rest: () => this.#restOrGo(),
+      rest: () => this.#intake.restOrGo(),
       beat: () => this.#beat(),
     });
     this.#queue = openLaneQueue(options.lane, this.#keys, options.redis);
     this.subJobs = new SubJobWriter(this.#queue);
     this.#bull = openLaneWorker(options, this.#keys, (job, token) => processJob(job, token, this));
+    this.#intake = new JobIntake(
+      this.#bull,
+      options.concurrency,
+      () => this.gate.pause === undefined && this.fit && !this.solitude.taken,
+    );
     this.provider = new ProviderWatch(this.gate, this.log);
     this.storage = new StorageWatch(this.gate, this.log, this.abandoned);
   }
@@ -135,7 +138,7 @@ export class LaneService implements LaneContext {
     this.#bull.on("error", onError);
     this.#bull.on("stalled", () => this.observer.jobStalled(this.lane));
     this.#queue.on("error", onError);
-    this.#stopListening = this.solitude.onChange(() => void this.#restOrGo().catch(onError));
+    this.#stopListening = this.solitude.onChange(() => void this.#intake.restOrGo().catch(onError));
     await this.#poll();
     await this.#beat();
     const stopped = this.#background.signal;
@@ -254,24 +257,11 @@ export class LaneService implements LaneContext {
     await this.limiter.refresh();
     // The lane's other runs get the places of jobs that wait for storage; what these keep in memory stays bounded.
     const waiting = Math.min(this.storage.waitingJobs, this.#options.concurrency);
-    const before = this.#bull.concurrency;
-    this.#wantedCalls = this.limiter.wantedCalls() + waiting;
-    // Some jobs are being stored or settled: others have to be in hand for all calls to be in flight.
-    this.#bull.concurrency = this.#wantedCalls + Math.floor(this.#wantedCalls * spareJobs);
-    // BullMQ sees a larger number when a job ends, or after a rest: none may end while all of them wait.
-    if (waiting > 0 && this.#bull.concurrency > before) await this.#bull.pause(true);
     // Letting a model go must not keep pauses from being seen.
     this.runs
       .retain(state.runs)
       .catch((error: unknown) => this.log.warn({ error }, "a model could not be unloaded"));
-    await this.#restOrGo();
-  }
-
-  /** Takes no more jobs while none could begin. */
-  async #restOrGo(): Promise<void> {
-    const rests = this.gate.pause !== undefined || !this.fit || this.solitude.taken;
-    if (rests && !this.#bull.isPaused()) await this.#bull.pause(true);
-    if (!rests && this.#bull.isPaused()) await this.#bull.resume();
+    await this.#intake.takeFor(this.limiter.wantedCalls(), waiting);
   }
 
   /** Redis may have forgotten which calls are in flight here, and that the lane has to wait. */
@@ -287,7 +277,7 @@ export class LaneService implements LaneContext {
     const waiting = this.gate.waitingFor ?? this.limiter.waitingFor;
     const wasForgotten = await this.#heart.beat({
       fit: this.fit,
-      concurrency: this.#wantedCalls,
+      concurrency: this.#intake.wantedCalls,
       calls: [...this.calls],
       ...(this.unsentCalls.size > 0 && { unsentCalls: [...this.unsentCalls] }),
       ...(waiting !== undefined && { waiting }),
