@@ -172,6 +172,7 @@ local function letGo(n, perImage, perRequest, isSearched)
   if perImage > 0 then s.imagesAt = math.max(s.imagesAt or 0, now) + n * perImage end
   if perRequest > 0 then s.requestsAt = math.max(s.requestsAt or 0, now) + perRequest end
   s.admitted, s.era, s.lastAt, s.lastImages = (s.admitted or 0) + n, s.era + n, now, n
+  s.sinceWrong = (s.sinceWrong or 0) + 1
 end
 
 -- ARGV: calls in flight, calls answered since it last asked, their mean latency, images, requests and tokens a minute (0: any

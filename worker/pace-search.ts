@@ -84,10 +84,10 @@ local function measure(n, emptyAt, tried)
   end
   -- Where there was too little to do, it is the lane that was slow.
   if s.isMeasured and since * n < s.admitted / 2 then rate = math.max(rate, s.rate / 2) end
-  -- One refusal may be a hiccup: a large step takes several.
-  s.rate = math.min(math.max(rate, tried / 4), tried * 0.95)
+  -- One refusal may be a hiccup: a large step takes several. Many in a row are none.
+  s.rate = math.min(math.max(rate, tried / (s.deep < 3 and 4 or 16)), tried * 0.95)
   -- So many calls to the next refusals that they are one in hundreds, or so many seconds that they are a rare event.
-  local longest = math.max(90 * math.min(10, s.refusals), callsPerMs * 10000)
+  local longest = math.max(90 * math.min(10, s.refusals), callsPerMs * 15000)
   -- The first time it may have been two hiccups: then more is found soon.
   s.steps = s.isMeasured and math.min(longest, math.max(least, since)) or least
   s.isMeasured, s.isDoubted, s.deep = 1, nil, 0

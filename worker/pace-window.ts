@@ -15,16 +15,18 @@
  * What it keeps:
  * - `window`, `slowStart`, `peak`: calls that may be in flight; whether they double; what they grow back to
  * - `most`: calls at once that are believed to be let in; `isNamed`: the provider said that there were too many at once
- * - `isFresh`: it is being found out whether it is their number; `wasStarting`: they doubled until then; `isFree`: no rate that was looked for is kept
+ * - `isFresh`: it is being found out whether it is their number; `wasStarting`: they doubled until then; `isFree`: no rate that
+ *   was looked for is kept
  * - `calm`: calls answered while all were in flight that may be, since the last refusal or step
  * - `step`, `fullAt`: by how many calls `most` is passed, and since when all of them are in flight
  * - `fails`: how many times in a row a single call more was refused
  * - `doubts`: refusals where as many went well before; fades with the calls that are answered
  * - `refusedWith`: calls that were in flight at the last refusal
- * - `wrongs`, `tries`: how many times it was the rate after all; refusals since then that might have been for the number
+ * - `wrongs`, `sinceWrong`: how many times it was the rate after all; calls that were let go since then
  */
 export const paceWindow = String.raw`
 local firstTrial = 25   -- calls to the second time that one more is tried; twice as many to each after it
+local firstRetry = 100  -- calls to the next time that a number is tried, times three for each time that it went wrong
 local fewestCalls = 400 -- to the next such time at most; or ten seconds of calls, whichever is more
 
 local function believeMost(inFlight)
@@ -34,7 +36,7 @@ local function believeMost(inFlight)
 end
 
 local function keepMost()
-  window, s.calm, s.isFresh, s.isFree, s.wasStarting = s.most, 0, nil, 1, nil
+  window, s.calm, s.isFresh, s.isFree, s.fullAt, s.wasStarting = s.most + 1, 0, nil, 1, nil, nil
   -- What was admitted meanwhile measures no rate.
   s.emptyAt = nil
 end
@@ -43,8 +45,8 @@ local function forgetMost()
   -- A rate that was measured before is believed again, unless more went well since.
   if s.isFree and not s.isFresh and (s.observed or 0) > (s.rate or 0) * 1.3 then s.rate, s.isMeasured = nil, nil end
   -- Where it had been confirmed, it was lowered rather than wrong.
-  if s.fails < 2 then s.wrongs = math.min(8, (s.wrongs or 0) + 1) end
-  s.most, s.isNamed, s.isFresh, s.isFree, s.tries = nil, nil, nil, nil, 0
+  if s.fails < 2 then s.wrongs = math.min(6, (s.wrongs or 0) + 1) end
+  s.most, s.isNamed, s.isFresh, s.isFree, s.sinceWrong = nil, nil, nil, nil, 0
   if s.wasStarting then slowStart, s.wasStarting = true, nil end
 end
 
@@ -119,8 +121,8 @@ local function isForRate(inFlight, saysSo)
   local isSteady = s.isMeasured and s.since >= s.steps
   s.refusedWith = inFlight
   if saysSo or s.isNamed or inFlight == 0 or s.rate and not isSteady then return true end
-  s.tries = (s.tries or 0) + 1
-  if not isNear or s.tries < 4 ^ (s.wrongs or 0) then return true end
+  local retryAfter = (s.wrongs or 0) > 0 and firstRetry * 3 ^ s.wrongs or 0
+  if not isNear or (s.sinceWrong or 0) < retryAfter then return true end
   believeMost(inFlight)
   window, s.isFresh, s.isFree = math.max(1, s.most * 0.9), 1, s.isMeasured
   return not s.isFree

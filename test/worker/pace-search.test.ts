@@ -60,6 +60,24 @@ test.each([
   },
 );
 
+test.each([1, 2, 3])(
+  "limits on whole minutes that nobody told are used to 95 %, though a lane has to try when the minute ends (seed %i)",
+  async (seed) => {
+    for (const [limit, mostRefused] of [
+      [60, 0.09],
+      [300, 0.03],
+    ] as const) {
+      const provider = { ...eachWindow, imagesPerMinute: limit };
+      const stage = openStage({ seed, tells: "nothing", provider });
+      await stage.pass(60_000);
+      await stage.pass(240_000);
+      const { images, refused, calls } = stage.last(240_000);
+      expect(images).toBeGreaterThanOrEqual(0.95 * 4 * limit);
+      expect(refused / calls).toBeLessThanOrEqual(mostRefused);
+    }
+  },
+);
+
 test("one refusal costs a lane its wait and five seconds, whenever it comes and whatever it says", async () => {
   await fc.assert(
     fc.asyncProperty(
