@@ -1,6 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { exitCodes } from "../cli/io.ts";
+import { wholeNumber } from "../cli/numbers.ts";
+import { messageOf } from "../shared/caught.ts";
+import { UsageError } from "../shared/usage-error.ts";
 import { buildPackage } from "./package.ts";
 import { killRunning, launchWith } from "./processes.ts";
 import { rows } from "./rows.ts";
@@ -19,7 +23,7 @@ ${rows.map(({ name, what }) => `  ${name.padEnd(14)} ${what}`).join("\n")}
 
 function chosen(names: readonly string[]): readonly Row[] {
   const unknown = names.find((name) => !rows.some((row) => row.name === name));
-  if (unknown !== undefined) throw new Error(`there is no row \`${unknown}\`\n\n${help}`);
+  if (unknown !== undefined) throw new UsageError(`there is no row \`${unknown}\`\n\n${help}`);
   return names.length === 0 ? rows : rows.filter(({ name }) => names.includes(name));
 }
 
@@ -35,18 +39,28 @@ function machine(): Record<string, unknown> {
   };
 }
 
+/** @throws UsageError for an option that is unknown or wrong */
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        rounds: { type: "string", default: "5" },
+        short: { type: "boolean", default: false },
+        json: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    return { values, positionals, rounds: wholeNumber(1)(values.rounds) };
+  } catch (error) {
+    throw new UsageError(`${messageOf(error)}\n\n${help}`, { cause: error });
+  }
+}
+
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      rounds: { type: "string", default: "5" },
-      short: { type: "boolean", default: false },
-      json: { type: "string" },
-      help: { type: "boolean", default: false },
-    },
-  });
+  const { values, positionals, rounds } = readArguments();
   if (values.help) return console.log(help);
-  const options = { rounds: Number(values.rounds), short: values.short };
+  const options = { rounds, short: values.short };
   const ends: RowEnd[] = [];
   const wanted = chosen(positionals);
   launchWith(await buildPackage());
@@ -70,4 +84,10 @@ process.on("exit", () => {
   removeFolders();
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
-await main();
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(error.message);
+  process.exitCode = exitCodes.usage;
+}

@@ -129,12 +129,18 @@ export async function readStopped(
   const steering = await readSteering(await openState(location, s3, stack));
   const { id, round, host, summary } = run;
   const isOver = summary?.state.startsWith("completed") === true;
-  const { reason } = steering ?? summary ?? {};
+  // A cancel stands as long as the directory says so: `unpause` takes it back, and the summary is of the life before.
+  const isTakenBack = summary?.state === "cancelled" && !steering;
+  const { reason } = steering ?? (isTakenBack ? undefined : summary) ?? {};
+  const stopped = isTakenBack ? "stopped" : (summary?.state ?? "stopped");
   const status: RunStatus = {
     run: id,
     round,
-    state: isOver ? summary.state : (steering?.state ?? summary?.state ?? "stopped"),
+    state: isOver ? summary.state : (steering?.state ?? stopped),
     ...(reason !== undefined && { reason }),
+    ...(isTakenBack && {
+      note: `its cancel was taken back: \`imagemill resume ${location}\` goes on`,
+    }),
     host,
     location,
     summary,

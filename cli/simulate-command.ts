@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { z, ZodError } from "zod";
 import { unknownName } from "../shared/near-match.ts";
 import { FaultName, faultNames, type SimulatorOptions } from "../simulator/settings.ts";
+import { pathTrouble } from "../shared/path-trouble.ts";
 import { plural } from "../shared/quantity.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { signalled } from "./signals.ts";
@@ -71,12 +72,22 @@ async function start(options: SimulatorOptions) {
   try {
     return await startSimulator(options);
   } catch (error) {
+    const refused = refusedBySystem(error, options);
+    if (refused !== undefined) throw new UsageError(refused, { cause: error });
     if (!(error instanceof ZodError)) throw error;
     const problems = error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
     throw new UsageError(`the simulator cannot be set like this: ${problems.join("; ")}`, {
       cause: error,
     });
   }
+}
+
+/** What the system refused, in words; undefined for any other error. */
+function refusedBySystem(error: unknown, { host, port, ledgerFile }: SimulatorOptions) {
+  if (!(error instanceof Error) || !("syscall" in error)) return undefined;
+  return error.syscall === "open"
+    ? `cannot write the ledger ${ledgerFile}: ${pathTrouble(error) ?? error.message} (--ledger takes a file in a folder that is there)`
+    : `cannot listen on ${host}:${port}: ${error.message} (--host takes an address of this machine, --port one that is free)`;
 }
 
 function settingsOf(flags: Flags): SimulatorOptions {

@@ -1,3 +1,4 @@
+import { asError, isDiskTrouble } from "./caught.ts";
 import { Cleanup } from "./cleanup.ts";
 import { defaultPrefix } from "./keys.ts";
 import { openState, type S3Options } from "./open-store.ts";
@@ -5,7 +6,7 @@ import type { RedisClient } from "./redis.ts";
 import { readRunFile, type RunFile } from "./run-file.ts";
 import { locationOf } from "./run-location.ts";
 import { isS3Location } from "./s3-location.ts";
-import type { StateFiles } from "./state-files.ts";
+import { stateFolder, type StateFiles } from "./state-files.ts";
 import { dropRunJobs, findRegisteredRun, hasProducer, setRunState } from "./steer.ts";
 import { readSteering, writeSteering } from "./steering.ts";
 import { UsageError } from "./usage-error.ts";
@@ -41,7 +42,8 @@ const verbs = { paused: "pause", running: "unpause", cancelled: "cancel" } as co
 /**
  * Pauses, cancels or frees a run of any process, by its id or its directory, whether or not a producer has it open: in its
  * directory, where that can be seen from here, and in Redis, where it is known. Without `redis` only in its directory.
- * @throws UsageError where it is not found, is finished, or is cancelled and to be paused
+ * @throws UsageError where it is not found, is finished, or is cancelled and to be paused, and where its directory could not be
+ *   written to: then it is steered in Redis alone
  */
 export async function steerOver(
   redis: RedisClient | undefined,
@@ -60,15 +62,42 @@ export async function steerOver(
   if (out === undefined && !before) throw new UsageError(notUnderWay(id));
   if (state === "paused") await refuseCancelled(id, files, before?.registration.state);
   // The directory first: a producer that starts now registers the run first and looks there then.
-  if (files) await writeSteering(files, state, reason);
+  const unwritten = files && (await diskTroubleOf(writeSteering(files, state, reason)));
   const registered = redis && (await findRegisteredRun(redis, prefix, id));
+  if (registered) await setRunState(redis, prefix, registered, state, reason);
+  if (unwritten) throw notWritten(unwritten, { id, out, state }, registered !== undefined);
   if (!registered) return { id, out, state, isLed: false };
-  await setRunState(redis, prefix, registered, state, reason);
   if (state !== "cancelled")
     return { id, out, state, isLed: await hasProducer(redis, prefix, registered) };
   // Who sees the directory learns by the run's lock whether a producer lives, and settles what is left in Redis, too.
   const isLed = out === undefined && !(await dropRunJobs(redis, prefix, registered));
   return { id, out, state, isLed };
+}
+
+/** What kept something from being written, where that was the disk. */
+async function diskTroubleOf(writing: Promise<void>): Promise<Error | undefined> {
+  try {
+    await writing;
+    return undefined;
+  } catch (error) {
+    if (isDiskTrouble(error)) return asError(error);
+    throw error;
+  }
+}
+
+/** What is said of a run that is steered in Redis at most: its directory could not be written to. */
+function notWritten(
+  cause: Error,
+  { id, out, state }: Pick<SteeredRun, "id" | "out" | "state">,
+  isInRedis: boolean,
+): UsageError {
+  const kept = isInRedis
+    ? `it is ${state} in Redis alone, which its workers obey, but which its next start may not know`
+    : `it is not ${state}`;
+  return new UsageError(
+    `run ${id}: ${kept}, since steering.json in ${out}/${stateFolder} could not be written (${cause.message}); make it writable, then ${verbs[state]} it again`,
+    { cause },
+  );
 }
 
 /** The run of the directory that is named. @throws UsageError where there is none, or nothing of it is left to be done */

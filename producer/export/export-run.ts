@@ -1,7 +1,7 @@
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { isDiskTrouble, hasCode, messageOf } from "../../shared/caught.ts";
+import { isDiskTrouble, messageOf } from "../../shared/caught.ts";
 import { Cleanup } from "../../shared/cleanup.ts";
 import { damageIn } from "../../shared/damaged-journal.ts";
 import type { RunFile, RunState } from "../../shared/run-file.ts";
@@ -82,7 +82,7 @@ export async function exportRun(options: ExportOptions): Promise<ExportSummary> 
   try {
     return await exportImages({ ...options, to: localPath(options.to) });
   } catch (error) {
-    if (!isDiskTrouble(error) && !hasCode(error, "EFBIG")) throw error;
+    if (!isDiskTrouble(error)) throw error;
     throw new ExportStopped(
       `cannot go on exporting to ${options.to}: ${messageOf(error)}; once that is mended, the same command goes on`,
       { cause: error },

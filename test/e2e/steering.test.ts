@@ -128,6 +128,9 @@ describe.concurrent("a run with a Redis of its own", () => {
     expect(ledger.calls).toBe(calls);
     const back = await stage.cli("unpause", stage.out);
     expect(back.stdout).toContain(`\`imagemill resume ${stage.out}\` goes on with it`);
+    const { stdout } = await stage.cli("status", stage.out);
+    expect(stdout).toMatch(/ {2}stopped {2}.*\n.*its cancel was taken back: `imagemill resume/);
+    expect(stdout).not.toContain("cancelled");
     const end = await stage.cli("resume", stage.out, "--json");
     expect(end.code).toBe(0);
     expect(end.summary).toMatchObject({ state: "completed", images: 180 });

@@ -54,6 +54,14 @@ const wrong: readonly { args: string[]; words: RegExp }[] = [
     words: /Expected a column `promt`.*did you mean `prompt`\?/,
   },
   {
+    args: ["simulate", "--port", "0", "--ledger", "/nonexist/ledger.jsonl"],
+    words: /cannot write the ledger \/nonexist\/ledger\.jsonl: no folder/,
+  },
+  {
+    args: ["simulate", "--port", "0", "--host", "1.2.3.4"],
+    words: /cannot listen on 1\.2\.3\.4:0: .*--host takes an address of this machine/,
+  },
+  {
     args: ["failures", "nowhere"],
     words: /nowhere is neither a run directory nor the id of a run/,
   },
