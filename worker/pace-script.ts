@@ -164,6 +164,15 @@ local function waitOf(n, inFlight, holdMs, perImage, perRequest)
   return (s.deep or 0) > 0 and math.min(waitMs, recoverMs) or waitMs, 'rate'
 end
 
+-- Images a minute that the lane tries: the least of the rate that is looked for and the limits that are known; 0: no limit.
+local function imagesAMinute(perImage, perRequest)
+  local rate, most = triedRate(), math.huge
+  if rate then most = rate * 60000 end
+  if perImage > 0 then most = math.min(most, 60000 / perImage * margin) end
+  if perRequest > 0 then most = math.min(most, 60000 / perRequest * margin * (s.lastImages or 1)) end
+  return most < math.huge and math.floor(most + 0.5) or 0
+end
+
 -- isSearched: it is the rate that is looked for that sets the pace
 local function letGo(n, perImage, perRequest, isSearched)
   if s.holdEnd and not isProbed() then s.probeAt = now end
@@ -204,9 +213,8 @@ if command == 'take' then
   local wanted = calls + (#ARGV - first + 1) / 2
   if wanted > 0 or redis.call('hexists', KEYS[2], worker) == 1 then saveCalls(calls + granted, wanted) end
   if #ARGV >= first or answered > 0 then save() end
-  local rate = triedRate()
   return {
-    granted, waitMs, why, math.floor(window), rate and math.floor(rate * 60000 + 0.5) or 0, s.perCall or 0,
+    granted, waitMs, why, math.floor(window), imagesAMinute(perImage, perRequest), s.perCall or 0,
     s.perToken > 0 and math.floor(60000 / s.perToken * margin + 0.5) or 0, tostring(s.tokenFactor or s.countedFactor or 0),
   }
 end

@@ -33,7 +33,7 @@ export interface Grant {
   why: "" | "hold" | "window" | "rate" | "tokens";
   /** Calls that the lane may have in flight. */
   window: number;
-  /** Images a minute that the lane tries; 0: as many as there are calls. */
+  /** Images a minute that the lane tries, by the limits that are known, too; 0: as many as there are calls. */
   imagesPerMinute: number;
   /** Images that one call may ask for, where the provider said so; else 0. */
   perCall: number;

@@ -57,8 +57,19 @@ describe("Limiter", () => {
       void limiter.enter(1, always).then((permit) => permit && started.push(permit));
     await until(() => expect(started).toHaveLength(2));
     expect(started[1]!.startedAt - started[0]!.startedAt).toBeGreaterThan(500);
-    expect(limiter.waitingFor).toBe("rate limit");
+    expect(limiter.waitingFor).toBe("rate limit, about 60 images/min");
     expect(limiter.wantedCalls()).toBeLessThanOrEqual(8);
+  });
+
+  test("says the pace that is kept where the provider told a lower limit than people gave", async () => {
+    const keys = laneKeys(uniquePrefix(), "{lane}");
+    const pace = new Pace(redis, keys, "w");
+    const limiter = new Limiter(pace, 100, () => {});
+    limiter.limits = { imagesPerMinute: 600 };
+    for (let call = 0; call < 20; call++) void limiter.enter(1, always).catch(() => undefined);
+    await until(() => expect(limiter.waitingFor).toBe("rate limit, about 600 images/min"));
+    await pace.told({ imagesPerMinute: 300 });
+    await until(() => expect(limiter.waitingFor).toBe("rate limit, about 300 images/min"));
   });
 
   test("lets nobody in while the window is full, and the next as soon as a call ends", async () => {
