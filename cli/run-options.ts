@@ -65,7 +65,10 @@ export function addDriveOptions(command: Command): Command {
       allowance,
     )
     .addOption(
-      new Option("--give-up-after <time>", "stop when Redis or storage are away this long")
+      new Option(
+        "--give-up-after <time>",
+        "stop when Redis or storage are away or silent this long",
+      )
         .argParser(duration)
         .default(15 * 60_000, "15m"),
     )
