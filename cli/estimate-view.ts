@@ -2,9 +2,8 @@ import type { RunSurvey } from "../library/survey-run.ts";
 import type { CallPrice } from "../shared/call-price.ts";
 import { isPublicHost, type Profile } from "../shared/profile.ts";
 import { printable } from "../shared/printable.ts";
-import { count, plural } from "../shared/quantity.ts";
+import { count, formatSeconds, plural } from "../shared/quantity.ts";
 import type { Io } from "./io.ts";
-import { formatSeconds } from "./progress-view.ts";
 
 /** How a run would be made: what its time depends on. */
 export interface EstimateBasis {

@@ -2,12 +2,12 @@ import type { Command } from "commander";
 import type { ExportProgress, ExportSummary } from "../producer/export/export-run.ts";
 import { unknownName } from "../shared/near-match.ts";
 import { printable } from "../shared/printable.ts";
-import { bytes, count, plural } from "../shared/quantity.ts";
+import { bytes, count, formatSeconds, plural } from "../shared/quantity.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { findRun } from "./find-run.ts";
 import { EnvironmentCommand, exitCodes, type Io } from "./io.ts";
 import { placeAccess } from "./place-access.ts";
-import { bar, formatSeconds } from "./progress-view.ts";
+import { bar } from "./progress-view.ts";
 import { Terminal } from "./terminal.ts";
 
 interface ExportCommandOptions {

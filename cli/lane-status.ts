@@ -19,7 +19,7 @@ import { listLanes } from "../shared/steer.ts";
 import { readSteering } from "../shared/steering.ts";
 import type { PlaceAccess } from "../producer/open-place.ts";
 import { readRetries } from "../monitor/retries.ts";
-import { measureRun, type RunMeasures } from "../monitor/run-view.ts";
+import { isAtRest, measureRun, type RunMeasures } from "../monitor/run-view.ts";
 import { isS3Location } from "../shared/s3-location.ts";
 import type { FoundRun } from "./find-run.ts";
 import type { SeenRuns } from "./seen-runs.ts";
@@ -80,6 +80,8 @@ async function readLane(redis: RedisClient, lane: string, seenRuns: SeenRuns): P
   const measured = await Promise.all(
     Array.from(runs.values(), (run) => runStatus(run, produced.has(run.run), seenRuns)),
   );
+  if (isAtRest({ pause, holdMs }, jobs))
+    for (const { progress } of measured) if (progress) progress.etaSeconds = undefined;
   return { lane, pause: pause ?? null, holdMs, jobs, retries, runs: measured, workers };
 }
 

@@ -1,6 +1,6 @@
 import type { Run } from "../library/run.ts";
 import type { RunProgress } from "../producer/run-life.ts";
-import { count, plural } from "../shared/quantity.ts";
+import { count, formatSeconds, plural } from "../shared/quantity.ts";
 import type { Terminal } from "./terminal.ts";
 
 const barWidth = 20;
@@ -8,14 +8,6 @@ const drawMs = 200;
 const lineMs = 10_000;
 /** Images a second are of the last so many milliseconds. */
 const rateMs = 15_000;
-
-/** `1h 02m`, `3m 20s` or `45s`. */
-export function formatSeconds(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
-  if (h > 0) return `${h}h ${String(m).padStart(2, "0")}m`;
-  return m > 0 ? `${m}m ${String(s).padStart(2, "0")}s` : `${s}s`;
-}
 
 /** A share as a bar with its percentage. */
 export function bar(share: number): string {
@@ -33,7 +25,10 @@ export function progressLine(
   const { totals, settled, total, calls, workers, waiting } = progress;
   const failed = totals.prompts.failed + totals.prompts.partial;
   const left = total === undefined ? undefined : Math.max(0, total - settled);
-  const eta = left === undefined || promptsPerSecond === 0 ? undefined : left / promptsPerSecond;
+  // While everything waits, what was made before says nothing of the time that is left.
+  const isAtRest = waiting !== undefined && calls === 0;
+  const isUnknown = left === undefined || promptsPerSecond === 0 || isAtRest;
+  const eta = isUnknown ? undefined : left / promptsPerSecond;
   return [
     total === undefined ? "" : bar(total === 0 ? 1 : Math.min(1, settled / total)),
     `${total === undefined ? "" : `${count(settled)}/`}${plural(total ?? settled, "prompt")}`,

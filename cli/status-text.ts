@@ -1,7 +1,7 @@
 import type { Heartbeat } from "../shared/heartbeat.ts";
-import { count, plural } from "../shared/quantity.ts";
+import { count, formatSeconds, plural } from "../shared/quantity.ts";
 import type { LaneStatus, RunStatus } from "./lane-status.ts";
-import { bar, formatSeconds } from "./progress-view.ts";
+import { bar } from "./progress-view.ts";
 
 /** Lanes with their runs and workers, for people. */
 export function statusText(lanes: readonly LaneStatus[]): string {
@@ -21,7 +21,7 @@ function laneLines({ lane, pause, holdMs, jobs, retries, runs, workers }: LaneSt
   return [
     `lane ${lane}  ${isUnderWay ? counts.join("  ") : "nothing under way"}`,
     ...(pause ? [`  paused (${pause.kind}): ${pause.reason}`] : []),
-    ...(holdMs > 0 ? [`  rate limit: waits ${Math.ceil(holdMs / 1000)} s more`] : []),
+    ...(holdMs > 0 ? [`  rate limit: waits ${formatSeconds(holdMs / 1000)} more`] : []),
     ...runs.flatMap(runLines),
     ...workers.map(workerLine),
     ...(!isUnderWay || workers.some(({ fit }) => fit) ? [] : adviceWithoutWorker(runs)),

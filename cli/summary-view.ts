@@ -1,9 +1,8 @@
 import type { RunSummary } from "../shared/run-file.ts";
 import { printable } from "../shared/printable.ts";
-import { count, plural } from "../shared/quantity.ts";
+import { count, formatSeconds, plural } from "../shared/quantity.ts";
 import type { Io } from "./io.ts";
 import { formatUsd } from "./estimate-view.ts";
-import { formatSeconds } from "./progress-view.ts";
 
 const titles: Record<RunSummary["state"], string> = {
   completed: "complete: every prompt has all its images",

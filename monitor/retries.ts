@@ -1,6 +1,7 @@
 import type { Queue } from "bullmq";
 import { z } from "zod";
 import { deathsOf, type Deaths } from "../shared/deaths.ts";
+import { dueTime } from "../shared/due-time.ts";
 import { CallJob, jobNames, PromptJob } from "../shared/job.ts";
 import { pipelineValues } from "../shared/lane-state.ts";
 import { parseJson } from "../shared/parse-json.ts";
@@ -13,9 +14,6 @@ export type JobState = (typeof jobStates)[number];
 
 /** Most jobs of a state that are looked at for a page: a lane's window is smaller. */
 const mostJobs = 5_000;
-/** BullMQ keeps when a delayed job is due as milliseconds times this, plus a counter. */
-const dueFactor = 4096;
-
 /** A job that has failed before and is tried again. */
 export interface WaitingRetry {
   /** BullMQ's id of the job. */
@@ -74,7 +72,7 @@ export async function readRetries(redis: RedisClient, queue: Queue): Promise<Wai
     ...pairs(delayed).map(([id, score]) => ({
       id,
       state: "delayed" as const,
-      dueAt: Math.floor(Number(score) / dueFactor),
+      dueAt: dueTime(score),
     })),
   ];
   const found: WaitingRetries = { retries: [], suspects: [], lost: [] };

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import type { LaneState } from "../shared/lane-state.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import type { KnownRun } from "./known-run.ts";
 import type { SeenLane } from "./queue-sources.ts";
@@ -64,7 +65,20 @@ export function viewRun(run: KnownRun, lanes: readonly SeenLane[], now = Date.no
     trouble: run.trouble?.message,
     indexed: run.indexed,
     ...measureRun(run, condition === "running", now),
+    ...(lane && isAtRest(lane.snapshot.state, lane.snapshot.jobs) && { etaSeconds: undefined }),
   };
+}
+
+/** A hold as long as this makes what a lane did before no measure of the time that is left. */
+const longHoldMs = 10_000;
+
+/** Whether no call of a lane starts for a while: it is paused or held, or none of its jobs is due. */
+export function isAtRest(
+  { pause, holdMs }: Pick<LaneState, "pause" | "holdMs">,
+  jobs: Record<string, number>,
+): boolean {
+  const { active = 0, wait = 0, delayed = 0 } = jobs;
+  return pause !== undefined || holdMs >= longHoldMs || (active + wait === 0 && delayed > 0);
 }
 
 /** How far a run is and how fast, by its directory alone. */

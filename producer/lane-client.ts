@@ -3,6 +3,7 @@ import type { Deaths } from "../shared/deaths.ts";
 import { BudgetLedger } from "../shared/budget-ledger.ts";
 import { jobNames, jobOptions } from "../shared/job.ts";
 import { laneKeys, lanesKey, type LaneKeys } from "../shared/keys.ts";
+import { dueTime } from "../shared/due-time.ts";
 import type { LaneCard } from "../shared/lane-card.ts";
 import { openLaneQueue } from "../shared/lane-queue.ts";
 import { laneName } from "../shared/lane.ts";
@@ -106,6 +107,22 @@ export class LaneClient {
 
   state(): Promise<LaneState> {
     return readLaneState(this.#redis, this.#keys);
+  }
+
+  /**
+   * When the lane's first delayed job is due, in milliseconds since 1970 by its worker's clock; undefined where there is none, or
+   * another job may start now.
+   */
+  async nextTryAt(): Promise<number | undefined> {
+    const [, score] = await this.#redis.zrange(
+      this.#queue.keys["delayed"]!,
+      "0",
+      "0",
+      "WITHSCORES",
+    );
+    if (score === undefined) return undefined;
+    const { active = 0, wait = 0 } = await this.#queue.getJobCounts("active", "wait");
+    return active + wait > 0 ? undefined : dueTime(score);
   }
 
   /**

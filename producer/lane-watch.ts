@@ -32,6 +32,7 @@ export class LaneWatch {
   #runs = 1;
   #pause: LanePause | undefined;
   #mostCalls = 1;
+  #nextTryAt: number | undefined;
   #steering: Pick<Steering, "state" | "reason"> | undefined;
 
   /** `giveUpAfterMs`: how long storage may be away, or Redis refuse to write, before the run stops. */
@@ -82,6 +83,11 @@ export class LaneWatch {
     return this.#pause;
   }
 
+  /** When the lane's next job is due, where none is now, as last seen; in milliseconds since 1970. */
+  get nextTryAt(): number | undefined {
+    return this.#nextTryAt;
+  }
+
   /** Whether somebody paused the run. */
   get isPaused(): boolean {
     return this.#steering?.state === "paused";
@@ -118,6 +124,8 @@ export class LaneWatch {
     const state = await this.#lane.state();
     this.#pause = state.pause;
     this.#heartbeats = await this.#lane.heartbeats();
+    const isAtWork = this.#heartbeats.some(({ calls }) => calls.length > 0);
+    this.#nextTryAt = isAtWork ? undefined : await this.#lane.nextTryAt();
     const running = [...state.runs.values()].filter((run) => run.state === "running");
     this.#mostCalls = Math.max(1, ...running.map((run) => run.callsPerPrompt ?? 1));
     const own = state.runs.get(this.#run);

@@ -5,6 +5,7 @@ import type { JournalLine } from "../shared/journal-line.ts";
 import { defaultPrefix } from "../shared/keys.ts";
 import { silentLog } from "../shared/log.ts";
 import type { LanePause } from "../shared/lane-state.ts";
+import { formatSeconds } from "../shared/quantity.ts";
 import { writeSteering, type Steering } from "../shared/steering.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { RunFile, RunSummary } from "../shared/run-file.ts";
@@ -24,6 +25,9 @@ import type { Settled } from "./settled.ts";
 import type { StopReason } from "./stop.ts";
 import { summarize } from "./summarize.ts";
 import { TroubleLog } from "./trouble-log.ts";
+
+/** A wait for an attempt as long as this is told. */
+const toldWaitMs = 5_000;
 
 /** How far a run is. */
 export interface RunProgress {
@@ -115,8 +119,16 @@ export class RunLife {
       waiting:
         this.#engine?.redisTrouble ??
         this.#pausedBy() ??
-        beats.find((beat) => beat.waiting !== undefined)?.waiting,
+        beats.find((beat) => beat.waiting !== undefined)?.waiting ??
+        (beats.some((beat) => beat.fit) ? this.#nextTry() : undefined),
     };
+  }
+
+  /** Told to people while all that is left waits for its next attempt, as long as the provider asked for. */
+  #nextTry(): string | undefined {
+    const waitMs = (this.#engine?.watch.nextTryAt ?? 0) - Date.now();
+    if (waitMs < toldWaitMs) return undefined;
+    return `the next attempt is due in ${formatSeconds(waitMs / 1000)}`;
   }
 
   /** Told to people while somebody has paused the run. */

@@ -1,5 +1,6 @@
 import { lowestLimits, type LaneLimits } from "../shared/lane-limits.ts";
 import type { LanePause, LaneState } from "../shared/lane-state.ts";
+import { formatSeconds } from "../shared/quantity.ts";
 import { HandBack, NewerWork, RunCancelled } from "./job-moves.ts";
 import { ProviderHealth } from "./provider-health.ts";
 
@@ -7,6 +8,8 @@ import { ProviderHealth } from "./provider-health.ts";
 const pausedRunDelayMs = 3_000;
 /** How long a job of a run stays away whose images cannot be stored here. */
 const troubledRunDelayMs = 1_000;
+/** Of a hold as long as this it is told when it ends. */
+const longHoldMs = 10_000;
 
 type Verdict = { go: true } | { go: false; waitMs: number };
 
@@ -120,7 +123,9 @@ export class Gate {
     const [trouble] = this.#storageTrouble.values();
     if (trouble !== undefined) return `storage: ${trouble}`;
     if (this.health.away) return "provider away";
-    return this.#holdMs > 0 ? "rate limit" : undefined;
+    const holdMs = this.#holdMs;
+    if (holdMs < longHoldMs) return holdMs > 0 ? "rate limit" : undefined;
+    return `rate limit, goes on in ${formatSeconds(holdMs / 1000)}`;
   }
 
   /**

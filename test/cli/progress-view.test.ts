@@ -12,6 +12,7 @@ function progress(changes: Partial<RunProgress>): RunProgress {
 
 const line = (changes: Partial<RunProgress>, workHere: boolean) =>
   progressLine(progress(changes), 0, 0, workHere);
+const moving = (changes: Partial<RunProgress>) => progressLine(progress(changes), 1, 1, true);
 
 describe("the progress line", () => {
   test("of a producer alone says how to get a worker where there is none", () => {
@@ -26,6 +27,13 @@ describe("the progress line", () => {
     const alone = line({ workers: 0 }, true);
     expect(alone).toContain("waiting: this run's own worker is not heard of yet");
     expect(alone).not.toContain("imagemill work");
+  });
+
+  test("tells no time that is left while everything waits", () => {
+    const waiting = "rate limit, goes on in 59m 46s";
+    expect(moving({ waiting })).not.toContain("ETA");
+    expect(moving({ waiting, calls: 1 })).toContain("ETA 7s");
+    expect(moving({})).toContain("ETA 7s");
   });
 
   test("says what is waited for, and no more, while Redis does not answer", () => {

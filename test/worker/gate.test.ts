@@ -66,6 +66,7 @@ describe("Gate", () => {
 
   test("learns a hold from Redis, keeps the longer one, and tells why it waits", async () => {
     gate.hold(10_000);
+    expect(gate.waitingFor).toBe("rate limit, goes on in 10s");
     gate.update(laneState({ holdMs: 2_000 }));
     now += 5_000;
     const entry = entering();
