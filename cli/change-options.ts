@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { RunRequest } from "../library/run-request.ts";
 import type { LaneLimits } from "../shared/lane-limits.ts";
-import { duration, wholeNumber } from "./numbers.ts";
+import { duration, perMinute, wholeNumber } from "./numbers.ts";
 
 /** Options of settings that a run may change when it is resumed. */
 export interface ChangeOptions {
@@ -42,13 +42,13 @@ export function addChangeOptions(command: Command, { isNew }: { isNew: boolean }
     .option(
       "--images-per-minute <n>",
       "the provider's limit; without it, it is found out",
-      wholeNumber(1),
+      perMinute,
     )
-    .option("--requests-per-minute <n>", "the same for calls", wholeNumber(1))
+    .option("--requests-per-minute <n>", "the same for calls", perMinute)
     .option(
       "--tokens-per-minute <n>",
       "the same for tokens of prompts and images, as answers tell them",
-      wholeNumber(1),
+      perMinute,
     )
     .addOption(attempts)
     .addOption(timeout)

@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { BuiltInProvider, OwnProvider } from "../library/provider.ts";
 import { hasCode, messageOf } from "../shared/caught.ts";
 import { ImageHost } from "../shared/image-host.ts";
+import { mostPerMinute } from "./numbers.ts";
 import { LaneLimits } from "../shared/lane-limits.ts";
 import { didYouMean } from "../shared/near-match.ts";
 import { ProviderKind } from "../shared/profile.ts";
@@ -25,7 +26,14 @@ export const builtInNames = ["openai", "huggingface", "simulator"] as const;
 const reservedNames: ReadonlySet<string> = new Set(builtInNames);
 
 /** Paces that all runs of a profile keep together. */
-const Limited = z.object({ limits: LaneLimits.strict().optional() });
+const Limited = z.object({
+  limits: LaneLimits.strict()
+    .refine(
+      (limits) => Object.values(limits).every((limit = 0) => limit <= mostPerMinute),
+      "expected at most 1e9 a minute",
+    )
+    .optional(),
+});
 
 /** A further profile of a built-in kind. */
 const BuiltIn = z.strictObject({

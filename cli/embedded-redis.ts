@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, open, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -71,8 +72,15 @@ export async function startEmbeddedRedis(
   });
 
   let closing: Promise<void> | undefined;
-  const close = () => (closing ??= endGuarded(guard).then(() => forget(directory, place.socket)));
+  const close = () => (closing ??= endServer(guard, place));
   return { url: socketUrl(place.socket), pid, close, [Symbol.asyncDispose]: close };
+}
+
+async function endServer(guard: ChildProcess, { directory, socket }: Place): Promise<void> {
+  await endGuarded(guard);
+  // A guard that was killed has left its server behind.
+  await endLeftover(directory);
+  await forget(directory, socket);
 }
 
 /** The URL of the server that serves a run at this moment; undefined where none does. */
@@ -189,7 +197,7 @@ async function untilReady(socket: string, ended: () => boolean): Promise<void> {
   throw new Error("the server ended before it was ready");
 }
 
-/** Ends the server that a crashed run left in this directory, if its guard has not done so yet. */
+/** Ends the server that a crashed run, or a guard that was killed, left in this directory. */
 async function endLeftover(directory: string): Promise<void> {
   const record = parseRecord(await readFile(join(directory, "redis.json"), "utf8").catch(() => ""));
   // A copied run directory brings the record of a server that is not its own.

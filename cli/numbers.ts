@@ -14,6 +14,18 @@ export function wholeNumber(least: number, most?: number): (text: string) => num
   };
 }
 
+/** Most of anything a minute that a limit may be: more is a mistake. */
+export const mostPerMinute = 1e9;
+
+/** Parses a limit a minute: a number above 0, such as `60` or `0.5`. */
+export function perMinute(text: string): number {
+  const value = text.trim() === "" ? NaN : Number(text);
+  if (value > 0 && value <= mostPerMinute) return value;
+  throw new InvalidArgumentError(
+    `Expected a number above 0, such as 60 or 0.5, and at most 1e9, got \`${text}\`.`,
+  );
+}
+
 const units: Record<string, number> = {
   ms: 1,
   "": 1_000,

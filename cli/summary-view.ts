@@ -49,6 +49,7 @@ function summaryLines(summary: RunSummary, isSimulated: boolean): string[] {
       : [`            at most ${formatUsd(mayCostUsd)} more, where calls that broke are charged`]),
     `  time      ${formatSeconds(summary.seconds)}`,
     `  look      ${out}/index.html`,
+    ...(images === 0 ? ["  load      nothing: no image was made"] : []),
     ...(prompts.partial + prompts.failed > 0 ? [`  failures  imagemill failures ${out}`] : []),
   ];
 }

@@ -187,17 +187,22 @@ export class RunLife {
   }
 
   async #run(): Promise<RunSummary> {
-    const { run, place, directory, journal, lock } = this.#parts;
+    const { run, settled, place, directory, journal, lock } = this.#parts;
     const end: EngineEnd = this.isComplete
       ? { stop: undefined, rows: run.dataset.rows ?? undefined, ended: true }
       : await this.#work();
     if (!this.isComplete) this.#parts.onLeft?.();
+    if (end.ended && end.rows !== undefined) run.dataset.rows = end.rows;
+    if (end.stop?.state === "cancelled" && isComplete(run, settled)) {
+      // It came too late: nothing was left to be cancelled, and images asked for later are no part of it.
+      end.stop = undefined;
+      await writeSteering(place.state, "running");
+    }
     const summary = summarize(this.#parts, end, Date.now() - this.#startedAt);
     // The pages show the state, too: the same journal under another state is written again.
     const isCurrent = run.outputsAt === journal.bytes && run.summary?.state === summary.state;
     // Where it was at its end, another directory may be by now.
     if (isCurrent && !end.stop && run.summary) return { ...run.summary, out: place.location };
-    if (end.ended && end.rows !== undefined) run.dataset.rows = end.rows;
     run.summary = summary;
     if (end.stop?.isRefusedAlike) run.refusedAlike = true;
     run.outputsAt = journal.bytes;

@@ -59,12 +59,7 @@ ${countTable(run, counts)}
 
 ## Load it
 
-\`\`\`python
-from datasets import load_dataset
-
-dataset = load_dataset("path/to/this/folder", split="train")
-${form.example}
-\`\`\`
+${counts.images === 0 ? nothingToLoad : loadingCode(form)}
 
 One row is one image. ${form.files}
 
@@ -78,6 +73,18 @@ ${columnTable(columns)}
 ${JSON.stringify(run.parameters, null, 2)}
 \`\`\`
 `;
+}
+
+const nothingToLoad =
+  "There is nothing to load: no image was made. `load_dataset` fails on this folder, saying that it has no data.";
+
+function loadingCode({ example }: CardForm): string {
+  return `\`\`\`python
+from datasets import load_dataset
+
+dataset = load_dataset("path/to/this/folder", split="train")
+${example}
+\`\`\``;
 }
 
 /** Tells Hugging Face `datasets` which files are the dataset, so that others beside them are not taken for it. */

@@ -136,6 +136,17 @@ describe("an embedded Redis", () => {
     await until(async () => !(await isAlive(pid)));
   });
 
+  test("ends at its close though its guard was killed with -9", async () => {
+    const server = await start();
+    const record = await readFile(join(directory, ".imagemill", "redis", "redis.json"), "utf8");
+    const { group } = z.object({ group: z.number() }).parse(JSON.parse(record));
+    process.kill(group, "SIGKILL");
+    await until(async () => !(await isAlive(group)));
+    expect(await ask(server, "PING")).toMatch(/PONG/);
+    await server.close();
+    expect(await isAlive(server.pid)).toBe(false);
+  });
+
   test("does not keep a process alive that has nothing else to do", async () => {
     const program = `
       const { startEmbeddedRedis } = await import(process.argv[1]);

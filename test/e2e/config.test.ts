@@ -107,6 +107,11 @@ describe("a configuration", () => {
       /did you mean `baseUrl`/,
     ],
     [
+      "a limit beyond any provider",
+      `{ "local": { "kind": "openai", "limits": { "imagesPerMinute": 1e300 } } }`,
+      /`limits`: expected at most 1e9 a minute/,
+    ],
+    [
       "a misspelt limit",
       `{ "local": { "kind": "openai", "limits": { "imagePerMinute": 5 } } }`,
       /`limits`: unknown setting `imagePerMinute`, did you mean `imagesPerMinute`/,

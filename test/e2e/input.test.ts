@@ -58,6 +58,11 @@ describe.concurrent("what a run is given", () => {
       expect(end).toMatchObject({ code: 0, summary: { state: "completed", images: 0 } });
       expect(end.stderr).toContain("warning: the input has no rows");
     }
+    const readme = readFileSync(join(stage.out, "README.md"), "utf8");
+    expect(readme).toContain("There is nothing to load: no image was made");
+    expect(readme).not.toContain("from datasets import");
+    const again = await stage.cli("resume", stage.out);
+    expect(again.stdout).toContain("load      nothing: no image was made");
   });
 
   test("as a folder or a pipe is refused, since a dataset is read more than once", async () => {

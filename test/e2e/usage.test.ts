@@ -39,6 +39,10 @@ const wrong: readonly { args: string[]; words: RegExp }[] = [
     words: /expected --param quality once, got it 2 times/,
   },
   {
+    args: ["run", "DATASET", ...model, "--images-per-minute", "0"],
+    words: /Expected a number above 0, such as 60 or 0\.5, and at most 1e9, got `0`/,
+  },
+  {
     args: ["run", "DATASET", ...model, "--timeout", "1000h"],
     words: /Expected at most 500h, got `1000h`/,
   },

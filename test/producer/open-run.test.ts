@@ -1,6 +1,7 @@
-import { appendFileSync, readFileSync, statSync } from "node:fs";
+import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readSteering } from "../../shared/steering.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { readJournalOf, readResults } from "../helpers/run-files.ts";
@@ -26,6 +27,22 @@ describe.concurrent("a run", () => {
     expect(readJournalOf(mill.out)).toHaveLength(50);
     expect(mill.simulator.ledger.calls).toBe(100);
     await expectNothingInRedis(mill, run.id);
+  });
+
+  test("that is cancelled once its last prompt is settled is complete, and no cancel stays", async () => {
+    await using mill = await openTestMill(server, { prompts: 3 });
+    await mill.work();
+    const run = await mill.open();
+    run.onSettled(() => {
+      if (run.progress().settled < 3) return;
+      const steering = { v: 1, state: "cancelled", at: new Date().toISOString(), host: "here" };
+      writeFileSync(join(mill.out, ".imagemill", "steering.json"), JSON.stringify(steering));
+      run.stop({ state: "cancelled", text: "too late" });
+    });
+    const summary = await run.finished;
+    expect(summary).toMatchObject({ state: "completed", images: 3 });
+    expect(summary.reason).toBeUndefined();
+    expect(await readSteering(mill.out)).toBeUndefined();
   });
 
   test("knows of a worker that was started with it before the first prompt is settled", async () => {

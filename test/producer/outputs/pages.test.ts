@@ -68,7 +68,11 @@ test("a template puts HTML in as it is and escapes everything else", () => {
 
 test("the card's front matter and tables hold against hostile names", () => {
   const run = runFile({ model: hostile, parameters: { style: "```\n---\n# x" } });
-  const card = datasetCard(run, noCounts(undefined), new Map([["a|b\n# c `d`", "text"]]));
+  const card = datasetCard(
+    run,
+    { ...noCounts(undefined), images: 1 },
+    new Map([["a|b\n# c `d`", "text"]]),
+  );
   const lines = card.split("\n");
   expect(lines.indexOf("---", 1)).toBe(14);
   expect(lines.filter((line) => line === "---")).toHaveLength(2);
