@@ -1,3 +1,10 @@
+const lostLock = /Missing (lock|key) for job|lock mismatch/i;
+
+/** Whether BullMQ says that a job is no longer its worker's: Redis was away or full for longer than a lock lasts, or emptied. */
+export function isLostLock(error: Error): boolean {
+  return lostLock.test(error.message);
+}
+
 const clientErrors = new Set([
   "ReplyError",
   "MaxRetriesPerRequestError",
@@ -16,7 +23,8 @@ export function isQueueError(error: unknown): boolean {
   if (clientErrors.has(error.name) || typeof code === "number") return true;
   if (typeof code === "string" && /^(ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|NOAUTH)/.test(code))
     return true;
-  return /Connection is closed|Command timed out|Too many Cluster redirections|None of startup nodes|All sentinels|Stream isn't writeable|Cluster isn't ready|Missing (lock|key) for job|lock mismatch/i.test(
+  if (isLostLock(error)) return true;
+  return /Connection is closed|Command timed out|Too many Cluster redirections|None of startup nodes|All sentinels|Stream isn't writeable|Cluster isn't ready/i.test(
     error.message,
   );
 }

@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { hostname } from "node:os";
 import { defaultPrefix, lanesKey } from "../shared/keys.ts";
+import { isLostLock } from "../shared/queue-error.ts";
 import { limitErrors } from "../shared/limit-errors.ts";
-import { silentLog } from "../shared/log.ts";
+import { silentLog, type Log } from "../shared/log.ts";
 import { connectRedis, type RedisClient } from "../shared/redis.ts";
 import { RedisPulse } from "../shared/redis-pulse.ts";
 import { repeat } from "../shared/repeat.ts";
@@ -48,6 +49,7 @@ class RunningWorker implements ImageWorker {
   readonly #redis: RedisClient;
   readonly #pulse: RedisPulse;
   readonly #errors = new EventEmitter();
+  readonly #log: Log;
   readonly #stopListening: () => void;
   readonly #served: ServedLanes;
   readonly #closing = new AbortController();
@@ -56,6 +58,7 @@ class RunningWorker implements ImageWorker {
 
   constructor(options: WorkerOptions) {
     const { prefix = defaultPrefix, log = silentLog } = options;
+    this.#log = log;
     const name = `imagemill-worker-${this.id}`;
     this.#redis = connectRedis(options.redis, { role: "worker", name });
     this.#redis.on("error", this.#onError);
@@ -123,7 +126,10 @@ class RunningWorker implements ImageWorker {
   readonly #onError = (error: Error): void => {
     // What still waits for a silent Redis when the worker ends has nothing more to say.
     if (this.#closing.signal.aborted && this.#pulse.silentMs >= closeLimitMs) return;
-    this.#errors.emit("error", error);
+    // After an outage each job in hand says so: another worker has it, or will, and nobody has to do anything.
+    if (isLostLock(error))
+      this.#log.debug({}, `a job was no longer this worker's: ${error.message}`);
+    else this.#errors.emit("error", error);
   };
 }
 

@@ -91,7 +91,7 @@ export class LaneService implements LaneContext {
     this.key = new RenewableKey(options.profile);
     this.runs = new RunContexts({ ...options, key: this.key });
     this.#heart = new Heart(options.redis, this.#keys, options.worker);
-    this.#results = new ResultWriter(options.redis, this.#keys);
+    this.#results = new ResultWriter(options.redis, this.#keys, this.abandoned);
     this.limiter = new Limiter(
       new Pace(options.redis, this.#keys, options.worker),
       options.concurrency,

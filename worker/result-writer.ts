@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { LaneKeys } from "../shared/keys.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import { entryOf } from "../shared/result-entry.ts";
@@ -6,25 +7,50 @@ import { Together } from "./together.ts";
 
 /** Results in one entry of the stream at most. */
 const mostTogether = 100;
+/** Time between two tries at a Redis that has no room. */
+const againMs = 500;
+
+/** Whether Redis answers, but has no memory or no disk to write with: that passes. */
+function hasNoRoom(error: unknown): boolean {
+  return error instanceof Error && /^(OOM|MISCONF) /.test(error.message);
+}
 
 /** Adds results to their runs' streams, those that come together in one entry. */
 export class ResultWriter {
   readonly #redis: RedisClient;
   readonly #keys: LaneKeys;
+  readonly #abandoned: AbortSignal | undefined;
   /** Of runs with results that wait for their turn. */
   readonly #streams = new Map<string, Together<string, undefined>>();
 
-  constructor(redis: RedisClient, keys: LaneKeys) {
+  /** `abandoned` is aborted when results that Redis has no room for are given up. */
+  constructor(redis: RedisClient, keys: LaneKeys, abandoned?: AbortSignal) {
     this.#redis = redis;
     this.#keys = keys;
+    this.#abandoned = abandoned;
   }
 
-  /** Resolves once the result is in the stream. @throws what Redis refuses it with */
+  /**
+   * Resolves once the result is in the stream. While Redis has no room for it, it is kept: the images would be found in storage
+   * by the next try of the job, but not what their calls were and cost. @throws what else Redis refuses it with
+   */
   async add(result: PromptResult): Promise<void> {
-    const { run } = result;
+    const text = JSON.stringify(result);
+    for (;;) {
+      try {
+        await this.#addOnce(result.run, text);
+        return;
+      } catch (error) {
+        if (!hasNoRoom(error) || this.#abandoned?.aborted) throw error;
+        await delay(againMs, undefined, { signal: this.#abandoned }).catch(() => undefined);
+      }
+    }
+  }
+
+  async #addOnce(run: string, text: string): Promise<void> {
     const stream = this.#streams.get(run) ?? new Together(mostTogether, this.#adderTo(run));
     this.#streams.set(run, stream);
-    await stream.add(JSON.stringify(result));
+    await stream.add(text);
   }
 
   #adderTo(run: string): (texts: readonly string[]) => Promise<undefined[]> {

@@ -45,6 +45,24 @@ describe.concurrent("createWorker", () => {
     expect(await lane.heartbeats()).toMatchObject([{ worker: worker.id, concurrency: 2 }]);
   });
 
+  test("whose job lost its lock in an outage makes no line of it: the job is done again", async () => {
+    await using lane = await openTestLane(server, { simulator: { latencyMs: 300 } });
+    const [told, details]: [string[], string[]] = [[], []];
+    const log: Log = {
+      ...silentLog,
+      debug: (_, text) => details.push(text),
+      warn: (_, text) => told.push(text),
+    };
+    await using _ = await start(lane, { log });
+    const id = await lane.add(0);
+    await until(() => expect(lane.simulator.ledger.inFlight).toBe(1));
+    await lane.redis.del(`${lane.queue.toKey(id)}:lock`);
+    await until(() => expect(details.join()).toContain(`Missing lock for job ${id}`));
+    await until(async () => expect(await lane.jobKeys()).toEqual([]));
+    expect(told).toEqual([]);
+    expect(lane.simulator.ledger.calls).toBe(1);
+  });
+
   test("ends what it began where one of its lanes cannot be served", async () => {
     await using lane = await openTestLane(server);
     const broken = `${lane.lane}-broken`;
