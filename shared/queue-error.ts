@@ -5,6 +5,11 @@ export function isLostLock(error: Error): boolean {
   return lostLock.test(error.message);
 }
 
+/** Whether Redis answers, but has no memory or no disk to write with: that passes. */
+export function hasNoRoom(error: unknown): boolean {
+  return error instanceof Error && /^(OOM|MISCONF) /.test(error.message);
+}
+
 const clientErrors = new Set([
   "ReplyError",
   "MaxRetriesPerRequestError",

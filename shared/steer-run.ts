@@ -64,7 +64,12 @@ export async function steerOver(
   // The directory first: a producer that starts now registers the run first and looks there then.
   const unwritten = files && (await diskTroubleOf(writeSteering(files, state, reason)));
   const registered = redis && (await findRegisteredRun(redis, prefix, id));
-  if (registered) await setRunState(redis, prefix, registered, state, reason);
+  try {
+    if (registered) await setRunState(redis, prefix, registered, state, reason);
+  } catch (error) {
+    // On one disk with the directory Redis has no room, either.
+    throw unwritten ? notWritten(unwritten, { id, out, state }, false) : error;
+  }
   if (unwritten) throw notWritten(unwritten, { id, out, state }, registered !== undefined);
   if (!registered) return { id, out, state, isLed: false };
   if (state !== "cancelled")

@@ -1,4 +1,4 @@
-import { isQueueError } from "./queue-error.ts";
+import { hasNoRoom, isQueueError } from "./queue-error.ts";
 import { connectRedis, type RedisClient, type RedisSource } from "./redis.ts";
 import { redisMessage } from "./redis-message.ts";
 import { describeRedis } from "./redis-target.ts";
@@ -6,7 +6,7 @@ import { UsageError } from "./usage-error.ts";
 
 /**
  * Connects for one piece of work, does it and disconnects. `refuse` may throw what it knows better of Redis' errors.
- * @throws UsageError where Redis does not answer
+ * @throws UsageError where Redis does not answer, or has no room to write
  */
 export async function withRedisAt<T>(
   source: RedisSource,
@@ -25,7 +25,10 @@ export async function withRedisAt<T>(
     const cause = lastError ?? error;
     refuse(cause);
     const where = "kind" in source ? ` at ${describeRedis(source)}` : "";
-    throw new UsageError(`Redis${where} does not answer: ${redisMessage(cause)}`, { cause });
+    const what = hasNoRoom(error)
+      ? "has no room to write (give it disk and memory)"
+      : "does not answer";
+    throw new UsageError(`Redis${where} ${what}: ${redisMessage(cause)}`, { cause });
   } finally {
     redis.disconnect();
   }

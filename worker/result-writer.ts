@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { LaneKeys } from "../shared/keys.ts";
 import type { RedisClient } from "../shared/redis.ts";
+import { hasNoRoom } from "../shared/queue-error.ts";
 import { entryOf } from "../shared/result-entry.ts";
 import type { PromptResult } from "../shared/result.ts";
 import { Together } from "./together.ts";
@@ -9,11 +10,6 @@ import { Together } from "./together.ts";
 const mostTogether = 100;
 /** Time between two tries at a Redis that has no room. */
 const againMs = 500;
-
-/** Whether Redis answers, but has no memory or no disk to write with: that passes. */
-function hasNoRoom(error: unknown): boolean {
-  return error instanceof Error && /^(OOM|MISCONF) /.test(error.message);
-}
 
 /** Adds results to their runs' streams, those that come together in one entry. */
 export class ResultWriter {

@@ -1,15 +1,26 @@
-import { expect, test } from "vitest";
-import { findRegisteredRun } from "../../shared/steer.ts";
+import { expect, test, vi } from "vitest";
+import { findRegisteredRun, type RegisteredRun } from "../../shared/steer.ts";
 import { steerOver } from "../../shared/steer-run.ts";
+import { withRedisAt } from "../../shared/with-redis.ts";
 import { withFileSizeLimit } from "../helpers/file-size-limit.ts";
 import { startTestRedis } from "../helpers/redis.ts";
-import { openTestMill } from "../helpers/test-mill.ts";
+import { openTestMill, type TestMill } from "../helpers/test-mill.ts";
+
+/** The run in Redis, once it is there. */
+async function registered({ redis, prefix }: TestMill, run: string): Promise<RegisteredRun> {
+  return await vi.waitFor(async () => {
+    const found = await findRegisteredRun(redis, prefix, run);
+    if (!found) throw new Error("not registered yet");
+    return found;
+  }, 20_000);
+}
 
 test("a run whose directory cannot be written to is paused in Redis, and the message says what is missing", async () => {
   await using server = await startTestRedis();
   await using mill = await openTestMill(server, { prompts: 3 });
   const { redis, prefix, out } = mill;
   const run = await mill.open();
+  await registered(mill, run.id);
   const pause = withFileSizeLimit(0, () => steerOver(redis, { out, prefix, state: "paused" }));
   await expect(pause).rejects.toMatchObject({
     name: "UsageError",
@@ -17,8 +28,22 @@ test("a run whose directory cannot be written to is paused in Redis, and the mes
       /it is paused in Redis alone.* could not be written \(EFBIG.*; make it writable, then pause it again/,
     ),
   });
-  const registered = await findRegisteredRun(redis, prefix, run.id);
-  expect(registered?.registration.state).toBe("paused");
+  expect((await registered(mill, run.id)).registration.state).toBe("paused");
+});
+
+test("a run is not paused where neither its directory nor Redis has room, and each is told", async () => {
+  await using server = await startTestRedis();
+  await using mill = await openTestMill(server, { prompts: 3 });
+  const { redis, prefix, out } = mill;
+  const run = await mill.open();
+  await registered(mill, run.id);
+  await redis.config("SET", "maxmemory", "1");
+  const pause = () => steerOver(redis, { out, prefix, state: "paused" });
+  await expect(withFileSizeLimit(0, pause)).rejects.toThrow(
+    /it is not paused, since steering\.json/,
+  );
+  await expect(withRedisAt(redis, pause)).rejects.toThrow(/^Redis.* has no room to write .*: OOM/);
+  await redis.config("SET", "maxmemory", "0");
 });
 
 test("a run that no Redis knows is not paused where its directory cannot be written to", async () => {
