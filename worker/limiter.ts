@@ -203,11 +203,15 @@ export class Limiter {
     await this.refresh();
   }
 
-  /** Learns what the lane has learned, and tells it how many calls are in flight here. */
-  async refresh(): Promise<void> {
+  /**
+   * Learns what the lane has learned, and tells it how many calls are in flight here. Gives the milliseconds that the lane has
+   * to wait: whoever reads the time to live of its hold instead is wrong for once where Redis' clock went back.
+   */
+  async refresh(): Promise<number> {
     const grant = await this.#take([]);
     const why = this.#waiters.length > 0 ? (this.#last?.why ?? "") : "";
     this.#last = { ...grant, why };
+    return grant.holdMs;
   }
 
   /** What the provider tells with each answer is told to the lane when it is news, and now and then. */

@@ -1,3 +1,4 @@
+import { paceHold } from "./pace-hold.ts";
 import { paceSearch } from "./pace-search.ts";
 import { paceTokens } from "./pace-tokens.ts";
 import { paceWindow } from "./pace-window.ts";
@@ -10,9 +11,9 @@ import { paceWindow } from "./pace-window.ts";
  * - `imagesAt`, `requestsAt`: until when calls that were let go have used up their limit (the arrival time of GCRA)
  * - `window`, `slowStart`, `peak`: calls that may be in flight; doubles each round until the provider is slow or says that
  *   there are too many; then grows back to `peak` quickly, past it by one in five rounds
- * - what `pace-search.ts` finds out about a limit that nobody told, and what `pace-tokens.ts` keeps of tokens
+ * - what `pace-search.ts` finds out about a limit that nobody told, what `pace-tokens.ts` keeps of tokens and `pace-hold.ts` of
+ *   waits
  * - `era`, `eraAt`, `observed`: images that were let go lately, since when, and how many a millisecond before that
- * - `holdEnd`, `probeAt`: when the last hold ends or ended, and when a call went ahead of the others after it
  * - `misses`: refusals without a time to wait, with nothing let in between
  * - `hintImages`, `hintRequests`, `hintTokens`, `hintImagesUntil`, …: limits a minute that the provider told, and for how long
  * - `perCall`: images that one call may ask for, where the provider said so
@@ -57,21 +58,6 @@ local function saveCalls(calls, wanted)
   redis.call('pexpire', KEYS[2], keepMs)
 end
 
--- Redis' clock went back, as with a failover to a machine whose clock is behind: what was kept is moved with it, as if no time
--- had passed since. Left in the future, it would hold the lane for as long as the clock is behind.
-local backMs = (s.keptAt or now) - now
-if backMs > 0 then
-  for _, name in ipairs({
-    'imagesAt', 'requestsAt', 'tokensAt', 'cutAt', 'slowAt', 'emptyAt', 'measureFrom', 'growAt', 'fullAt', 'eraAt', 'lastAt', 'holdEnd',
-    'probeAt', 'hintImagesUntil', 'hintRequestsUntil', 'hintTokensUntil',
-  }) do
-    if s[name] then s[name] = s[name] - backMs end
-  end
-  local holdMs = math.max(1, math.ceil((s.holdEnd or now) - now))
-  if redis.call('pttl', KEYS[3]) > holdMs then redis.call('pexpire', KEYS[3], holdMs) end
-  save()
-end
-
 -- Calls in flight elsewhere, and what has to be left free for the other workers' fair shares.
 local function elsewhere()
   local others = redis.call('hgetall', KEYS[2])
@@ -97,21 +83,7 @@ local function slackNow()
   return s.rate and not s.isMeasured and tightMs or slackMs
 end
 
-local function hold(ms, reason)
-  local holdMs = math.max(1, math.ceil(ms))
-  if redis.call('pttl', KEYS[3]) < holdMs then redis.call('set', KEYS[3], reason, 'PX', holdMs) end
-  s.holdEnd = math.max(s.holdEnd or 0, now + holdMs)
-  -- What the hold kept back must not come all at once after it.
-  s.imagesAt = math.max(s.imagesAt or 0, s.holdEnd + slackNow())
-  s.tokensAt = math.max(s.tokensAt or 0, s.holdEnd + slackMs)
-  save()
-  return holdMs
-end
-
--- Whether a call has gone ahead of the others after the last hold.
-local function isProbed()
-  return s.holdEnd and (s.probeAt or 0) >= s.holdEnd
-end
+${paceHold}
 
 ${paceWindow}
 
@@ -216,6 +188,7 @@ if command == 'take' then
   return {
     granted, waitMs, why, math.floor(window), imagesAMinute(perImage, perRequest), s.perCall or 0,
     s.perToken > 0 and math.floor(60000 / s.perToken * margin + 0.5) or 0, tostring(s.tokenFactor or s.countedFactor or 0),
+    math.max(0, holdMs),
   }
 end
 

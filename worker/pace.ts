@@ -41,6 +41,8 @@ export interface Grant {
   tokensPerMinute: number;
   /** Tokens that answers told for each that was guessed; 0 while they told none. */
   tokenFactor: number;
+  /** How long the lane has to wait. */
+  holdMs: number;
 }
 
 /** A refusal by the provider for the sake of its limits. */
@@ -74,10 +76,12 @@ const GrantReply = z
     z.number(),
     // Redis cuts the numbers of a script to whole ones.
     z.coerce.number(),
+    z.number(),
   ])
-  .transform(([calls, waitMs, why, window, imagesPerMinute, perCall, ...tokens]): Grant => {
-    const [tokensPerMinute, tokenFactor] = tokens;
-    return { calls, waitMs, why, window, imagesPerMinute, perCall, tokensPerMinute, tokenFactor };
+  .transform(([calls, waitMs, why, window, imagesPerMinute, perCall, ...rest]): Grant => {
+    const [tokensPerMinute, tokenFactor, holdMs] = rest;
+    const tokens = { tokensPerMinute, tokenFactor };
+    return { calls, waitMs, why, window, imagesPerMinute, perCall, ...tokens, holdMs };
   });
 
 /** A guess as the script reads it. */

@@ -51,6 +51,8 @@ describe.concurrent("a Redis that is emptied while the lane has to wait, without
     await until(() =>
       expect(workers.map(({ gate }) => gate.waitingFor)).toEqual(["rate limit", "rate limit"]),
     );
+    // What was let go before the refusal may still be on its way.
+    await until(() => expect(workers.map(({ calls }) => calls.size)).toEqual([0, 0]));
     const before = lane.simulator.ledger.calls;
     await lane.empty();
     // As a producer does that misses its jobs.
@@ -60,6 +62,35 @@ describe.concurrent("a Redis that is emptied while the lane has to wait, without
     const { endedAt } = records.find(({ fault }) => fault === "rateLimited")!;
     const later = records.slice(before).map(({ startedAt }) => startedAt - endedAt!);
     expect(Math.min(...later)).toBeGreaterThanOrEqual(3_900);
+  });
+});
+
+/** What a Redis keeps of times, and of keys that live for a time, where its clock has been set back by so much since. */
+const setBack = `
+  local s = cmsgpack.unpack(redis.call('get', KEYS[1]))
+  for name, value in pairs(s) do
+    if type(value) == 'number' and value > 1e12 then s[name] = value + tonumber(ARGV[1]) end
+  end
+  redis.call('set', KEYS[1], cmsgpack.pack(s), 'PX', 600000)
+  redis.call('pexpire', KEYS[2], redis.call('pttl', KEYS[2]) + tonumber(ARGV[1]))
+`;
+
+describe.concurrent("a Redis whose clock is set back while the lane has to wait", () => {
+  test("lets it go on when it was to, whatever its keys have left to live", async () => {
+    await using lane = await openTestLane(server, {
+      simulator: {
+        promptFaults: [{ match: "prompt 0", fault: "rateLimited", times: 1 }],
+        faultRetryAfterMs: 3_000,
+      },
+    });
+    const workers = [await lane.serve(), await lane.serve()];
+    for (let index = 0; index < 8; index++) await lane.add(index);
+    await until(() =>
+      expect(workers.map(({ gate }) => gate.waitingFor)).toEqual(["rate limit", "rate limit"]),
+    );
+    await lane.redis.eval(setBack, 2, lane.keys.pace, lane.keys.hold, 600_000);
+    const results = await lane.results(8);
+    expect(results.every(({ state }) => state === "succeeded")).toBe(true);
   });
 });
 
