@@ -208,7 +208,8 @@ describe("a run in a bucket", () => {
   });
 
   test("has one producer at a time", async () => {
-    await using opened = await openS3Stage({ latencyMs: 200 });
+    // Several times as long as a second one takes to begin.
+    await using opened = await openS3Stage({ latencyMs: 3_000 });
     const { stage, server } = opened;
     const first = run(stage, asked(stage, 20));
     await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThan(0), patience);
