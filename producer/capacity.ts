@@ -40,8 +40,9 @@ export function callsPerPrompt(
 /**
  * How many prompts of a run may be in Redis: as many as take twice the calls that the workers can have in flight, shared
  * by the lane's runs. The queue goes round: who has as many calls in it as the others gets as many done. So none has fewer
- * than one prompt of any of them takes. Prompts that are done while the producer takes its turn come on top, so that short
- * calls do not wait for it.
+ * than one prompt of any of them takes. Where the run is alone, prompts that are done while the producer takes its turn come on
+ * top, so that short calls do not wait for it; beside others, a run that is under way would have more in the queue by that than
+ * one that begins.
  */
 export function windowSize(facts: WindowFacts): number {
   const { heartbeats, runs, ceiling = maxWindow, proven, mostCallsPerPrompt } = facts;
@@ -52,7 +53,7 @@ export function windowSize(facts: WindowFacts): number {
   // A run that is alone has the next prompt ready when one is done.
   const least = runs > 1 ? 1 : 2;
   const inHand = Math.max(least, Math.ceil(calls / facts.callsPerPrompt));
-  const inTurn = Math.floor(facts.settledPerSecond * producerTurnSeconds);
+  const inTurn = runs > 1 ? 0 : Math.floor(facts.settledPerSecond * producerTurnSeconds);
   const wanted = capacity === 0 ? unknownWindow : inHand + inTurn;
   const most = proven ? maxWindow : canaryPrompts;
   return Math.max(1, Math.min(wanted, ceiling, most));

@@ -1,5 +1,4 @@
 import { describe, expect, test, vi } from "vitest";
-import { readRunFile } from "../../shared/run-file.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import type { CliEnd, RunningCli } from "../helpers/cli.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
@@ -61,14 +60,12 @@ describe.concurrent("runs over a shared queue", () => {
       const out = `${stage.folder}/small`;
       const end = await stage.cli("enqueue", small, "-m", "dall-e-3", "--out", out, "--json");
       expect(end.summary).toMatchObject({ state: "completed", images: 100 });
-      const began = Date.parse((await readRunFile(out))!.createdAt);
       const calls = [...ledger.records()];
-      const last = calls.findLast(({ prompt }) => prompt.startsWith("small"))!;
-      const meanwhile = calls.filter(
-        ({ startedAt }) => startedAt >= began && startedAt <= last.startedAt,
-      );
+      const isSmall = ({ prompt }: { prompt: string }) => prompt.startsWith("small");
+      // While its process starts it has nothing to have a share of.
+      const meanwhile = calls.slice(calls.findIndex(isSmall), calls.findLastIndex(isSmall) + 1);
       expect(meanwhile.length).toBeGreaterThan(100);
-      expect(meanwhile.length).toBeLessThanOrEqual(330);
+      expect(meanwhile.length).toBeLessThanOrEqual(300);
     },
   );
 

@@ -66,6 +66,11 @@ describe("windowSize", () => {
     expect(size({ settledPerSecond: 4_000 })).toBe(64);
   });
 
+  test("has nothing on top beside other runs: one that begins has nothing settled, and the same share", () => {
+    const shared = { heartbeats: [worker(10)], runs: 2 };
+    expect(size({ ...shared, settledPerSecond: 4_000 })).toBe(size(shared));
+  });
+
   test("is at most 2,000 prompts, or what was asked for", () => {
     expect(size({ heartbeats: [worker(5_000)] })).toBe(2_000);
     expect(size({ heartbeats: [worker(5_000)], ceiling: 100 })).toBe(100);
