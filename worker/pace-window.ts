@@ -76,6 +76,8 @@ local function widen(answered, latencyMs, inFlight)
   s.baseLatency = math.min(s.baseLatency and s.baseLatency * 1.0005 ^ answered or s.latency, s.latency)
   -- Answers that take longer the more are asked for: the provider queues them, more in flight would not help.
   local isSlow = s.latency > s.baseLatency * 1.5 + 50
+  -- What was under way at the refusal had been let in before: it shows nothing of the number that is tried since.
+  if s.isFresh and now - latencyMs < math.max(s.cutAt or 0, s.holdEnd or 0) then return end
   if s.most and (s.isFresh or window >= s.most) then
     if inFlight + answered >= math.floor(window) and (s.isFresh or not isSlow) then widenBeyondMost(answered) end
     return

@@ -69,7 +69,7 @@ test("a limit that nobody gave is found: few calls are refused, and no attempt i
   expect(run.code).toBe(0);
   expect(run.summary).toMatchObject({ images: 150, retries: 0 });
   expect(run.summary.throttled).toBeGreaterThan(0);
-  expect(run.summary.throttled).toBeLessThan(60);
+  expect(run.summary.throttled).toBeLessThan(30);
 });
 
 test("a limit that only a refusal names, in words, is kept from then on", async () => {

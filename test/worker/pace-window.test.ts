@@ -85,6 +85,20 @@ test.each([1, 4])(
   },
 );
 
+test("calls that were under way at a refusal, and are answered after it, do not show that it was for their number", async () => {
+  let now = 1_000_000;
+  const pace = new Pace(redis, newLane(), "w", () => now);
+  await pace.take({ ...nothing, images: Array.from({ length: 10 }, () => 1) });
+  now += 100;
+  const bare = { ...refusal, ageMs: 100, retryAfterMs: undefined, calls: 9 };
+  now += await pace.refused(bare);
+  // Told late, but while nothing else can have been answered.
+  await pace.take({ ...nothing, answered: 9, latencyMs: 110, images: [] });
+  now += 10;
+  const { imagesPerMinute } = await pace.take({ ...nothing, images: [] });
+  expect(imagesPerMinute).toBeGreaterThan(0);
+});
+
 test("a refusal that names the number of calls at once holds no call back longer than others are in flight", async () => {
   let now = 1_000_000;
   const pace = new Pace(redis, newLane(), "w", () => now);
