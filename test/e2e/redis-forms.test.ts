@@ -13,7 +13,7 @@ describe.concurrent("enqueue, work, status, pause, unpause and doctor work", () 
   test("over TLS with an authority of one's own and a certificate for the client", async () => {
     const mutual = ["--tls-auth-clients", "yes"];
     await using server = await startTestRedis({ tls: true, arguments: mutual });
-    await using stage = await openStage({ latencyMs: 60 });
+    await using stage = await openStage({ latencyMs: 300 });
     Object.assign(stage.env, {
       REDIS_URL: server.url,
       REDIS_TLS_CA_FILE: tlsFile("ca.pem"),
@@ -27,7 +27,7 @@ describe.concurrent("enqueue, work, status, pause, unpause and doctor work", () 
     const user = aclServer();
     const alone = [...user.arguments, "--user", "default", "off"];
     await using server = await startTestRedis({ tcp: true, arguments: alone });
-    await using stage = await openStage({ latencyMs: 60 });
+    await using stage = await openStage({ latencyMs: 300 });
     const passwordFile = join(stage.folder, "password");
     writeFileSync(passwordFile, `${user.password}\n`);
     Object.assign(stage.env, {
