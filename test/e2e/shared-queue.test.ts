@@ -20,6 +20,10 @@ function enqueue(stage: Stage, prompts: number): RunningCli {
   return stage.startCli("enqueue", dataset, ...oneImageCalls, "--out", stage.out);
 }
 
+function isSmall({ prompt }: { prompt: string }): boolean {
+  return prompt.startsWith("small");
+}
+
 describe.concurrent("runs over a shared queue", () => {
   test("come to the same files though a worker and the producer are killed with -9", async () => {
     await using server = await startTestRedis({ tcp: true });
@@ -61,7 +65,6 @@ describe.concurrent("runs over a shared queue", () => {
       const end = await stage.cli("enqueue", small, "-m", "dall-e-3", "--out", out, "--json");
       expect(end.summary).toMatchObject({ state: "completed", images: 100 });
       const calls = [...ledger.records()];
-      const isSmall = ({ prompt }: { prompt: string }) => prompt.startsWith("small");
       // While its process starts it has nothing to have a share of.
       const meanwhile = calls.slice(calls.findIndex(isSmall), calls.findLastIndex(isSmall) + 1);
       expect(meanwhile.length).toBeGreaterThan(100);
