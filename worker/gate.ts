@@ -1,4 +1,3 @@
-import { lowestLimits, type LaneLimits } from "../shared/lane-limits.ts";
 import type { LanePause, LaneState } from "../shared/lane-state.ts";
 import { formatSeconds } from "../shared/quantity.ts";
 import { HandBack, NewerWork, RunCancelled } from "./job-moves.ts";
@@ -47,12 +46,6 @@ export class Gate {
     this.#heldUntil = this.#now() + state.holdMs;
     this.#surelyHeldUntil = this.#heldUntil - tookMs;
     this.wake();
-  }
-
-  /** The lowest limits of the lane's running runs. */
-  get limits(): LaneLimits {
-    const running = [...this.#runs.values()].filter(({ state }) => state === "running");
-    return lowestLimits(running.map(({ limits }) => limits));
   }
 
   get pause(): LanePause | undefined {

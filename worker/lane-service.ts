@@ -249,12 +249,14 @@ export class LaneService implements LaneContext {
     const state = await readLaneState(this.#options.redis, this.#keys);
     this.continuity.heard();
     this.#registrations = state.runs;
+    const running = [...state.runs.values()].filter((run) => run.state === "running");
+    const { limits } = this.#options.profile;
+    this.limiter.limits = lowestLimits([limits, ...running.map((run) => run.limits)]);
     state.holdMs = await this.limiter.refresh();
     const { knownHoldMs } = this.gate;
     // Before anybody is let in: that Redis was emptied is noticed by the next heartbeat only.
     if (state.holdMs < knownHoldMs) state.holdMs = await this.limiter.keepHold(knownHoldMs);
     this.gate.update(state, performance.now() - askedAt);
-    this.limiter.limits = lowestLimits([this.#options.profile.limits, this.gate.limits]);
     // The lane's other runs get the places of jobs that wait for storage; what these keep in memory stays bounded.
     const waiting = Math.min(this.storage.waitingJobs, this.#options.concurrency);
     // Letting a model go must not keep pauses from being seen.

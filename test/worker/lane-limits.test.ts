@@ -124,3 +124,21 @@ describe.concurrent("a limit on tokens that only a refusal names", () => {
     expect(tokenFactor).toBeCloseTo(1, 1);
   });
 });
+
+const guess = () => ({ tokens: 1_000, isKnown: true });
+
+describe.concurrent("limits that runs were given", () => {
+  test("are known when the worker has started, from its first look at the lane", async () => {
+    await using lane = await openTestLane(server);
+    await lane.register({ limits: { tokensPerMinute: 4_000 } });
+    const { limiter } = await lane.serve();
+    expect(limiter.mostPerCall(guess)).toBe(4);
+  });
+
+  test("do not count while their run is paused", async () => {
+    await using lane = await openTestLane(server);
+    await lane.register({ limits: { tokensPerMinute: 4_000 }, state: "paused" });
+    const { limiter } = await lane.serve();
+    expect(limiter.mostPerCall(guess)).toBe(Infinity);
+  });
+});
