@@ -31,10 +31,8 @@ export async function redisOfRun(
  * @throws UsageError where Redis does not answer, or refuses
  */
 export async function withRedis<T>(
-  io: Io,
-  directory: string | undefined,
+  target: RedisTarget,
   work: (redis: RedisClient) => Promise<T>,
 ): Promise<T> {
-  const target = (await redisOfRun(io, directory)) ?? (await sharedRedis(io));
-  return await withRedisAt(target, work, (error) => refuse(target, error));
+  return await withRedisAt(target, work, { refuse: (error) => refuse(target, error) });
 }

@@ -45,8 +45,8 @@ export function statusCommand(io: Io): Command {
 
 async function readStatus(io: Io, run: string | undefined, seen: SeenRuns): Promise<LaneStatus[]> {
   if (run !== undefined) return await statusOf(io, run, seen);
-  if (await redisOfRun(io, undefined))
-    return await withRedis(io, undefined, (redis) => readLanes(redis, undefined, seen));
+  const shared = await redisOfRun(io, undefined);
+  if (shared) return await withRedis(shared, (redis) => readLanes(redis, undefined, seen));
   const runs = await runsHere(placeAccess(io.env));
   return (await Promise.all(runs.map(({ directory }) => statusOf(io, directory, seen)))).flat();
 }
@@ -58,9 +58,7 @@ async function statusOf(io: Io, text: string, seen: SeenRuns): Promise<LaneStatu
   const target = await redisOfRun(io, found?.directory);
   if (!found && !target) throw notHere(text);
   const id = found?.run.id ?? text;
-  const lanes = target
-    ? await withRedis(io, found?.directory, (redis) => readLanes(redis, id, seen))
-    : [];
+  const lanes = target ? await withRedis(target, (redis) => readLanes(redis, id, seen)) : [];
   if (lanes.length > 0) return lanes;
   if (!found) throw new UsageError(notUnderWay(id));
   return [await readStopped(found, access)];

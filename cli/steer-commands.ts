@@ -4,7 +4,7 @@ import { unknownName } from "../shared/near-match.ts";
 import { listLanes, restLane, resumeLane } from "../shared/steer.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { EnvironmentCommand, type Io } from "./io.ts";
-import { withRedis } from "./queue-access.ts";
+import { sharedRedis, withRedis } from "./queue-access.ts";
 import { steeredStates, steerRun, type SteerAction } from "./steer-run.ts";
 
 const descriptions: Record<SteerAction, string> = {
@@ -44,7 +44,7 @@ async function steerLane(
   lane: string,
   reason: string | undefined,
 ): Promise<void> {
-  await withRedis(io, undefined, async (redis) => {
+  await withRedis(await sharedRedis(io), async (redis) => {
     const lanes = await listLanes(redis, defaultPrefix);
     if (!lanes.includes(lane)) {
       throw new UsageError(unknownName("lane", lane, lanes));

@@ -41,7 +41,7 @@ export async function steerRun(
   const state = steeredStates[action];
   const wish = { run: found?.run.id ?? text, out: found?.location, s3: access.s3, state, reason };
   const steered = target
-    ? await withRedis(io, found?.directory, (redis) => steerOver(redis, wish))
+    ? await withRedis(target, (redis) => steerOver(redis, wish))
     : await steerOver(undefined, wish);
   if (action === "cancel" && !steered.isLed) await endCancelled(io, steered, access, target);
   else io.stdout.write(`run ${steered.id} is ${steered.state}${whatNext(steered)}\n`);

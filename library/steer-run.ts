@@ -28,5 +28,7 @@ const Options = z.object({
 export async function steerRun(options: SteerRunOptions): Promise<SteeredRun> {
   parseOptions("steerRun", Options, options);
   if (options.redis === undefined) return await steerOver(undefined, options);
-  return await withRedisAt(redisSource(options.redis), (redis) => steerOver(redis, options));
+  return await withRedisAt(redisSource(options.redis), (redis) => steerOver(redis, options), {
+    prefix: options.prefix,
+  });
 }

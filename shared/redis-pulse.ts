@@ -45,12 +45,13 @@ export class RedisPulse {
     return this.describe();
   }
 
-  /** What the silence so far is, for people. */
-  describe(): string {
+  /** What the silence so far is, for people; `where` may follow the word Redis. */
+  describe(where = ""): string {
     const time = `has not answered for ${Math.round(this.#silentMs / 1000)} s`;
-    return this.#error === undefined
-      ? `Redis takes connections, but ${time}`
-      : `Redis ${time}: ${redisMessage(this.#error)}`;
+    if (this.#error !== undefined) return `Redis${where} ${time}: ${redisMessage(this.#error)}`;
+    // Packets that nobody refuses: a host that is gone, a firewall, a server that does not speak TLS.
+    if (this.#redis.status === "connecting") return `Redis${where} ${time}: still connecting`;
+    return `Redis${where} takes connections, but ${time}`;
   }
 
   /**

@@ -12,6 +12,7 @@ import { UsageError } from "../../shared/usage-error.ts";
 import { runCli } from "../helpers/cli.ts";
 import { freePort } from "../../testing/free-port.ts";
 import { startTestRedis, type TestRedisOptions } from "../helpers/redis.ts";
+import { openSilentServer } from "../helpers/silent-server.ts";
 import { tlsClient } from "../helpers/tls.ts";
 
 async function startServer(options: TestRedisOptions) {
@@ -152,3 +153,24 @@ test("steering commands say that Redis does not answer, and end with 2", async (
     /^imagemill: Redis at redis:\S+ does not answer: connect ECONNREFUSED[^\n]*\n$/,
   );
 });
+
+test.each([
+  ["status"],
+  ["status", "abcdefghijkl"],
+  ["cancel", "abcdefghijkl"],
+  ["unpause", "--lane", "x"],
+])(
+  "%s waits for a Redis that says nothing for some seconds only",
+  async (...command) => {
+    await using server = await openSilentServer();
+    const env = { HOME: tmpdir(), REDIS_URL: `redis://127.0.0.1:${server.port}` };
+    const before = performance.now();
+    const end = await runCli(command, { cwd: tmpdir(), env });
+    expect(end).toMatchObject({ code: 2, stdout: "" });
+    expect(end.stderr).toMatch(
+      /^imagemill: Redis at redis:\S+:\d+\/0 takes connections, but has not answered for 5 s\n$/,
+    );
+    expect(performance.now() - before).toBeLessThan(20_000);
+  },
+  60_000,
+);
