@@ -84,18 +84,19 @@ export class QueueSources {
     if (now - this.#lookedAt < lookMs) return;
     this.#lookedAt = now;
     const { privateRedis, prefix, log } = this.#options;
+    const living = new Set<string>();
     await Promise.all(
       runs.map(async ({ source: { location } }) => {
         const target = await privateRedis(location);
-        const known = this.#private.get(location);
-        if (target && !known)
+        if (!target) return;
+        living.add(location);
+        if (!this.#private.has(location))
           this.#private.set(location, new QueueSource(location, target, prefix, log));
-        if (!target && known) {
-          this.#private.delete(location);
-          await known.close();
-        }
       }),
     );
+    const ended = [...this.#private].filter(([location]) => !living.has(location));
+    for (const [location] of ended) this.#private.delete(location);
+    await Promise.all(ended.map(([, source]) => source.close()));
   }
 
   async close(): Promise<void> {
