@@ -11,6 +11,9 @@ import { readRedisTarget } from "./redis-environment.ts";
 import { readRedisInfo } from "./redis-info.ts";
 import { refusalOf } from "./redis-refusal.ts";
 
+/** A program that prints its version takes milliseconds. */
+const answerLimitMs = 5_000;
+
 /** Checks the Redis that REDIS_URL names, else the server that `run` would start by itself. */
 export async function checkRedis(env: Environment): Promise<Check[]> {
   let target: RedisTarget | undefined;
@@ -51,7 +54,13 @@ async function checkServerBinary(path: string): Promise<Check> {
       detail: "REDIS_URL is not set and there is no server",
       fix: redisInstallAdvice,
     };
-  const { stdout } = await promisify(execFile)(binary, ["--version"]);
-  const version = /v=(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? "unknown";
-  return versionCheck(name, version, `${binary}, version ${version}; \`run\` starts one by itself`);
+  try {
+    const { stdout } = await promisify(execFile)(binary, ["--version"], { timeout: answerLimitMs });
+    const version = /v=(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? "unknown";
+    const detail = `${binary}, version ${version}; \`run\` starts one by itself`;
+    return versionCheck(name, version, detail);
+  } catch (error) {
+    const detail = `${binary} does not tell its version: ${messageOf(error).trim()}`;
+    return { name, ok: false, detail, fix: redisInstallAdvice };
+  }
 }

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { messageOf } from "../shared/caught.ts";
 import { defaultPrefix } from "../shared/keys.ts";
 import type { Log } from "../shared/log.ts";
+import { pathTrouble, shownPath } from "../shared/path-trouble.ts";
 import type { ListenAddress } from "../shared/probes.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import type { RunPlaces } from "../monitor/run-places.ts";
@@ -69,18 +70,21 @@ async function placesOf(
   access: PlaceAccess,
 ): Promise<RunPlaces> {
   const found = await Promise.all(directories.map((text) => findRun(text, access)));
-  const { bucketsOf } = await import("../monitor/run-places.ts");
+  const { bucketsOf, foldersOf } = await import("../monitor/run-places.ts");
   const places = {
     roots: [runs],
     directories: found.map(({ location }) => location),
     s3: access.s3,
   };
   try {
+    await foldersOf(places);
     await bucketsOf(places);
     return places;
   } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    throw new UsageError(error.message, { cause: error });
+    if (error instanceof StorageError) throw new UsageError(error.message, { cause: error });
+    const why = pathTrouble(error);
+    if (why === undefined) throw error;
+    throw new UsageError(`cannot look for runs in ${shownPath(runs)}: ${why}`, { cause: error });
   }
 }
 

@@ -51,12 +51,12 @@ export function listenToSignals(
   };
 }
 
-/** Waits for the first signal, then for `close`. Gives the exit code: a worker that was asked to end has done its work. */
+/** Waits for the first signal, then for `close`. */
 export async function endAtSignal(
   terminal: Terminal,
   callsInFlight: () => number,
   close: () => Promise<void>,
-): Promise<number> {
+): Promise<void> {
   const wish = Promise.withResolvers<void>();
   using _ = listenToSignals(terminal, callsInFlight, (signal) => {
     terminal.write(
@@ -66,7 +66,6 @@ export async function endAtSignal(
   });
   await wish.promise;
   await close();
-  return 0;
 }
 
 /** Resolves at SIGINT or SIGTERM: for commands that have nothing to finish. */

@@ -9,9 +9,8 @@ import { readLanes, readStopped, type LaneStatus } from "./lane-status.ts";
 import { placeAccess } from "./place-access.ts";
 import { redisOfRun, withRedis } from "./queue-access.ts";
 import { SeenRuns } from "./seen-runs.ts";
-import { endAtSignal } from "./signals.ts";
+import { signalled } from "./signals.ts";
 import { statusText } from "./status-text.ts";
-import { Terminal } from "./terminal.ts";
 
 const watchMs = 1_000;
 
@@ -69,12 +68,7 @@ async function watchUntilSignal(io: Io, show: () => Promise<void>): Promise<void
   const watching = repeat(watchMs, ended.signal, show, (error) =>
     io.stderr.write(`${printable(error.message)}\n`),
   );
-  await endAtSignal(
-    new Terminal(io.stderr),
-    () => 0,
-    async () => {
-      ended.abort();
-      await watching;
-    },
-  );
+  await signalled();
+  ended.abort();
+  await watching;
 }

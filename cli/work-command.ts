@@ -10,7 +10,7 @@ import type { ProxySettings } from "../worker/providers/http.ts";
 import type { ImageWorker } from "../worker/create-worker.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
 import { readConfig, type FoundConfig } from "./config.ts";
-import { EnvironmentCommand, type Io } from "./io.ts";
+import { EnvironmentCommand, exitCodes, type Io } from "./io.ts";
 import { keepProcesses } from "./keep-processes.ts";
 import { listenAddress } from "./listen-address.ts";
 import { listOption } from "./list-option.ts";
@@ -165,7 +165,7 @@ async function work({
   });
   await using _ = await serveWorkerProbes(flags.listen, worker, metrics, log);
   log.info({ worker: worker.id, profiles: profiles.map(({ name }) => name) }, "working");
-  return await endAtSignal(
+  await endAtSignal(
     terminal,
     () => worker.callsInFlight(),
     async () => {
@@ -174,6 +174,8 @@ async function work({
         log.warn({ calls: abandoned }, "calls given up: they may be charged a second time");
     },
   );
+  // Who was asked to end has done its work.
+  return exitCodes.done;
 }
 
 /** The providers that the environment gives a key or a base URL for. @throws UsageError where there is none */

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -111,6 +111,17 @@ describe("doctor on Redis", () => {
     const missing = await diagnose({});
     expect(missing["redis-server"]).toMatchObject({
       ok: false,
+      fix: expect.stringContaining("apt-get install"),
+    });
+  });
+
+  test("says of a server that cannot be started why, and what to install", async () => {
+    await writeFile(join(home, "redis-server"), "#!/bin/sh\necho no libssl >&2\nexit 127\n");
+    await chmod(join(home, "redis-server"), 0o700);
+    const { "redis-server": broken } = await diagnose({ PATH: home });
+    expect(broken).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/redis-server does not tell its version: .*no libssl/s),
       fix: expect.stringContaining("apt-get install"),
     });
   });

@@ -55,6 +55,15 @@ test("status advises no worker for a run that works by itself: it goes on with i
   );
 }, 60_000);
 
+test("status --watch ends at once at a signal, and without a word of calls", async () => {
+  await using stage = await openStage();
+  const watching = stage.startCli("status", "--watch");
+  await vi.waitFor(() => expect(watching.stdout).toMatch(/^(no runs\n){2}/), 20_000);
+  watching.kill("SIGINT");
+  const { code, stderr } = await watching.ended;
+  expect([code, stderr]).toEqual([0, ""]);
+});
+
 test("status tells of a run that no producer has open, and of one whose directory is gone, what to do", async () => {
   await using server = await startTestRedis({ tcp: true });
   await using stage = await openStage();

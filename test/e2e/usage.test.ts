@@ -66,6 +66,10 @@ const wrong: readonly { args: string[]; words: RegExp }[] = [
     words: /cannot listen on 1\.2\.3\.4:0: .*--host takes an address of this machine/,
   },
   {
+    args: ["monitor", "--runs", "DATASET", "--listen", "127.0.0.1:0"],
+    words: /cannot look for runs in .*: it is a file/,
+  },
+  {
     args: ["failures", "nowhere"],
     words: /nowhere is neither a run directory nor the id of a run/,
   },

@@ -22,7 +22,8 @@ export interface CliEnd {
 /** A command that is running. */
 export interface RunningCli extends AsyncDisposable {
   readonly pid: number;
-  /** What it has printed on stderr so far. */
+  /** What it has printed so far. */
+  readonly stdout: string;
   readonly stderr: string;
   /** False once it has ended. */
   readonly alive: boolean;
@@ -63,6 +64,9 @@ export function startScript(
   ended.catch(() => undefined);
   return {
     pid: child.pid ?? 0,
+    get stdout() {
+      return printed.stdout;
+    },
     get stderr() {
       return printed.stderr;
     },
