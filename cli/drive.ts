@@ -4,6 +4,7 @@ import { workFolder } from "../producer/open-place.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import { Cleanup } from "../shared/cleanup.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
+import type { RunFile } from "../shared/run-file.ts";
 import type { WorkerProfile } from "../worker/run-contexts.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
@@ -13,7 +14,7 @@ import { followRun } from "./follow-run.ts";
 import type { Io } from "./io.ts";
 import { createLog } from "./logger.ts";
 import { inputNotes } from "./input-notes.ts";
-import { modelNotes } from "./model-notes.ts";
+import { modelNotes, type ToldOfModel } from "./model-notes.ts";
 import { OwnWorker } from "./own-worker.ts";
 import { prepareRedis } from "./prepare-redis.ts";
 import { sharedRedis } from "./queue-access.ts";
@@ -30,6 +31,8 @@ export interface Drive {
   /** What is known of the model. */
   card: ModelCard;
   options: DriveOptions;
+  /** The run that is gone on with, where its own settings are kept. */
+  present?: RunFile | undefined;
   /** Makes the images here; else workers elsewhere do, over the Redis of `REDIS_URL`. */
   workHere: boolean;
   /** Where standard input was kept by an earlier start of the run, if that is its dataset: nothing was read now. */
@@ -46,7 +49,7 @@ export async function drive(io: Io, driven: Drive): Promise<void> {
   const asked: SurveyRunOptions = { ...driven.asked, workers: workHere ? "here" : "elsewhere" };
   const terminal = new Terminal(io.stderr);
   const basis = { profile, concurrency: options.concurrency };
-  warn(terminal, modelNotes(profile, card, new Date().toISOString().slice(0, 10)));
+  warn(terminal, modelNotes(profile, card, new Date().toISOString().slice(0, 10), toldOf(driven)));
   if (options.dryRun) {
     const noted = { limit: asked.limit, keptInput: driven.keptInput };
     const survey = await surveyRun(asked);
@@ -102,6 +105,14 @@ async function openAndFollow(
     options,
     own,
   });
+}
+
+function toldOf({ asked, present }: Drive): ToldOfModel {
+  const { maxGenerationsPerCall, pricePerImageUsd } = asked;
+  return {
+    maxGenerationsPerCall: maxGenerationsPerCall ?? present?.maxGenerationsPerCall,
+    pricePerImageUsd: pricePerImageUsd ?? present?.pricePerImageUsd,
+  };
 }
 
 /** Rows that the run asks for, whatever becomes of them. */

@@ -133,7 +133,7 @@ async function goOn(
     ...changeRequest(options),
   };
   const { drive } = await import("./drive.ts");
-  await drive(io, { asked, profile, card, options, workHere });
+  await drive(io, { asked, profile, card, options, workHere, present: run });
 }
 
 function parseKinds(text: string): FailureKind[] {

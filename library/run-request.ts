@@ -2,6 +2,7 @@ import { z } from "zod";
 import { formatOf } from "../producer/dataset/dataset-format.ts";
 import type { RunPlace } from "../producer/run-place.ts";
 import type { RunSettings } from "../producer/run-settings.ts";
+import { generationsPerCall } from "../shared/generations-per-call.ts";
 import { LaneLimits, lowestLimits } from "../shared/lane-limits.ts";
 import { parseParameters } from "../shared/model-parameters.ts";
 import type { ModelCard } from "../shared/model-registry.ts";
@@ -123,7 +124,7 @@ export async function settingsOf(
     parameters,
     seed: request.seed,
     numGenerations: request.numGenerations ?? before?.numGenerations ?? 1,
-    maxGenerationsPerCall: maxPerCall(
+    maxGenerationsPerCall: generationsPerCall(
       card,
       request.maxGenerationsPerCall ?? before?.maxGenerationsPerCall,
     ),
@@ -168,10 +169,4 @@ async function sourceOf(
     ...(paramsColumn !== undefined && { paramsColumn }),
     paramFrom: request.paramFrom ?? before?.paramFrom ?? {},
   };
-}
-
-/** A known model's maximum is a ceiling; of an unknown one the caller knows more than we. */
-function maxPerCall(card: ModelCard, asked: number | undefined): number {
-  if (asked === undefined) return card.maxGenerationsPerCall;
-  return card.known ? Math.min(asked, card.maxGenerationsPerCall) : asked;
 }

@@ -136,7 +136,8 @@ class RunningWorker implements ImageWorker {
 /** Providers' clients are heavy: loaded when the first run needs one. */
 function modelsOfProfiles(proxy: ProxySettings | undefined): ModelFactory {
   return async (profile, model, options) => {
-    if (profile.createModel) return await profile.createModel(model, options);
+    const { timeoutMs } = options;
+    if (profile.createModel) return await profile.createModel(model, { timeoutMs });
     const { createModel } = await import("./providers/index.ts");
     return await createModel(profile, model, { ...options, ...(proxy && { proxy }) });
   };

@@ -51,11 +51,17 @@ export interface ModelOptions {
 /** Where a run's images go: a storage for the run directory's location; `durable`: once the disk has it. */
 export type OpenStorage = (location: string, options: { durable: boolean }) => ImageStorage;
 
+/** What the model of a run is made with. */
+export interface RunModelOptions extends ModelOptions {
+  /** Images that a call of the run may ask for: of a server of one's own it may be more than is known of the model. */
+  maxGenerationsPerCall: number;
+}
+
 /** Makes the model of a run. */
 export type ModelFactory = (
   profile: WorkerProfile,
   model: string,
-  options: ModelOptions,
+  options: RunModelOptions,
 ) => Promise<AsyncImageGenerationModel>;
 
 /** What run contexts are made with. */
@@ -142,11 +148,12 @@ export class RunContexts {
 
   async #make({ location, file, store }: FoundRun): Promise<RunContext> {
     const { profile, createModel } = this.#options;
+    const { timeoutMs, maxGenerationsPerCall } = file;
     const hosts = new ProviderHosts({ ...this.#options, pool: this.#pool }, (host) =>
-      createModel(host, file.model, { timeoutMs: file.timeoutMs }),
+      createModel(host, file.model, { timeoutMs, maxGenerationsPerCall }),
     );
     const model = await hosts.load();
-    this.#longestTimeoutMs = Math.max(this.#longestTimeoutMs, file.timeoutMs);
+    this.#longestTimeoutMs = Math.max(this.#longestTimeoutMs, timeoutMs);
     return {
       file,
       storage: this.#openStorage(location, file, store),

@@ -9,6 +9,8 @@ import type { AsyncImageGenerationModel } from "./image-model.ts";
 export interface CreateModelOptions {
   /** Longest call in milliseconds. */
   timeoutMs: number;
+  /** Images that one call may ask for, where the API takes a number. Default: as many as the model is known to make. */
+  maxGenerationsPerCall?: number;
   /** Largest image in bytes. Default 64 MB. */
   maxImageBytes?: number;
   proxy?: ProxySettings;
@@ -28,7 +30,8 @@ const makers: Record<ProviderKind, Maker> = {
     const { OpenAIImageGeneration } = await import("./openai.ts");
     return new OpenAIImageGeneration({ model, baseUrl, apiKey, imageHosts, ...options });
   },
-  huggingface: async ({ baseUrl, apiKey, imageHosts }, modelId, options) => {
+  huggingface: async ({ baseUrl, apiKey, imageHosts }, modelId, asked) => {
+    const { maxGenerationsPerCall: _, ...options } = asked;
     const { InferenceEndpointsImageGeneration } = await import("./huggingface.ts");
     return new InferenceEndpointsImageGeneration({
       modelId,

@@ -8,6 +8,11 @@ export const OpenAIOptions = z.object({
   baseUrl: HttpUrl.optional().describe(
     "A server that speaks OpenAI's API, its version path included; it needs no key. Default: OpenAI's own",
   ),
+  maxGenerationsPerCall: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("Images that one call may ask for. Default: what the model is known to make, else 1"),
   ...CommonOptions,
 });
 /** What `OpenAIImageGeneration` is made of. */

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { ProviderError } from "../../shared/failure.ts";
 import { findKey, type Environment } from "../../shared/find-key.ts";
+import { generationsPerCall } from "../../shared/generations-per-call.ts";
 import { findModel, type ModelCard } from "../../shared/model-registry.ts";
 import { modelParameters } from "../../shared/parameter-schemas.ts";
 import { isSuccess } from "./answer-reader.ts";
@@ -50,7 +51,10 @@ export class OpenAIImageGeneration extends AsyncImageGenerationModel {
     const { model, apiKey, baseUrl, defaultHeaders: headers, maxRetries } = this.#options;
     this.modelName = model;
     this.#card = findModel("openai", model);
-    this.maxGenerationsPerCall = this.#card.maxGenerationsPerCall;
+    this.maxGenerationsPerCall = generationsPerCall(
+      this.#card,
+      this.#options.maxGenerationsPerCall,
+    );
     this.maxPromptChars = this.#card.maxPromptChars;
     this.maxRetries = maxRetries;
     this.parameters = modelParameters(this.#card).parameters;
