@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Report } from "../../chaos/play.ts";
 import type { Scenario } from "../../chaos/scenario.ts";
 import { playAll } from "../../chaos/schedule.ts";
+import { until } from "../helpers/until.ts";
 
 const unplayed = () => Promise.reject(new Error("is not played in this test"));
 
@@ -31,13 +32,13 @@ test("scenarios that have to be alone are played first and alone, the others so 
   const all = ["a", "b", "c", "d"].map((id) => scenario(id));
   const reports = playAll([...all, scenario("x", true), scenario("y", true)], { atOnce: 3, play });
   const first = reports.next();
-  await expect.poll(playing).toEqual(["x"]);
+  await until(() => expect(playing()).toEqual(["x"]));
   end("x");
-  await expect.poll(playing).toEqual(["y"]);
+  await until(() => expect(playing()).toEqual(["y"]));
   end("y");
-  await expect.poll(playing).toEqual(["a", "b", "c"]);
+  await until(() => expect(playing()).toEqual(["a", "b", "c"]));
   end("b");
-  await expect.poll(playing).toEqual(["a", "c", "d"]);
+  await until(() => expect(playing()).toEqual(["a", "c", "d"]));
   end("a");
   expect((await first).value).toMatchObject({ id: "a" });
 });
@@ -49,9 +50,9 @@ test("their reports come in the order of the scenarios, however they end", async
   const telling = (async () => {
     for await (const { id } of playAll(all, { atOnce: 3, play })) ids.push(id);
   })();
-  await expect.poll(playing).toEqual(["a", "b", "c"]);
+  await until(() => expect(playing()).toEqual(["a", "b", "c"]));
   for (const id of ["c", "b"]) end(id);
-  await expect.poll(playing).toEqual(["a"]);
+  await until(() => expect(playing()).toEqual(["a"]));
   expect(ids).toEqual([]);
   end("a");
   await telling;

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { Redis } from "ioredis";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { prepareRedis } from "../../cli/prepare-redis.ts";
 import { versionCheck } from "../../cli/redis-checks.ts";
 import { refusalOf } from "../../cli/redis-refusal.ts";
@@ -14,6 +14,7 @@ import { freePort } from "../../testing/free-port.ts";
 import { startTestRedis, type TestRedisOptions } from "../helpers/redis.ts";
 import { openSilentServer } from "../helpers/silent-server.ts";
 import { tlsClient } from "../helpers/tls.ts";
+import { until } from "../helpers/until.ts";
 
 async function startServer(options: TestRedisOptions) {
   const server = await startTestRedis({ tcp: true, ...options });
@@ -104,7 +105,7 @@ test("a Cluster of one node that is asked as if it were alone is warned of; the 
   const redis = new Redis(node.url);
   onTestFinished(() => redis.disconnect());
   await redis.cluster("ADDSLOTSRANGE", 0, 16_383);
-  await vi.waitFor(async () => expect(await redis.cluster("INFO")).toContain("state:ok"), 10_000);
+  await until(async () => expect(await redis.cluster("INFO")).toContain("state:ok"));
   expect(await prepare(node.url)).toMatch(/node of a Redis Cluster.*use redis\+cluster:/);
   const alone = await startServer({});
   expect(await prepare(alone.url.replace("redis:", "redis+cluster:"))).toMatch(

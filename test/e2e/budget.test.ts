@@ -1,17 +1,15 @@
 import { Redis } from "ioredis";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startTestRedis } from "../helpers/redis.ts";
 import { readResults } from "../helpers/run-files.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
 /** A fifth of the calls goes wrong: some are refused, more break after they were paid, some are short. */
 const faults = { error500: 0.05, brokenBody: 0.1, fewerImages: 0.05 };
 
 async function billReaches(stage: Stage, usd: number): Promise<void> {
-  await vi.waitFor(() => expect(stage.simulator.ledger.billUsd).toBeGreaterThan(usd), {
-    timeout: 60_000,
-    interval: 5,
-  });
+  await until(() => expect(stage.simulator.ledger.billUsd).toBeGreaterThan(usd), 5);
 }
 
 describe.concurrent("--max-cost", { timeout: 180_000 }, () => {

@@ -1,9 +1,10 @@
 import { cpSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { filesBelow, readResults } from "../helpers/run-files.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
 const prompts = 60;
 
@@ -79,7 +80,7 @@ describe.concurrent("a copy of a run directory", () => {
     renameSync(stage.out, moved);
     const early = stage.startCli("resume", moved, "--json");
     const told = `was driven from ${stage.out} on `;
-    await vi.waitFor(() => expect(early.stderr).toContain(told), { timeout: 20_000 });
+    await until(() => expect(early.stderr).toContain(told));
     early.kill("SIGTERM");
     expect(await early.ended).toMatchObject({ code: 143 });
     const end = await stage.cli("resume", moved, "--json");

@@ -1,13 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { startSimulator } from "../../simulator/simulator.ts";
 import { startConnectProxy, testAuthority } from "../helpers/connect-proxy.ts";
 import { startTestRedis } from "../helpers/redis.ts";
 import { openStage, promptRows } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
 const model = ["--provider", "openai", "--model", "my-model"];
-const waiting = { timeout: 30_000, interval: 10 };
 
 test.concurrent("several hosts share the calls of a run; one that dies and comes back costs no prompt and gets calls again", async () => {
   const settings = { latencyMs: 60 };
@@ -28,9 +28,9 @@ test.concurrent("several hosts share the calls of a run; one that dies and comes
   expect(Math.max(...shares) - Math.min(...shares)).toBeLessThan(12);
   await mortal.close();
   const before = second.ledger.calls;
-  await vi.waitFor(() => expect(second.ledger.calls).toBeGreaterThan(before + 30), waiting);
+  await until(() => expect(second.ledger.calls).toBeGreaterThan(before + 30));
   await using reborn = await startSimulator({ ...settings, port: Number(port) });
-  await vi.waitFor(() => expect(reborn.ledger.calls).toBeGreaterThan(20), waiting);
+  await until(() => expect(reborn.ledger.calls).toBeGreaterThan(20));
   const end = await run.ended;
   expect(end).toMatchObject({ code: 0 });
   expect(end.summary.prompts).toMatchObject({ total: 600, succeeded: 600, failed: 0 });
@@ -82,7 +82,7 @@ test.concurrent("a worker whose key was refused comes back by itself once the ke
   const refused = await stage.cli(...args);
   expect(refused).toMatchObject({ code: 4 });
   writeFileSync(file, "second-key\n");
-  await vi.waitFor(() => expect(worker.stderr).toContain("back in the lane"), waiting);
+  await until(() => expect(worker.stderr).toContain("back in the lane"));
   const end = await stage.cli(...args);
   expect(end).toMatchObject({ code: 0 });
   expect(end.summary.prompts).toMatchObject({ succeeded: 10 });

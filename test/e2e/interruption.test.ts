@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { readJournalOf, readRecords, readResults, sha256Of } from "../helpers/run-files.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
 const concurrency = 4;
 const rows = promptRows(40);
@@ -45,7 +46,7 @@ describe.concurrent("a run whose process is killed", () => {
         expect(await redisListens(stage)).toBe(true);
         life.kill("SIGKILL");
         expect((await life.ended).signal).toBe("SIGKILL");
-        await vi.waitFor(async () => expect(await redisListens(stage)).toBe(false), 5_000);
+        await until(async () => expect(await redisListens(stage)).toBe(false));
       }
       const killedAt = readJournalOf(stage.out).length;
       expect(killedAt).toBeLessThan(rows.length);
@@ -131,7 +132,7 @@ describe.concurrent("a run that is interrupted", () => {
     await using stage = await openStage({ faults: { hang: 1 } });
     const command = [stage.dataset(promptRows(6)), "-m", "gpt-image-2", "-c", "3"] as const;
     const life = stage.start(...command);
-    await vi.waitFor(() => expect(stage.simulator.ledger.inFlight).toBe(3), 10_000);
+    await until(() => expect(stage.simulator.ledger.inFlight).toBe(3));
     // A signal that comes right behind another counts as the same: it is sent until it is heard twice.
     const hear = () => {
       life.kill("SIGINT");

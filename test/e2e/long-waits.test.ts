@@ -1,7 +1,7 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openStage, promptRows } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
-const patience = { timeout: 30_000, interval: 200 };
 const hour = { faultRetryAfterMs: 3_600_000 };
 
 describe.concurrent("a provider that asks for an hour", () => {
@@ -14,7 +14,7 @@ describe.concurrent("a provider that asks for an hour", () => {
       ...hour,
     });
     const run = stage.start(stage.dataset(promptRows(8)), "-m", "gpt-image-2");
-    await vi.waitFor(() => expect(run.stderr).toMatch(wait.waiting), patience);
+    await until(() => expect(run.stderr).toMatch(wait.waiting));
     const line = run.stderr.split("\n").findLast((text) => wait.waiting.test(text));
     expect(line).not.toContain("ETA");
     const { stdout } = await stage.cli("status", stage.out);

@@ -1,8 +1,9 @@
 import { Redis } from "ioredis";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { readResults } from "../helpers/run-files.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
 const count = 40;
 
@@ -45,7 +46,7 @@ describe.concurrent("a producer and workers apart", () => {
     await using server = await startTestRedis({ tcp: true });
     await using stage = await sharedStage(server, 100);
     const producer = enqueue(stage);
-    await vi.waitFor(() => expect(producer.stderr).toContain("starts"), { timeout: 20_000 });
+    await until(() => expect(producer.stderr).toContain("starts"));
     const alone = await stage.cli("status", "--json");
     expect(alone.json).toMatchObject([{ workers: [], runs: [{ state: "running" }] }]);
     const doomed = work(stage);
@@ -71,22 +72,16 @@ describe.concurrent("a producer and workers apart", () => {
     const status = () => stage.cli("status", stage.out, "--json");
     // Jobs of a paused run go back to the queue: when none is in work, no call can start any more.
     const atRest = [{ runs: [{ state: "paused" }], jobs: { active: 0 } }];
-    await vi.waitFor(async () => expect((await status()).json).toMatchObject(atRest), {
-      timeout: 20_000,
-    });
+    await until(async () => expect((await status()).json).toMatchObject(atRest));
     const paused = stage.simulator.ledger.calls;
     expect((await status()).json).toMatchObject([{ runs: [{ state: "paused" }] }]);
     expect(stage.simulator.ledger.calls).toBe(paused);
     expect((await stage.cli("unpause", stage.out)).code).toBe(0);
-    await vi.waitFor(() => expect(stage.simulator.ledger.calls).toBeGreaterThan(paused), {
-      timeout: 20_000,
-    });
+    await until(() => expect(stage.simulator.ledger.calls).toBeGreaterThan(paused));
     expect((await stage.cli("cancel", stage.out, "--reason", "no more")).code).toBe(0);
     const end = await producer.ended;
     expect(end.code).toBe(5);
     expect(end.summary).toMatchObject({ state: "cancelled", reason: "no more" });
-    await vi.waitFor(async () => expect(await jobsLeft(server, end.summary.run)).toEqual([]), {
-      timeout: 10_000,
-    });
+    await until(async () => expect(await jobsLeft(server, end.summary.run)).toEqual([]));
   });
 });

@@ -1,18 +1,19 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { RunningCli } from "../helpers/cli.ts";
 import { parseMetrics, valueOf } from "../helpers/parse-metrics.ts";
 import { startTestRedis } from "../helpers/redis.ts";
 import { openStage, promptRows } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
 const model = ["--provider", "openai", "--model", "imagemill-sim-1"];
 
 /** The address that a worker says it serves its probes at. */
 const listening = (worker: RunningCli) =>
-  vi.waitFor(() => {
+  until(() => {
     const found = /http:\/\/127\.0\.0\.1:\d+/.exec(worker.stderr)?.[0];
     if (found === undefined) throw new Error(worker.stderr);
     return found;
-  }, 20_000);
+  });
 const status = async (url: string) => (await fetch(url)).status;
 
 describe("a worker that listens", () => {
@@ -31,7 +32,7 @@ describe("a worker that listens", () => {
     await server.kill();
     expect([await status(`${url}/livez`), await status(`${url}/readyz`)]).toEqual([200, 503]);
     await server.start();
-    await vi.waitFor(async () => expect(await status(`${url}/readyz`)).toBe(200), 20_000);
+    await until(async () => expect(await status(`${url}/readyz`)).toBe(200));
   });
 
   test("with several processes reports as one", async () => {
@@ -67,20 +68,14 @@ describe("a worker that listens", () => {
         valueOf(families, "imagemill_worker_processes", { answered });
       return { made, yes: processes("yes"), no: processes("no") };
     };
-    await vi.waitFor(
-      async () => expect(await scrape()).toEqual({ made: 40, yes: 2, no: 0 }),
-      20_000,
-    );
+    await until(async () => expect(await scrape()).toEqual({ made: 40, yes: 2, no: 0 }));
     const pid = Number(/"worker":"[^"]*-(\d+)-\w+","profiles"/.exec(worker.stderr)?.[1]);
     process.kill(pid, "SIGSTOP");
     expect(await scrape()).toEqual({ made: 40, yes: 1, no: 1 });
     expect(worker.stderr).toContain(`"pids":[${pid}]`);
     process.kill(pid, "SIGKILL");
     // The dead one's counters stay: a sum that falls would be taken for a restart of the counter.
-    await vi.waitFor(
-      async () => expect(await scrape()).toEqual({ made: 40, yes: 2, no: 0 }),
-      30_000,
-    );
+    await until(async () => expect(await scrape()).toEqual({ made: 40, yes: 2, no: 0 }));
   });
 
   test("says what is wrong with an address, and with one that is taken", async () => {

@@ -1,19 +1,18 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { RunningCli } from "../helpers/cli.ts";
 import { startTestRedis } from "../helpers/redis.ts";
 import { readJournalOf } from "../helpers/run-files.ts";
 import { openStage, promptRows } from "../helpers/stage.ts";
-
-const patience = { timeout: 30_000, interval: 50 };
+import { until } from "../helpers/until.ts";
 
 /** Process ids of the worker's processes, once so many have begun to work. */
 async function pidsOf(worker: RunningCli, count: number): Promise<number[]> {
-  return await vi.waitFor(() => {
+  return await until(() => {
     const begun = worker.stderr.matchAll(/"worker":"[^"]*-(\d+)-\w+","profiles"/g);
     const pids = Array.from(begun, ([, pid]) => Number(pid));
     expect(pids).toHaveLength(count);
     return pids;
-  }, patience);
+  });
 }
 
 function isAlive(pid: number): boolean {
@@ -33,7 +32,7 @@ describe.concurrent("work --processes", () => {
     const [doomed, kept] = await pidsOf(worker, 2);
     expect(new Set([doomed, kept, worker.pid]).size).toBe(3);
     process.kill(doomed!, "SIGKILL");
-    await vi.waitFor(() => expect(worker.stderr).toContain("another one starts in 1 s"), patience);
+    await until(() => expect(worker.stderr).toContain("another one starts in 1 s"));
     expect(worker.stderr).toContain(`"pid":${doomed},"code":null,"signal":"SIGKILL"`);
     const [, , replacement] = await pidsOf(worker, 3);
     const dataset = stage.dataset(promptRows(40));
@@ -55,19 +54,16 @@ describe.concurrent("work --processes", () => {
     const dataset = stage.dataset(promptRows(8));
     stage.startCli("enqueue", dataset, "-m", "dall-e-3", "--out", stage.out);
     const worker = stage.startCli("work", "--processes", "2", "-c", "2");
-    await vi.waitFor(() => expect(stage.simulator.ledger.inFlight).toBe(4), patience);
+    await until(() => expect(stage.simulator.ledger.inFlight).toBe(4));
     worker.kill("SIGTERM");
-    await vi.waitFor(
-      () => expect(worker.stderr.match(/SIGTERM: finishing 2 calls/g)).toHaveLength(2),
-      patience,
-    );
+    await until(() => expect(worker.stderr.match(/SIGTERM: finishing 2 calls/g)).toHaveLength(2));
     // A signal that comes right behind another counts as the same: it is sent until it is heard twice, but not to a process
     // that is at its very end, where Node listens no longer.
-    await vi.waitFor(() => {
+    await until(() => {
       const heard = worker.stderr.match(/2 calls in flight were given up/g) ?? [];
       if (heard.length < 2) worker.kill("SIGTERM");
       expect(heard).toHaveLength(2);
-    }, patience);
+    });
     const end = await worker.ended;
     expect(end.code).toBe(143);
     expect(end.stderr.match(/2 calls in flight were given up/g)).toHaveLength(2);

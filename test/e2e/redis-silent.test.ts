@@ -1,14 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { openSilentServer } from "../helpers/silent-server.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
 const prompts = 100;
 const limitSeconds = 4;
 /** What a busy machine may take on top of what was asked for. */
 const slackMs = 8_000;
-const patience = { timeout: 20_000 };
 const silence = /Redis takes connections, but has not answered for \d s/;
 
 interface Scene extends AsyncDisposable {
@@ -75,7 +75,7 @@ describe.concurrent("a Redis that takes connections and does not answer", () => 
     const life = scene.stage.startCli("run", ...scene.asked, "--give-up-after", "60s", "-c", "4");
     await scene.stage.settled(5);
     const frozenMs = scene.freeze();
-    await vi.waitFor(() => expect(life.stderr).toMatch(silence), patience);
+    await until(() => expect(life.stderr).toMatch(silence));
     // Longer than a job's lock.
     await delay(Math.max(0, 9_000 - frozenMs()));
     scene.thaw();
@@ -90,7 +90,7 @@ describe.concurrent("a Redis that takes connections and does not answer", () => 
     const life = scene.stage.startCli("run", ...scene.asked, "--give-up-after", "60s", "-c", "4");
     await scene.stage.settled(5);
     scene.freeze();
-    await vi.waitFor(() => expect(life.stderr).toMatch(silence), patience);
+    await until(() => expect(life.stderr).toMatch(silence));
     const signalledAt = performance.now();
     life.kill(signal);
     const end = await life.ended;
@@ -104,7 +104,7 @@ describe.concurrent("a Redis that takes connections and does not answer", () => 
     await using scene = await openScene(3_000);
     const life = scene.stage.startCli("run", ...scene.asked, "--give-up-after", "2s", "-c", "20");
     await scene.stage.settled(15);
-    await vi.waitFor(() => expect(scene.stage.simulator.ledger.inFlight).toBe(20), patience);
+    await until(() => expect(scene.stage.simulator.ledger.inFlight).toBe(20));
     scene.freeze();
     const end = await life.ended;
     expect(end).toMatchObject({ code: 4 });

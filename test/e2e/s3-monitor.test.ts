@@ -1,18 +1,18 @@
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { settledIn } from "../helpers/bucket-run.ts";
 import { bucketName } from "../helpers/s3-server.ts";
 import { S3Refusal } from "../helpers/s3-objects.ts";
 import { openS3Stage, type S3Stage } from "../helpers/s3-stage.ts";
 import { promptRows } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
 const prefix = "runs/first/";
 const location = `s3://${bucketName}/runs/first`;
 const token = "a token of the tests";
 const image = "00000/00000003-1.png";
-const patience = { timeout: 60_000, interval: 50 };
 
 const start = ({ stage }: S3Stage, prompts: number) =>
   stage.startCli(
@@ -34,11 +34,11 @@ const start = ({ stage }: S3Stage, prompts: number) =>
 async function openMonitor({ stage }: S3Stage, ...args: string[]) {
   const listen = ["--listen", "127.0.0.1:0", "--token", token];
   const monitor = stage.startCli("monitor", ...args, ...listen);
-  const url = await vi.waitFor(() => {
+  const url = await until(() => {
     const found = /http:\/\/127\.0\.0\.1:\d+/.exec(monitor.stderr);
     if (!found) throw new Error(`expected an address, got ${monitor.stderr}`);
     return found[0];
-  }, patience);
+  });
   const headers = { authorization: `Bearer ${token}` };
   return {
     monitor,
@@ -67,15 +67,12 @@ describe("a run in a bucket", () => {
     const temporary = join(stage.folder, "temporary");
     mkdirSync(temporary);
     stage.env["TMPDIR"] = temporary;
-    await vi.waitFor(() => expect(settledIn(server.bucket, prefix)).toBeGreaterThan(4), patience);
+    await until(() => expect(settledIn(server.bucket, prefix)).toBeGreaterThan(4));
     const { monitor, ask, page } = await openMonitor(opened, "--runs", `s3://${bucketName}/runs`);
     const run = runIn(opened);
-    await vi.waitFor(async () => expect((await page("/")).text).toMatch(/first.*running/s), {
-      ...patience,
-    });
-    await vi.waitFor(
-      async () => expect((await page(`/runs/${run}`)).text).toMatch(/[1-9]\d* of (about )?60/),
-      patience,
+    await until(async () => expect((await page("/")).text).toMatch(/first.*running/s));
+    await until(async () =>
+      expect((await page(`/runs/${run}`)).text).toMatch(/[1-9]\d* of (about )?60/),
     );
     expect((await ask(`/runs/${run}/pause`, "POST")).status).toBe(303);
     const status = () => stage.cli("status", location, "--json");
@@ -84,16 +81,11 @@ describe("a run in a bucket", () => {
       { runs: [{ state: "paused", progress: { totals: { images: expect.any(Number) } } }] },
     ]);
     server.requests.length = 0;
-    await vi.waitFor(async () => expect((await page("/")).text).toMatch(/first.*paused/s), {
-      ...patience,
-    });
+    await until(async () => expect((await page("/")).text).toMatch(/first.*paused/s));
     expect((await ask(`/runs/${run}/unpause`, "POST")).status).toBe(303);
     stage.simulator.settings.latencyMs = 0;
     expect((await life.ended).code).toBe(3);
-    await vi.waitFor(
-      async () => expect((await page(`/runs/${run}`)).text).toContain("60 of 60"),
-      patience,
-    );
+    await until(async () => expect((await page(`/runs/${run}`)).text).toContain("60 of 60"));
     const problems = await page(`/runs/${run}/problems`);
     expect(problems.text).toContain(`imagemill retry ${location}`);
     const parts = server.requests.filter((request) => /^GET .*journal\/\d{8}\.jsonl/.test(request));
@@ -125,9 +117,8 @@ describe("a run in a bucket", () => {
     expect(await statusOf(image)).toBe(404);
     server.trouble = () => new S3Refusal(403, "AccessDenied");
     expect((await ask(`/runs/${run}/file/00000/00000000-0.png`)).status).toBe(503);
-    await vi.waitFor(
-      async () => expect((await page(`/runs/${run}`)).text).toContain("access was denied"),
-      patience,
+    await until(async () =>
+      expect((await page(`/runs/${run}`)).text).toContain("access was denied"),
     );
     expect((await page("/livez")).status).toBe(200);
     expect(existsSync(join(stage.folder, "runs"))).toBe(false);

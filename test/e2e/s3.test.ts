@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { downloadRun, settledIn as settledInBucket } from "../helpers/bucket-run.ts";
 import { startTestRedis } from "../helpers/redis.ts";
 import { filesBelow } from "../helpers/run-files.ts";
@@ -9,10 +9,10 @@ import { bucketName, startS3Server, type S3Server } from "../helpers/s3-server.t
 import { S3Refusal } from "../helpers/s3-objects.ts";
 import { openS3Stage, type S3Stage } from "../helpers/s3-stage.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
 const prefix = "runs/first/";
 const location = `s3://${bucketName}/runs/first`;
-const patience = { timeout: 60_000, interval: 20 };
 
 /** How many results the bucket holds. */
 const settledIn = ({ bucket }: S3Server): number => settledInBucket(bucket, prefix);
@@ -55,7 +55,7 @@ describe("a run in a bucket", () => {
     const what = asked(stage, 40);
     for (const lines of [10, 25]) {
       const life = run(stage, what);
-      await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThanOrEqual(lines), patience);
+      await until(() => expect(settledIn(server)).toBeGreaterThanOrEqual(lines));
       life.kill("SIGKILL");
       await life.ended;
       emptyCache(stage);
@@ -79,7 +79,7 @@ describe("a run in a bucket", () => {
     const { stage, server } = opened;
     const what = asked(stage, 30);
     const life = run(stage, what);
-    await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThanOrEqual(10), patience);
+    await until(() => expect(settledIn(server)).toBeGreaterThanOrEqual(10));
     life.kill("SIGKILL");
     await life.ended;
     const kept = settledIn(server);
@@ -144,7 +144,7 @@ describe("a run in a bucket", () => {
     stage.env["REDIS_URL"] = redis.url;
     const producer = stage.startCli("enqueue", ...asked(stage, 40), "--out", location);
     const doomed = stage.startCli("work", "-c", "4");
-    await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThan(3), patience);
+    await until(() => expect(settledIn(server)).toBeGreaterThan(3));
     doomed.kill("SIGKILL");
     expect((await stage.cli("pause", location, "--reason", "lunch")).code).toBe(0);
     const status = await stage.cli("status", location, "--json");
@@ -166,11 +166,11 @@ describe("a run in a bucket", () => {
     await using opened = await openS3Stage({ latencyMs: 50 });
     const { stage, server } = opened;
     const life = run(stage, asked(stage, 40));
-    await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThan(10), patience);
+    await until(() => expect(settledIn(server)).toBeGreaterThan(10));
     server.trouble = () => new S3Refusal(503, "SlowDown", "Please reduce your request rate.");
-    await vi.waitFor(() => expect(life.stderr).toContain("storage is in trouble"), patience);
+    await until(() => expect(life.stderr).toContain("storage is in trouble"));
     const before = settledIn(server);
-    await vi.waitFor(() => expect(stage.simulator.ledger.inFlight).toBe(0), patience);
+    await until(() => expect(stage.simulator.ledger.inFlight).toBe(0));
     expect(settledIn(server)).toBe(before);
     expect(life.stderr).toContain("HTTP 503 SlowDown: Please reduce your request rate.");
     server.trouble = () => undefined;
@@ -195,7 +195,7 @@ describe("a run in a bucket", () => {
       "3s",
     ];
     const life = stage.startCli("run", ...args);
-    await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThan(5), patience);
+    await until(() => expect(settledIn(server)).toBeGreaterThan(5));
     server.trouble = () => new S3Refusal(403, "AccessDenied");
     const stopped = await life.ended;
     expect(stopped.code).toBe(4);
@@ -212,7 +212,7 @@ describe("a run in a bucket", () => {
     await using opened = await openS3Stage({ latencyMs: 3_000 });
     const { stage, server } = opened;
     const first = run(stage, asked(stage, 20));
-    await vi.waitFor(() => expect(settledIn(server)).toBeGreaterThan(0), patience);
+    await until(() => expect(settledIn(server)).toBeGreaterThan(0));
     const second = await run(stage, asked(stage, 20)).ended;
     expect(second.code).toBe(2);
     expect(second.stderr).toContain(`${location} is in use by process ${first.pid}`);
@@ -230,7 +230,7 @@ describe("a run in a bucket", () => {
     const first = enqueue();
     const client = new Redis(redis.url);
     const claims = () => client.keys("*:producer:*");
-    await vi.waitFor(async () => expect(await claims()).toHaveLength(1), patience);
+    await until(async () => expect(await claims()).toHaveLength(1));
     client.disconnect();
     for (const [name, bytes] of server.bucket)
       if (!name.endsWith("run.lock")) other.bucket.set(name, bytes);

@@ -1,11 +1,10 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startSimulator } from "../../simulator/simulator.ts";
 import type { CliEnd, RunningCli } from "../helpers/cli.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { filesBelow, readJournalOf, readResults } from "../helpers/run-files.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
-
-const patience = { timeout: 60_000, interval: 50 };
+import { until } from "../helpers/until.ts";
 
 async function sharedStage(server: TestRedis, latencyMs: number): Promise<Stage> {
   const stage = await openStage({ latencyMs });
@@ -96,10 +95,10 @@ describe.concurrent("runs over a shared queue", () => {
     const producer = enqueue(stage, 40);
     await stage.settled(8);
     await stage.simulator.close();
-    await vi.waitFor(async () => {
+    await until(async () => {
       const { stdout } = await stage.cli("status");
       expect(stdout).toContain("waiting: provider away");
-    }, patience);
+    });
     expect(producer.alive).toBe(true);
     await using back = await startSimulator({ port: Number(new URL(stage.simulator.url).port) });
     const end: CliEnd = await producer.ended;

@@ -1,13 +1,13 @@
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readRunFile } from "../../shared/run-file.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { filesBelow, readJournalOf } from "../helpers/run-files.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
-const patience = { timeout: 30_000, interval: 50 };
 const subJobs = ["--provider", "huggingface", "-n", "3"] as const;
 
 async function idOf(out: string): Promise<string> {
@@ -21,11 +21,11 @@ function lateCalls({ simulator }: Stage, at: number): number {
 
 /** Waits until calls have ended, and no new one has begun while the run was looked at. */
 async function atRest(stage: Stage, run: string): Promise<void> {
-  await vi.waitFor(async () => {
+  await until(async () => {
     const { json } = await stage.cli("status", run, "--json");
     expect(json).toMatchObject([{ runs: [{ state: "paused" }], jobs: { active: 0 } }]);
     expect(stage.simulator.ledger.inFlight).toBe(0);
-  }, patience);
+  });
 }
 
 async function keysOf(server: TestRedis, run: string): Promise<string[]> {
@@ -43,17 +43,17 @@ describe.concurrent("a run with a Redis of its own", () => {
     const out = join(stage.folder, "runs", "prompts-black-forest-labs-FLUX.1-schnell");
     const command = ["run", stage.dataset(promptRows(1_000)), ...subJobs, "--json"] as const;
     const life = stage.startCli(...command, "-c", "4");
-    await vi.waitFor(() => expect(readJournalOf(out).length).toBeGreaterThan(2), patience);
+    await until(() => expect(readJournalOf(out).length).toBeGreaterThan(2));
     const run = await idOf(out);
     expect((await stage.cli("pause", run, "--reason", "lunch")).code).toBe(0);
     const pausedAt = Date.now();
     await atRest(stage, run);
     const calls = ledger.calls;
-    await vi.waitFor(() => expect(life.stderr).toContain("the run is paused (lunch)"), patience);
+    await until(() => expect(life.stderr).toContain("the run is paused (lunch)"));
     expect(lateCalls(stage, pausedAt)).toBe(0);
     expect(ledger.calls).toBe(calls);
     expect((await stage.cli("unpause", run)).code).toBe(0);
-    await vi.waitFor(() => expect(ledger.calls).toBeGreaterThan(calls + 4), patience);
+    await until(() => expect(ledger.calls).toBeGreaterThan(calls + 4));
     const cancel = await stage.cli("cancel", run, "--reason", "no more");
     expect(cancel.stdout).toBe(`run ${run} is cancelled: its producer ends it\n`);
     const end = await life.ended;
@@ -88,7 +88,7 @@ describe.concurrent("a run with a Redis of its own", () => {
     );
     const calls = ledger.calls;
     const second = stage.start(...command);
-    await vi.waitFor(() => expect(second.stderr).toMatch(/was paused at .* and waits/), patience);
+    await until(() => expect(second.stderr).toMatch(/was paused at .* and waits/));
     await atRest(stage, stage.out);
     expect(ledger.calls).toBe(calls);
     // A stop while it is paused changes nothing of that.

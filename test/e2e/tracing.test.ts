@@ -1,12 +1,11 @@
 import { createServer, type IncomingMessage } from "node:http";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { startTestRedis } from "../helpers/redis.ts";
 import { openStage, promptRows } from "../helpers/stage.ts";
-
-const waiting = { timeout: 60_000 };
+import { until } from "../helpers/until.ts";
 
 /** What of OTLP's JSON the test looks at. */
 const Traces = z.object({
@@ -107,7 +106,7 @@ test("work --otel sends a span of every job to the collector that the SDK is tol
   const expected = [0, 1].flatMap((index) =>
     ["", "-0", "-1"].map((end) => `${run}-0-${index}${end}`),
   );
-  await vi.waitFor(() => expect(jobs()).toEqual(new Set(expected)), waiting);
+  await until(() => expect(jobs()).toEqual(new Set(expected)));
   expect(traced.stderr).not.toContain("traces nothing");
 }, 180_000);
 
@@ -116,5 +115,5 @@ test("work --otel says so where no SDK is loaded", async () => {
   await using stage = await openStage();
   stage.env["REDIS_URL"] = server.url;
   const worker = stage.startCli("work", "--otel");
-  await vi.waitFor(() => expect(worker.stderr).toContain("--otel traces nothing"), waiting);
+  await until(() => expect(worker.stderr).toContain("--otel traces nothing"));
 }, 120_000);

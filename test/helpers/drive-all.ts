@@ -1,7 +1,8 @@
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import { z } from "zod";
 import { readResults } from "./run-files.ts";
 import { promptRows, type Stage } from "./stage.ts";
+import { until } from "./until.ts";
 
 const perPrompt = 2;
 const Lanes = z.array(z.looseObject({ lane: z.string() })).min(1);
@@ -55,14 +56,11 @@ async function untilAtRest(stage: Stage): Promise<string> {
     workers: [{ fit: true }],
     jobs: { active: 0 },
   };
-  return await vi.waitFor(
-    async () => {
-      const { json } = await stage.cli("status", stage.out, "--json");
-      expect(json).toMatchObject([atRest]);
-      return Lanes.parse(json)[0]!.lane;
-    },
-    { timeout: 20_000 },
-  );
+  return await until(async () => {
+    const { json } = await stage.cli("status", stage.out, "--json");
+    expect(json).toMatchObject([atRest]);
+    return Lanes.parse(json)[0]!.lane;
+  });
 }
 
 /** What {@link driveAll} gives where nothing was lost and nothing bought twice. */

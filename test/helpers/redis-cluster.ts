@@ -1,8 +1,8 @@
 import { Redis } from "ioredis";
-import { vi } from "vitest";
 import { z } from "zod";
 import { freePort } from "../../testing/free-port.ts";
 import { startTestRedis, type TestRedis } from "./redis.ts";
+import { until } from "./until.ts";
 
 const masters = 3;
 const lastSlot = 16_383;
@@ -37,7 +37,7 @@ export async function startTestCluster(more: readonly string[] = []): Promise<Te
   await first!.admin.cluster("ADDSLOTSRANGE", lastSlot, lastSlot);
   for (const [i, { admin }] of nodes.slice(masters).entries()) {
     const master = z.string().parse(await nodes[i]!.admin.call("CLUSTER", "MYID"));
-    await eventually(() => admin.call("CLUSTER", "REPLICATE", master));
+    await until(() => admin.call("CLUSTER", "REPLICATE", master));
   }
   await Promise.all(nodes.map(untilReady));
   const servers = started.move();
@@ -69,16 +69,12 @@ async function startNode(
 }
 
 async function untilReady({ admin }: ClusterNode): Promise<void> {
-  await eventually(async () => {
+  await until(async () => {
     const [cluster, replication] = [await admin.cluster("INFO"), await admin.info("replication")];
     const isJoined = cluster.includes("cluster_state:ok") && cluster.includes("known_nodes:6");
     const isCopied = /state=online|master_link_status:up/.test(replication);
     if (!isJoined || !isCopied) throw new Error(`Expected a ready node, got:\n${cluster}`);
   });
-}
-
-async function eventually(work: () => Promise<unknown>): Promise<void> {
-  await vi.waitFor(work, { timeout: 30_000, interval: 50 });
 }
 
 const Slots = z.array(

@@ -1,6 +1,7 @@
 import { Redis } from "ioredis";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import { startTestRedis, type TestRedis } from "./redis.ts";
+import { until } from "./until.ts";
 
 /** The name under which the Sentinels watch the master. */
 const masterName = "main";
@@ -33,9 +34,10 @@ export async function startTestSentinels(): Promise<TestSentinels> {
     started.use(await start()),
     started.use(await start()),
   ];
-  await until(second, "replication", /master_link_status:up/);
+  await untilInfo(second, "replication", /master_link_status:up/);
   // A Sentinel can vote once it knows the replica and the other two.
-  for (const each of sentinels) await until(each, "sentinel", /status=ok,.*slaves=1,sentinels=3/);
+  for (const each of sentinels)
+    await untilInfo(each, "sentinel", /status=ok,.*slaves=1,sentinels=3/);
   const servers = started.move();
   return {
     url: `redis+sentinel://${sentinels.map((one) => `127.0.0.1:${portOf(one)}`).join(",")}/${masterName}/2`,
@@ -49,13 +51,10 @@ function portOf({ url }: TestRedis): string {
   return new URL(url).port;
 }
 
-async function until(server: TestRedis, section: string, expected: RegExp): Promise<void> {
+async function untilInfo(server: TestRedis, section: string, expected: RegExp): Promise<void> {
   const client = new Redis(server.url);
   try {
-    await vi.waitFor(async () => expect(await client.info(section)).toMatch(expected), {
-      timeout: 30_000,
-      interval: 50,
-    });
+    await until(async () => expect(await client.info(section)).toMatch(expected));
   } finally {
     client.disconnect();
   }

@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { vi } from "vitest";
 import type { SimulatorOptions } from "../../simulator/settings.ts";
 import { type Simulator, startSimulator } from "../../simulator/simulator.ts";
 import { type CliEnd, type RunningCli, startCli } from "./cli.ts";
 import { readJournalOf } from "./run-files.ts";
+import { until } from "./until.ts";
 
 /** All that an end-to-end test plays on: a folder, a simulated provider, and commands that know only these. */
 export interface Stage extends AsyncDisposable {
@@ -80,17 +80,14 @@ export async function openStage(options: SimulatorOptions = {}): Promise<Stage> 
     run: (dataset, ...args) => launch(runArgs(dataset, args)).ended,
     start: (dataset, ...args) => launch(runArgs(dataset, args)),
     settled: (lines) =>
-      vi.waitFor(
-        () => {
-          const count = readJournalOf(out).length;
-          if (count >= lines) return;
-          const printed = started.at(-1)?.stderr;
-          throw new Error(
-            `Expected ${lines} lines in the journal, got ${count}; stderr:\n${printed}`,
-          );
-        },
-        { timeout: 20_000, interval: 10 },
-      ),
+      until(() => {
+        const count = readJournalOf(out).length;
+        if (count >= lines) return;
+        const printed = started.at(-1)?.stderr;
+        throw new Error(
+          `Expected ${lines} lines in the journal, got ${count}; stderr:\n${printed}`,
+        );
+      }, 10),
     [Symbol.asyncDispose]: async () => {
       for (const cli of started) await cli[Symbol.asyncDispose]();
       await simulator.close();

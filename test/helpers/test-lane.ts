@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Queue } from "bullmq";
-import { vi } from "vitest";
 import { jobId, jobNames, jobOptions, type PromptJob } from "../../shared/job.ts";
 import { laneKeys, lanesKey, type LaneKeys } from "../../shared/keys.ts";
 import type { LaneCard } from "../../shared/lane-card.ts";
@@ -30,6 +29,7 @@ import type { WorkerObserver } from "../../worker/observer.ts";
 import { createModel } from "../../worker/providers/index.ts";
 import { type TestRedis, uniquePrefix } from "./redis.ts";
 import { testRun } from "./test-run.ts";
+import { until } from "./until.ts";
 
 /** What a lane's worker is made of, where it differs from the lane's. */
 export interface ServeOptions {
@@ -69,11 +69,6 @@ export interface TestLane extends AsyncDisposable {
 export interface TestLaneOptions {
   run?: Partial<RunFile>;
   simulator?: SimulatorOptions;
-}
-
-/** Waits for a state; tests with a provider in them take their time. */
-export function until(assertion: () => unknown): Promise<unknown> {
-  return vi.waitFor(assertion, { timeout: 30_000, interval: 20 });
 }
 
 /** The prompt that the job of an index has. */

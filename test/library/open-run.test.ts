@@ -1,11 +1,12 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { surveyRun, UsageError, type Run, type RunSurvey } from "../../index.ts";
 import { readRunFile } from "../../shared/run-file.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { allResults, openLibraryStage, prompts } from "./library-stage.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -194,7 +195,7 @@ describe("events", () => {
     expect(await run.finished).toMatchObject({ state: "completed" });
     expect(new Set(settled)).toEqual(new Set([0, 1, 2]));
     expect(new Set(attempts)).toEqual(new Set([0, 1, 2]));
-    await vi.waitFor(() => expect(progress.at(-1)).toBe(3));
+    await until(() => expect(progress.at(-1)).toBe(3));
   });
 
   test("tell of a lane that is paused, and why", async () => {
@@ -204,7 +205,7 @@ describe("events", () => {
     run.on("lanePaused", ({ kind }) => pauses.push(kind));
     await stage.work();
     expect(await run.finished).toMatchObject({ state: "stopped" });
-    await vi.waitFor(() => expect(pauses).toEqual(["quota"]));
+    await until(() => expect(pauses).toEqual(["quota"]));
   });
 });
 
@@ -217,10 +218,10 @@ test("a Redis client that was given stays its owner's", async () => {
   await worker.close(0);
   expect(await redis.ping()).toBe("PONG");
   expect(redis.listenerCount("error")).toBe(0);
-  await vi.waitFor(async () => {
+  await until(async () => {
     const clients = String(await redis.client("LIST"));
     expect(clients.match(/name=\S+/g)).toEqual(["name=theirs"]);
-  }, 10_000);
+  });
   redis.disconnect();
 });
 

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StorageError, type ImageStorage } from "../../shared/storage.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { allResults, OnePicture, onePicture, openLibraryStage, prompts } from "./library-stage.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -39,7 +40,7 @@ describe("a provider of one's own", () => {
     const provider = { ...onePicture, limits: { imagesPerMinute: 1 } };
     await stage.work({ providers: [provider] });
     const run = await stage.open({ provider, model: "any", source: ["first", "second"] });
-    await vi.waitFor(() => expect(run.progress().waiting).toMatch(/rate limit/), 10_000);
+    await until(() => expect(run.progress().waiting).toMatch(/rate limit/));
     await run.stop();
     expect(OnePicture.calls).toHaveLength(1);
   });
@@ -49,7 +50,7 @@ describe("a provider of one's own", () => {
     OnePicture.calls = [];
     await stage.work({ providers: [{ ...onePicture, identity: "elsewhere" }] });
     const run = await stage.open({ provider: onePicture, model: "any", source: ["short"] });
-    await vi.waitFor(() => expect(run.progress().workers).toBe(0), 10_000);
+    await until(() => expect(run.progress().workers).toBe(0));
     await run.stop();
     expect(OnePicture.calls).toEqual([]);
   });

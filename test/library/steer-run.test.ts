@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { steerRun } from "../../index.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { s3Options } from "../helpers/s3-server.ts";
 import { openTestServer, testLocation } from "../helpers/s3-stores.ts";
 import { testRun } from "../helpers/test-run.ts";
 import { openLibraryStage, prompts } from "./library-stage.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -18,8 +19,8 @@ describe("steering from code", () => {
     const run = await stage.open({ source: prompts(5) });
     await run.pause("lunch");
     await stage.work();
-    await vi.waitFor(() => expect(run.progress()).toMatchObject({ workers: 1 }), 10_000);
-    await vi.waitFor(() => expect(run.progress().waiting).toContain("lunch"), 10_000);
+    await until(() => expect(run.progress()).toMatchObject({ workers: 1 }));
+    await until(() => expect(run.progress().waiting).toContain("lunch"));
     expect(stage.simulator.ledger.calls).toBe(0);
     await run.unpause();
     expect(await run.finished).toMatchObject({ state: "completed", images: 5 });
@@ -46,7 +47,7 @@ describe("steering from code", () => {
     await known.promise;
     const paused = await stage.steer({ run: id, state: "paused", reason: "lunch" });
     expect(paused).toEqual({ id, out, state: "paused", isLed: true });
-    await vi.waitFor(() => expect(run.progress().waiting).toContain("lunch"), 10_000);
+    await until(() => expect(run.progress().waiting).toContain("lunch"));
     await stage.steer({ run: id, state: "cancelled", reason: "enough" });
     expect(await run.finished).toMatchObject({ state: "cancelled", reason: "enough" });
     const unknown = stage.steer({ run: "nosuchrun", state: "paused" });
@@ -88,6 +89,6 @@ describe("steering from code", () => {
     const asked = { out: testLocation, s3: s3Options(bucket) };
     for (const state of ["paused", "running"] as const)
       expect(await steerRun({ ...asked, state })).toMatchObject({ id, state, isLed: false });
-    await vi.waitFor(async () => expect(await bucket.connections()).toBe(0));
+    await until(async () => expect(await bucket.connections()).toBe(0));
   });
 });

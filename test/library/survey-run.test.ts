@@ -1,12 +1,13 @@
 import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { openRun, surveyRun } from "../../index.ts";
 import { hasCode } from "../../shared/caught.ts";
 import { s3Options } from "../helpers/s3-server.ts";
 import { openTestServer, testLocation } from "../helpers/s3-stores.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 import { exportableRun, lineOfImages } from "../producer/export/exportable-run.ts";
+import { until } from "../helpers/until.ts";
 
 /** The files below a folder that this process has open. */
 function openFilesBelow(folder: string): string[] {
@@ -38,5 +39,5 @@ test("a run in a bucket that is asked for wrongly leaves no connection open", as
   const opening = openRun({ ...asked, redis: "redis://localhost:1" });
   await expect(opening).rejects.toThrow("holds no run yet: give `provider`");
   expect(server.requests).not.toEqual([]);
-  await vi.waitFor(async () => expect(await server.connections()).toBe(0));
+  await until(async () => expect(await server.connections()).toBe(0));
 });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSteering } from "../../shared/steering.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { until } from "../helpers/test-lane.ts";
 import { monitorToken, openWatchedMill } from "../helpers/watched-mill.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -2,8 +2,8 @@ import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { until } from "../helpers/test-lane.ts";
 import { openWatchedMill } from "../helpers/watched-mill.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

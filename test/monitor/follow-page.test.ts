@@ -1,8 +1,8 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { until } from "../helpers/test-lane.ts";
 import { openWatchedMill } from "../helpers/watched-mill.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -7,8 +7,8 @@ import { silentLog } from "../../shared/log.ts";
 import { connectRedis } from "../../shared/redis.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
 import { startTestRedis } from "../helpers/redis.ts";
-import { until } from "../helpers/test-lane.ts";
 import { testRun } from "../helpers/test-run.ts";
+import { until } from "../helpers/until.ts";
 
 test("the private Redis of a run is let go once its run directory is gone", async () => {
   await using stack = new Cleanup();

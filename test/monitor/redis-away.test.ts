@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { parseMetrics, valueOf } from "../helpers/parse-metrics.ts";
 import { startTestRedis } from "../helpers/redis.ts";
-import { until } from "../helpers/test-lane.ts";
 import { monitorToken, openWatchedMill } from "../helpers/watched-mill.ts";
+import { until } from "../helpers/until.ts";
 
 test("a page whose second question Redis refuses says so with 503, and is there again once it answers", async () => {
   await using server = await startTestRedis();

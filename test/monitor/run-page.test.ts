@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readJournalOf } from "../helpers/run-files.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { openWatchedMill } from "../helpers/watched-mill.ts";
-import { until } from "../helpers/test-lane.ts";
 import { promptOfRow } from "../helpers/stage.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { satisfies } from "semver";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { RunSummary } from "../../shared/run-file.ts";
 import { version } from "../../shared/version.ts";
@@ -10,6 +10,7 @@ import { startSimulator } from "../../simulator/simulator.ts";
 import { startScript } from "../helpers/cli.ts";
 import { startTestRedis } from "../helpers/redis.ts";
 import { installPacked, type Packed } from "../helpers/packed.ts";
+import { until } from "../helpers/until.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const tools = join(root, "node_modules", ".bin");
@@ -114,11 +115,11 @@ test("the packed monitor serves its pages and their files", async () => {
   const args = ["monitor", "--listen", "127.0.0.1:0", "--token", "a-long-secret"];
   const place = { cwd: packed.folder, env: {} };
   await using monitor = startScript(script, args, place);
-  const url = await vi.waitFor(() => {
+  const url = await until(() => {
     const found = /http:\/\/127\.0\.0\.1:\d+/.exec(monitor.stderr);
     if (!found) throw new Error(`expected an address, got ${monitor.stderr}`);
     return found[0];
-  }, 10_000);
+  });
   const page = await (await fetch(url)).text();
   expect(page).toContain("</html>");
   const assets = [...page.matchAll(/(?:href|src)="(\/[^"]+\.(?:css|js|svg)[^"]*)"/g)];

@@ -3,10 +3,10 @@ import { textsOf } from "../../shared/result-entry.ts";
 import { startProducer } from "../helpers/producer-process.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { readJournalOf } from "../helpers/run-files.ts";
-import { until } from "../helpers/test-lane.ts";
 import { openTestMill } from "../helpers/test-mill.ts";
 import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
 import { expectNothingInRedis, expectWhole } from "./whole-run.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -10,6 +10,7 @@ import { UsageError } from "../../shared/usage-error.ts";
 import type { S3Server } from "../helpers/s3-server.ts";
 import { S3Refusal } from "../helpers/s3-objects.ts";
 import { openTestServer, openTestStore, testLocation } from "../helpers/s3-stores.ts";
+import { until } from "../helpers/until.ts";
 
 const key = "runs/first/.imagemill/run.lock";
 
@@ -148,7 +149,7 @@ describe("the lock of a run in a bucket", () => {
   test("is renewed by itself, and looks again before it trusts a lock that it could not renew", async () => {
     const server = await openTestServer();
     await using lock = await acquireObjectLock(openTestStore(server));
-    await vi.waitFor(() => expect(lockIn(server)["beat"]).toBeGreaterThan(0), 10_000);
+    await until(() => expect(lockIn(server)["beat"]).toBeGreaterThan(0));
     const before = server.requests.length;
     await lock.check();
     expect(server.requests.length).toBe(before);

@@ -5,9 +5,9 @@ import { readSteering } from "../../shared/steering.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { readJournalOf, readResults } from "../helpers/run-files.ts";
-import { until } from "../helpers/test-lane.ts";
 import { openTestMill } from "../helpers/test-mill.ts";
 import { expectNothingInRedis, expectWhole } from "./whole-run.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -1,11 +1,12 @@
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { RunClaim } from "../../producer/run-claim.ts";
 import { RunInUseError, RunLostError } from "../../producer/run-lock.ts";
 import type { RedisClient } from "../../shared/redis.ts";
 import { connectedRedis } from "../helpers/connected-redis.ts";
 import { uniquePrefix } from "../helpers/redis.ts";
+import { until } from "../helpers/until.ts";
 
 let redis: RedisClient;
 connectedRedis("producer", (client) => (redis = client));
@@ -58,8 +59,8 @@ describe("the claim on a run", () => {
     const told: string[] = [];
     const onWait = (text: string) => void told.push(text);
     const taken = of[1]!.take(false, { stopping: stopped.signal, onWait });
-    await vi.waitFor(() => expect(told).not.toEqual([]));
-    await vi.waitFor(async () => expect(await redis.pttl(key)).toBeLessThan(7_600));
+    await until(() => expect(told).not.toEqual([]));
+    await until(async () => expect(await redis.pttl(key)).toBeLessThan(7_600));
     expect(told).toEqual([
       expect.stringMatching(
         /^run r1 was driven from \/runs\/a on .*: waits until \d\d:\d\d:\d\d \(9 s\) for that producer/,

@@ -11,11 +11,12 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { hostIdentity } from "../../shared/host-identity.ts";
 import { acquireRunLock } from "../../producer/run-lock.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { stateFolderPaths } from "./test-lines.ts";
+import { until } from "../helpers/until.ts";
 
 interface Holder {
   machine?: string;
@@ -111,7 +112,7 @@ describe("acquireRunLock", () => {
       const { directory } = lockedBy({ pid, started: fields()[19]! });
       await expect(acquireRunLock(directory)).rejects.toThrow(`process ${pid} on ${hostname()}`);
       process.kill(pid, "SIGKILL");
-      await vi.waitFor(() => expect(fields()[0]).toBe("Z"));
+      await until(() => expect(fields()[0]).toBe("Z"));
       await using lock = await acquireRunLock(directory);
       expect(lock.epoch).toBe(8);
     },
@@ -219,10 +220,7 @@ describe("a holder", () => {
     await using lock = await acquireRunLock(directory);
     const path = join(state, "run.lock");
     const { mtimeMs } = statSync(path);
-    await vi.waitFor(() => expect(statSync(path).mtimeMs).toBeGreaterThan(mtimeMs), {
-      timeout: 10_000,
-      interval: 50,
-    });
+    await until(() => expect(statSync(path).mtimeMs).toBeGreaterThan(mtimeMs));
     await expect(lock.check()).resolves.toBeUndefined();
   });
 

@@ -2,8 +2,8 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startTestRedis } from "../helpers/redis.ts";
-import { until } from "../helpers/test-lane.ts";
 import { openTestMill } from "../helpers/test-mill.ts";
+import { until } from "../helpers/until.ts";
 
 const prompts = 60;
 

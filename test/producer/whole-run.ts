@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import type { RunSummary } from "../../shared/run-file.ts";
 import { readResults } from "../helpers/run-files.ts";
-import { until } from "../helpers/test-lane.ts";
 import type { TestMill } from "../helpers/test-mill.ts";
+import { until } from "../helpers/until.ts";
 
 /** Checks that a run is whole: every prompt settled once, and its images in storage. */
 export function expectWhole(

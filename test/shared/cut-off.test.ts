@@ -1,10 +1,11 @@
 import { Redis } from "ioredis";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { cutOff } from "../../shared/cut-off.ts";
 import { isQueueError } from "../../shared/queue-error.ts";
 import { connectRedis, type RedisClient, type RedisConnectionOptions } from "../../shared/redis.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
+import { until } from "../helpers/until.ts";
 
 async function startServer(...settings: string[]): Promise<TestRedis> {
   const server = await startTestRedis({ tcp: true, arguments: settings });
@@ -75,7 +76,7 @@ describe.each(["worker", "producer"] as const)("a client of a %s that is cut off
     onTestFinished(() => admin.disconnect());
     await admin.cluster("ADDSLOTSRANGE", 0, 16_383);
     const client = connect(server.url.replace("redis:", "redis+cluster:"), role);
-    await vi.waitFor(async () => expect(await client.get("key")).toBeNull(), { timeout: 10_000 });
+    await until(async () => expect(await client.get("key")).toBeNull());
     process.kill(server.pid, "SIGSTOP");
     expect(await leftOfCutOff(client, [client.get("key"), client.get("other")])).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Heartbeat } from "../../shared/heartbeat.ts";
 import { laneKeys, type LaneKeys } from "../../shared/keys.ts";
 import {
@@ -12,6 +12,7 @@ import type { RedisClient } from "../../shared/redis.ts";
 import type { Registration } from "../../shared/registration.ts";
 import { connectedRedis } from "../helpers/connected-redis.ts";
 import { uniquePrefix } from "../helpers/redis.ts";
+import { until } from "../helpers/until.ts";
 
 let redis: RedisClient;
 connectedRedis("producer", (client) => (redis = client));
@@ -77,7 +78,7 @@ describe("readHeartbeats", () => {
     await redis.sadd(keys.workers, "living", "dead");
     await redis.set(keys.heartbeat("living"), JSON.stringify(beatOf("living")), "PX", 60_000);
     await redis.set(keys.heartbeat("dead"), JSON.stringify(beatOf("dead")), "PX", 1);
-    await vi.waitFor(async () => expect(await redis.exists(keys.heartbeat("dead"))).toBe(0));
+    await until(async () => expect(await redis.exists(keys.heartbeat("dead"))).toBe(0));
     expect(await readHeartbeats(redis, keys)).toEqual([beatOf("living")]);
     expect(await redis.smembers(keys.workers)).toEqual(["living"]);
   });

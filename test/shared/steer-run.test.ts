@@ -1,18 +1,19 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { findRegisteredRun, type RegisteredRun } from "../../shared/steer.ts";
 import { steerOver } from "../../shared/steer-run.ts";
 import { withRedisAt } from "../../shared/with-redis.ts";
 import { withFileSizeLimit } from "../helpers/file-size-limit.ts";
 import { startTestRedis } from "../helpers/redis.ts";
 import { openTestMill, type TestMill } from "../helpers/test-mill.ts";
+import { until } from "../helpers/until.ts";
 
 /** The run in Redis, once it is there. */
 async function registered({ redis, prefix }: TestMill, run: string): Promise<RegisteredRun> {
-  return await vi.waitFor(async () => {
+  return await until(async () => {
     const found = await findRegisteredRun(redis, prefix, run);
     if (!found) throw new Error("not registered yet");
     return found;
-  }, 20_000);
+  });
 }
 
 test("a run whose directory cannot be written to is paused in Redis, and the message says what is missing", async () => {

@@ -6,6 +6,7 @@ import { SimulatorSettings } from "../../simulator/settings.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import { decodePng } from "./decode.ts";
 import { askImages, errorOf, ImagesAnswer, imagesOf } from "./requests.ts";
+import { until } from "../helpers/until.ts";
 
 /** A simulator that has this fault for prompts with "unlucky", for as many calls as `times` says. */
 function unlucky(fault: FaultName, settings: object = {}) {
@@ -43,10 +44,10 @@ test("a hung call is in flight until its client goes, and costs nothing", async 
     body: JSON.stringify({ model: "sim", prompt }),
     signal: abort.signal,
   }).catch((error: unknown) => error);
-  await expect.poll(() => simulator.ledger.inFlight).toBe(1);
+  await until(() => expect(simulator.ledger.inFlight).toBe(1));
   abort.abort();
   expect(await call).toMatchObject({ name: "AbortError" });
-  await expect.poll(() => simulator.ledger.inFlight).toBe(0);
+  await until(() => expect(simulator.ledger.inFlight).toBe(0));
   expect(simulator.ledger.callsOf(prompt)).toMatchObject([
     { status: 0, clientGone: true, billedUsd: 0 },
   ]);

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { startSimulator } from "../../simulator/simulator.ts";
 import { decodePng, jpegSize, webpSize } from "./decode.ts";
 import { post } from "./requests.ts";
+import { until } from "../helpers/until.ts";
 
 const model = "black-forest-labs/FLUX.1-dev";
 
@@ -162,7 +163,7 @@ test("a paused endpoint is found, refuses calls, is resumed and then answers", a
   });
   expect((await post(found.status.url, { inputs: "a fox" })).status).toBe(400);
   await post(`${simulator.url}/v2/endpoint/acme/flux/resume`, {});
-  await expect.poll(async () => (await lookUp()).status.state, { interval: 5 }).toBe("running");
+  await until(async () => expect((await lookUp()).status.state).toBe("running"));
   expect((await post(found.status.url, { inputs: "a fox" })).status).toBe(200);
   expect(simulator.ledger.callsOf("a fox").at(-1)).toMatchObject({ model, status: 200 });
 });
@@ -175,7 +176,7 @@ test("an endpoint scaled to zero answers 503 while a call wakes it", async () =>
   const ask = async () =>
     (await post(`${simulator.url}/endpoints/flux`, { inputs: "a fox" })).status;
   expect(await ask()).toBe(503);
-  await expect.poll(ask, { interval: 5 }).toBe(200);
+  await until(async () => expect(await ask()).toBe(200));
 });
 
 test("an endpoint that does not exist is a 404, and a wrong key a 401", async () => {

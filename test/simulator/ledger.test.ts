@@ -6,6 +6,7 @@ import { z } from "zod";
 import { promptHash } from "../../simulator/ledger.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import { askImages, imagesOf, post } from "./requests.ts";
+import { until } from "../helpers/until.ts";
 
 const Line = z.looseObject({
   event: z.string().optional(),
@@ -95,10 +96,10 @@ test("a client that goes while its images are made pays for them", async () => {
     body: JSON.stringify({ model: "sim", prompt: "a fox", n: 2 }),
     signal: abort.signal,
   }).catch((error: unknown) => error);
-  await expect.poll(() => simulator.ledger.inFlight).toBe(1);
+  await until(() => expect(simulator.ledger.inFlight).toBe(1));
   abort.abort();
   await call;
-  await expect.poll(() => simulator.ledger.inFlight).toBe(0);
+  await until(() => expect(simulator.ledger.inFlight).toBe(0));
   expect(simulator.ledger.callsOf("a fox")).toMatchObject([
     { status: 200, clientGone: true, images: 2, billedUsd: 0.08 },
   ]);
@@ -152,7 +153,7 @@ test("the ledger file has a line for the start and the end of each call", async 
     });
     await imagesOf(await askImages(simulator.url, { prompt: "good" }));
     const hung = askImages(simulator.url, { prompt: "hung" }).catch((error: unknown) => error);
-    await expect.poll(() => simulator.ledger.inFlight).toBe(1);
+    await until(() => expect(simulator.ledger.inFlight).toBe(1));
     const before = linesOf(await readFile(path, "utf8"));
     expect(before.map(({ event, prompt, status }) => [event, prompt, status])).toEqual([
       ["started", "good", null],
@@ -169,7 +170,7 @@ test("the ledger file has a line for the start and the end of each call", async 
 test("close ends calls in flight at once, and twice is once", async () => {
   const simulator = await startSimulator({ latencyMs: 60_000 });
   const call = askImages(simulator.url, {}).catch((error: unknown) => error);
-  await expect.poll(() => simulator.ledger.inFlight).toBe(1);
+  await until(() => expect(simulator.ledger.inFlight).toBe(1));
   await Promise.all([simulator.close(), simulator.close()]);
   expect(await call).toBeInstanceOf(TypeError);
   expect(simulator.ledger.summary()).toMatchObject({ inFlight: 0, images: 0, byStatus: { 0: 1 } });

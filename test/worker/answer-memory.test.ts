@@ -1,9 +1,10 @@
 import * as fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { AnswerMemory, type AnswerShare } from "../../worker/answer-memory.ts";
 import { createModel } from "../../worker/providers/index.ts";
 import { OpenAIImageGeneration } from "../../worker/providers/openai.ts";
 import { png, startProvider } from "./providers/provider-server.ts";
+import { until } from "../helpers/until.ts";
 
 const mb = 1024 * 1024;
 
@@ -121,7 +122,7 @@ test.for([
     });
     const come = async (count: number) => {
       const all = () => expect(answered).toHaveLength(count);
-      await vi.waitFor(all, { timeout: 20_000, interval: 5 });
+      await until(all, 5);
       expect(memory.usedBytes).toBe(count * body.length);
       for (const share of answered.splice(0)) share.release();
     };
@@ -165,7 +166,7 @@ test("answers that all come at once are read a few at a time, and the time that 
     expect(unanswered.size).toBe(22);
     for (const share of unanswered) expect(share.heldUpMs).toBeGreaterThan(timeoutMs);
   };
-  await Promise.race([vi.waitFor(waited, { timeout: 20_000 }), Promise.all(makes)]);
+  await Promise.race([until(waited), Promise.all(makes)]);
   othersWaitedTooLong.resolve();
   await Promise.all(makes);
   expect(most).toBe(2);

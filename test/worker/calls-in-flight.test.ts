@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ProviderError } from "../../shared/failure.ts";
 import { jobId } from "../../shared/job.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { openTestLane, until } from "../helpers/test-lane.ts";
+import { openTestLane } from "../helpers/test-lane.ts";
 import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

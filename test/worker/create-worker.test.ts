@@ -10,8 +10,9 @@ import { parseRedisTarget } from "../../shared/redis-target.ts";
 import { createWorker, type ImageWorker } from "../../worker/create-worker.ts";
 import type { WorkerOptions } from "../../worker/worker-options.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { openTestLane, type TestLane, until } from "../helpers/test-lane.ts";
+import { openTestLane, type TestLane } from "../helpers/test-lane.ts";
 import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -1,8 +1,9 @@
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { LaneState } from "../../shared/lane-state.ts";
 import type { Registration } from "../../shared/registration.ts";
 import { Gate } from "../../worker/gate.ts";
 import { HandBack, RunCancelled } from "../../worker/job-moves.ts";
+import { until } from "../helpers/until.ts";
 
 const run = "run";
 let now = 0;
@@ -209,7 +210,7 @@ describe("Gate", () => {
     const entries = [entering(), entering(), entering()];
     now += 60_000;
     gate.wake();
-    await vi.waitFor(() => expect(entries.filter(({ end }) => end === "entered")).toHaveLength(1));
+    await until(() => expect(entries.filter(({ end }) => end === "entered")).toHaveLength(1));
     await settle();
     expect(entries.filter(({ end }) => end === undefined)).toHaveLength(2);
   });

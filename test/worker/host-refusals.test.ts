@@ -2,8 +2,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Simulator, startSimulator } from "../../simulator/simulator.ts";
 import { Pace } from "../../worker/pace.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { openTestLane, until, type TestLane } from "../helpers/test-lane.ts";
+import { openTestLane, type TestLane } from "../helpers/test-lane.ts";
 import { nothing } from "./pace-requests.ts";
+import { until } from "../helpers/until.ts";
 
 let redis: TestRedis;
 beforeAll(async () => {

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readPace } from "../../monitor/lane-pace.ts";
 import { Pace } from "../../worker/pace.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { openTestLane, until } from "../helpers/test-lane.ts";
+import { openTestLane } from "../helpers/test-lane.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -6,7 +6,8 @@ import { unpauseLane } from "../../shared/lane-state.ts";
 import { silentLog, type Log } from "../../shared/log.ts";
 import { isFailed } from "../helpers/is-failed.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { openTestLane, type TestLane, until } from "../helpers/test-lane.ts";
+import { openTestLane, type TestLane } from "../helpers/test-lane.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -9,7 +9,7 @@ import { Limiter, type Permit } from "../../worker/limiter.ts";
 import { Pace } from "../../worker/pace.ts";
 import { connectedRedis } from "../helpers/connected-redis.ts";
 import { startTestRedis, uniquePrefix } from "../helpers/redis.ts";
-import { until } from "../helpers/test-lane.ts";
+import { until } from "../helpers/until.ts";
 
 let redis: RedisClient;
 connectedRedis("worker", (client) => (redis = client));

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Heartbeat } from "../../shared/heartbeat.ts";
 import { hostIdentity } from "../../shared/host-identity.ts";
 import { type CallSources, livingCallsEnded, names } from "../../worker/living-calls.ts";
+import { until } from "../helpers/until.ts";
 
 function beatOf(calls: string[], changes: Partial<Heartbeat> = {}): Heartbeat {
   return {
@@ -77,23 +78,23 @@ describe.concurrent("livingCallsEnded", () => {
   test("waits for the call of another worker, and sees its end", async () => {
     const sources = scene([beatOf(["r-0-1-2"])]);
     const state = wait("r-0-1", sources);
-    await vi.waitFor(() => expect(sources.looks).toBeGreaterThan(1), { timeout: 5_000 });
+    await until(() => expect(sources.looks).toBeGreaterThan(1));
     expect(state.ended).toBe(false);
     sources.beats = [beatOf([])];
-    await vi.waitFor(() => expect(state.ended).toBe(true), { timeout: 5_000 });
+    await until(() => expect(state.ended).toBe(true));
   });
 
   test("waits for a call that another worker has yet to start", async () => {
     const sources = scene([beatOf([], { unsentCalls: ["r-0-1-2"] })]);
     const state = wait("r-0-1", sources);
-    await vi.waitFor(() => expect(sources.looks).toBeGreaterThan(1), { timeout: 5_000 });
+    await until(() => expect(sources.looks).toBeGreaterThan(1));
     expect(state.ended).toBe(false);
     sources.beats = [beatOf(["r-0-1-2"])];
     const { looks } = sources;
-    await vi.waitFor(() => expect(sources.looks).toBeGreaterThan(looks + 1), { timeout: 5_000 });
+    await until(() => expect(sources.looks).toBeGreaterThan(looks + 1));
     expect(state.ended).toBe(false);
     sources.beats = [beatOf([])];
-    await vi.waitFor(() => expect(state.ended).toBe(true), { timeout: 5_000 });
+    await until(() => expect(state.ended).toBe(true));
   });
 
   test("waits for a call of this worker, whatever its own heartbeat says", async () => {
@@ -102,10 +103,10 @@ describe.concurrent("livingCallsEnded", () => {
     sources.mine.add("r-0-1");
     sources.looks = 0;
     const state = wait("r-0-1", sources);
-    await vi.waitFor(() => expect(sources.looks).toBeGreaterThan(1), { timeout: 5_000 });
+    await until(() => expect(sources.looks).toBeGreaterThan(1));
     expect(state.ended).toBe(false);
     sources.mine.clear();
-    await vi.waitFor(() => expect(state.ended).toBe(true), { timeout: 5_000 });
+    await until(() => expect(state.ended).toBe(true));
   });
 
   test("does not wait for a worker of this host whose process is gone, though it still seems to beat", async () => {
@@ -116,7 +117,7 @@ describe.concurrent("livingCallsEnded", () => {
     await livingCallsEnded("r-0-1", scene([dead]), new AbortController().signal);
     const living = scene([beatOf(["r-0-1"], { machine: hostIdentity(), pid: process.pid })]);
     const state = wait("r-0-1", living);
-    await vi.waitFor(() => expect(living.looks).toBeGreaterThan(1), { timeout: 5_000 });
+    await until(() => expect(living.looks).toBeGreaterThan(1));
     expect(state.ended).toBe(false);
   });
 
@@ -132,17 +133,17 @@ describe.concurrent("livingCallsEnded", () => {
     const sources = scene();
     sources.isForgotten = true;
     const state = wait("r-0-1", sources);
-    await vi.waitFor(() => expect(sources.looks).toBeGreaterThan(1), { timeout: 5_000 });
+    await until(() => expect(sources.looks).toBeGreaterThan(1));
     expect(state.ended).toBe(false);
     sources.isForgotten = false;
-    await vi.waitFor(() => expect(state.ended).toBe(true), { timeout: 5_000 });
+    await until(() => expect(state.ended).toBe(true));
   });
 
   test("rejects with the signal's reason when the worker gives up", async () => {
     const controller = new AbortController();
     const state = wait("r-0-1", scene([beatOf(["r-0-1"])]), controller.signal);
     controller.abort(new Error("the grace time is over"));
-    await vi.waitFor(() => expect(state.error).toBeInstanceOf(Error));
+    await until(() => expect(state.error).toBeInstanceOf(Error));
     expect(state.ended).toBe(false);
   });
 });

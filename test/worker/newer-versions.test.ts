@@ -5,7 +5,8 @@ import { silentLog, type Log } from "../../shared/log.ts";
 import { runFilePath } from "../../shared/run-file.ts";
 import { findRegisteredRun } from "../../shared/steer.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { openTestLane, type TestLane, until } from "../helpers/test-lane.ts";
+import { openTestLane, type TestLane } from "../helpers/test-lane.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { startTestRedis } from "../helpers/redis.ts";
-import { openTestLane, until } from "../helpers/test-lane.ts";
+import { openTestLane } from "../helpers/test-lane.ts";
+import { until } from "../helpers/until.ts";
 
 test("a result that Redis had no room for comes with its calls once there is room", async () => {
   await using server = await startTestRedis();

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { ProviderError } from "../../shared/failure.ts";
 import { localStorage } from "../../shared/local-storage.ts";
 import { silentLog } from "../../shared/log.ts";
@@ -14,6 +14,7 @@ import { s3Options } from "../helpers/s3-server.ts";
 import { openTestServer, testLocation } from "../helpers/s3-stores.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 import { testRun } from "../helpers/test-run.ts";
+import { until } from "../helpers/until.ts";
 
 const profile: Profile = { name: "test", kind: "openai", keyVariable: "TEST_KEY" };
 const file = testRun();
@@ -92,5 +93,5 @@ test("a bucket is let go where the model of its run cannot be made", async () =>
     },
   });
   await expect(contexts.get(registrationAt(testLocation))).rejects.toThrow("no key");
-  await vi.waitFor(async () => expect(await server.connections()).toBe(0));
+  await until(async () => expect(await server.connections()).toBe(0));
 });

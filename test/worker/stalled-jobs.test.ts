@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unpauseLane } from "../../shared/lane-state.ts";
 import { imageSeed } from "../../worker/seeds.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { openTestLane, promptOfIndex, type TestLane, until } from "../helpers/test-lane.ts";
+import { openTestLane, promptOfIndex, type TestLane } from "../helpers/test-lane.ts";
 import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
+import { until } from "../helpers/until.ts";
 
 let server: TestRedis;
 beforeAll(async () => {

@@ -4,6 +4,7 @@ import { StorageError } from "../../shared/storage.ts";
 import { Gate } from "../../worker/gate.ts";
 import { HandBack } from "../../worker/job-moves.ts";
 import { StorageWatch } from "../../worker/storage-watch.ts";
+import { until } from "../helpers/until.ts";
 
 /** Something in a storage that is in trouble at first, and then does this. */
 function afterTrouble<Found>(then: () => Found): () => Promise<Found> {
@@ -31,7 +32,7 @@ test("calls of a run wait while its storage is in trouble, and go on once it wor
     "job",
     afterTrouble(() => "stored"),
   );
-  await expect.poll(() => watch.waitingJobs).toBe(1);
+  await until(() => expect(watch.waitingJobs).toBe(1));
   expect(gate.waitingFor).toBe("storage: the disk is full");
   expect(() => gate.mayStart("run")).toThrow(HandBack);
   expect(gate.mayStart("other")).toBe(true);

@@ -10,8 +10,9 @@ import { imagePath } from "../../shared/storage.ts";
 import { imageSeed } from "../../worker/seeds.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { sampleImages } from "../../testing/sample-images.ts";
-import { openTestLane, promptOfIndex, type TestLane, until } from "../helpers/test-lane.ts";
+import { openTestLane, promptOfIndex, type TestLane } from "../helpers/test-lane.ts";
 import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
+import { until } from "../helpers/until.ts";
 
 const anImage = sampleImages(2)[1]!;
 

@@ -4,6 +4,7 @@ import { startSimulator } from "../../../simulator/simulator.ts";
 import { InferenceEndpointsImageGeneration } from "../../../worker/providers/huggingface.ts";
 import type { InferenceEndpointsOptions } from "../../../worker/providers/huggingface-options.ts";
 import { rejection, sendJson, startProvider } from "./provider-server.ts";
+import { until } from "../../helpers/until.ts";
 
 /** An endpoint in this state, and a model that is made of it. */
 async function openEndpoint(
@@ -88,7 +89,7 @@ test("waiting for an endpoint ends with the caller's signal, and with unload for
   const controller = new AbortController();
   const impatient = rejection(stage.model.generate(["a"], { signal: controller.signal }));
   const patient = rejection(stage.model.load());
-  await expect.poll(() => stage.states.length).toBeGreaterThan(0);
+  await until(() => expect(stage.states.length).toBeGreaterThan(0));
   const reason = new Error("enough");
   controller.abort(reason);
   expect(await impatient).toBe(reason);

@@ -8,6 +8,7 @@ import { AsyncImageGenerationModel } from "../../../worker/providers/image-model
 import { OpenAIImageGeneration } from "../../../worker/providers/openai.ts";
 import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 import { png, rejection, sendJson, startProvider } from "./provider-server.ts";
+import { until } from "../../helpers/until.ts";
 
 test("the defaults are the gallery's: 6 retries, 120 s, the public address", () => {
   expect(new OpenAIImageGeneration({ model: "dall-e-3" }).dump()).toMatchObject({
@@ -181,7 +182,7 @@ test("generate ends when its model is unloaded: no call is made again, and no ot
   const server = await startProvider(() => {}); // no answer
   const model = new OpenAIImageGeneration({ model: "m", baseUrl: server.url });
   const end = model.generateSettled(["a", "b", "c"], { concurrency: 2 });
-  await expect.poll(() => server.received.length).toBe(2);
+  await until(() => expect(server.received.length).toBe(2));
   await model.unload();
   for (const { state, errors } of await end) {
     expect(state).toBe("failed");

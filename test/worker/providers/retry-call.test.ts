@@ -4,6 +4,7 @@ import { ProviderError } from "../../../shared/failure.ts";
 import type { CallOptions } from "../../../worker/providers/image-generation.ts";
 import { rejection } from "./provider-server.ts";
 import { Smallest } from "./smallest-model.ts";
+import { until } from "../../helpers/until.ts";
 
 /** Fails as it is told to, call by call, then draws what it is asked for. */
 class Failing extends Smallest {
@@ -75,7 +76,7 @@ test("an abort ends the wait before another try", async () => {
   const reason = new Error("enough");
   const controller = new AbortController();
   const ended = rejection(model.generate(["a"], { signal: controller.signal }));
-  await expect.poll(() => model.seen.length).toBe(1);
+  await until(() => expect(model.seen.length).toBe(1));
   controller.abort(reason);
   expect(await ended).toBe(reason);
 });
