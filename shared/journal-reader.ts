@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { DamagedJournal } from "./damaged-journal.ts";
 import { JOURNAL_VERSION, JournalLine } from "./journal-line.ts";
-import { parseJournalHead, type PlacedJournalHead } from "./journal-head.ts";
+import { JournalHeadReader, type PlacedJournalHead } from "./journal-head.ts";
 import { NewerVersionError, refuseNewer } from "./newer-version.ts";
 import { type LineBlock, lineBlocks } from "./line-blocks.ts";
 
@@ -42,11 +42,15 @@ export async function* readJournal(
   path: string,
   options: JournalReadOptions = {},
 ): AsyncGenerator<PlacedJournalLine> {
-  for await (const { parsed } of parsedBlocks(path, placedLine, options)) yield* parsed;
+  for await (const { parsed } of parsedBlocks(path, lineParser, options)) yield* parsed;
 }
 
-function placedLine(bytes: Buffer, start: number, stop: number, offset: number): PlacedJournalLine {
-  return { line: parseJournalLine(bytes.subarray(start, stop)), offset, length: stop - start };
+function lineParser(bytes: Buffer): ParseLine<PlacedJournalLine> {
+  return (start, stop, offset) => ({
+    line: parseJournalLine(bytes.subarray(start, stop)),
+    offset,
+    length: stop - start,
+  });
 }
 
 /**
@@ -58,13 +62,18 @@ export async function* readJournalHeads(
   path: string,
   options: JournalReadOptions = {},
 ): AsyncGenerator<HeadBatch> {
-  for await (const { parsed, block } of parsedBlocks(path, parseJournalHead, options)) {
+  for await (const { parsed, block } of parsedBlocks(path, headParser, options)) {
     const lineOf = ({ offset, length }: PlacedJournalHead): JournalLine => {
       const start = offset - block.offset;
       return parseJournalLine(block.bytes.subarray(start, start + length));
     };
     yield { heads: parsed, lineOf };
   }
+}
+
+function headParser(bytes: Buffer): ParseLine<PlacedJournalHead> {
+  const reader = new JournalHeadReader(bytes);
+  return (start, stop, offset) => reader.read(start, stop, offset);
 }
 
 /**
@@ -102,15 +111,16 @@ export function parseJournalLine(bytes: Buffer): JournalLine {
 }
 
 /** Reads what stands between two places of a block; `offset` is where that is in the file. */
-type ParseLine<Parsed> = (bytes: Buffer, start: number, stop: number, offset: number) => Parsed;
+type ParseLine<Parsed> = (start: number, stop: number, offset: number) => Parsed;
 
 async function* parsedBlocks<Parsed>(
   path: string,
-  parse: ParseLine<Parsed>,
+  parserOf: (bytes: Buffer) => ParseLine<Parsed>,
   options: JournalReadOptions,
 ): AsyncGenerator<{ parsed: Parsed[]; block: LineBlock }> {
   let lines = 0;
   for await (const block of lineBlocks(path, options.from)) {
+    const parse = parserOf(block.bytes);
     if (block.isLast) {
       const parsed = parseLast(block, parse);
       yield { parsed, block };
@@ -139,7 +149,7 @@ function parseBlock<Parsed>(
   let start = 0;
   while (start < bytes.length) {
     const stop = bytes.indexOf(LF, start);
-    into.push(parse(bytes, start, stop, offset + start));
+    into.push(parse(start, stop, offset + start));
     start = stop + 1;
   }
 }
@@ -150,7 +160,7 @@ function parseLast<Parsed>({ bytes, offset }: LineBlock, parse: ParseLine<Parsed
   const stop = bytes.length - 1;
   try {
     parseJournalLine(bytes.subarray(0, stop));
-    return [parse(bytes, 0, stop, offset)];
+    return [parse(0, stop, offset)];
   } catch (error) {
     if (error instanceof NewerVersionError) throw error;
     return [];
