@@ -1,12 +1,12 @@
 import { createWriteStream } from "node:fs";
-import { readdir, rename, stat } from "node:fs/promises";
+import { readdir, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { ifThere } from "../shared/if-there.ts";
 import { pathTrouble } from "../shared/path-trouble.ts";
 import { readRunFile, writeRunFile } from "../shared/run-file.ts";
-import { removeHalfWritten, stateFilesOf } from "../shared/state-files.ts";
+import { halfOf, removeHalfWritten, stateFilesOf } from "../shared/state-files.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { folderStamps } from "./folder-stamps.ts";
 import { noRunDirectory, prepareDirectory, statePaths } from "./run-directory.ts";
@@ -56,10 +56,15 @@ export function folderPlace(directory: string): RunPlace {
 
 /** Writes a file that is there as a whole or not at all. */
 async function writeWhole(path: string, input: AsyncIterable<string | Buffer>): Promise<void> {
-  // Two processes may do this for the same run before one of them gets its lock.
-  const part = `${path}.${process.pid}.part`;
-  await pipeline(input, createWriteStream(part));
-  await rename(part, path);
+  // Two processes may do this for the same run, on any machine, before one of them gets its lock.
+  const half = halfOf(path);
+  try {
+    await pipeline(input, createWriteStream(half));
+    await rename(half, path);
+  } catch (error) {
+    await rm(half, { force: true }).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** @throws UsageError where the directory cannot be written to, or a living producer holds the run */

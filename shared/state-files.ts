@@ -45,7 +45,7 @@ class FolderState implements StateFiles {
   async write(name: string, text: string, { durable } = { durable: false }): Promise<void> {
     const path = this.#path(name);
     // Who steers and the run's producer may write the same file at once, from any machine.
-    const half = `${path}.${randomUUID()}.new`;
+    const half = halfOf(path);
     try {
       await writeNew(half, text, durable);
       await rename(half, path);
@@ -76,9 +76,14 @@ async function writeNew(path: string, text: string, durable: boolean): Promise<v
 
 /** No write takes as long: a file as old as this was left by a crash, whatever the clocks of two machines say. */
 const leftAfterMs = 3_600_000;
-const halfWritten = /\.json\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.new$/;
+const halfWritten = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.new$/;
 
-/** Removes state files of a run directory that a crash left half written. */
+/** Where a file of the state folder is while it is written: another place each time. */
+export function halfOf(path: string): string {
+  return `${path}.${randomUUID()}.new`;
+}
+
+/** Removes files of a run's state folder that a crash left half written. */
 export async function removeHalfWritten(directory: string): Promise<void> {
   const folder = join(directory, stateFolder);
   for (const name of await readdir(folder)) {
