@@ -24,6 +24,7 @@ export interface RunLock extends AsyncDisposable {
 /**
  * Takes the run's lock. A dead holder is replaced: at once on this host, after 15 s of silence on another.
  * @throws RunInUseError naming the living holder
+ * @throws UsageError where what is there is no lock
  */
 export async function acquireRunLock(directory: string): Promise<RunLock> {
   const path = join(directory, stateFolder, "run.lock");
@@ -48,7 +49,7 @@ async function readLock(path: string): Promise<LockHolder | undefined> {
     return LockHolder.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (error) {
     if (hasCode(error, "ENOENT")) return undefined;
-    throw new Error(`${path} is not a lock file of imagemill: remove it if no producer runs`, {
+    throw new UsageError(`${path} is not a lock file of imagemill: remove it if no producer runs`, {
       cause: error,
     });
   }

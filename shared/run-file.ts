@@ -1,13 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { messageOf } from "./caught.ts";
 import { LaneLimits } from "./lane-limits.ts";
-import { refuseNewer } from "./newer-version.ts";
 import { ProfileIdentity } from "./profile.ts";
+import { readState } from "./read-state.ts";
 import { Usage } from "./result.ts";
 import { stateFilesOf, stateFolder, type StateAt } from "./state-files.ts";
-import { UsageError } from "./usage-error.ts";
 
 /** Version of `run.json`. */
 export const RUN_FILE_VERSION = 1;
@@ -125,28 +123,12 @@ export function runFilePath(directory: string): string {
  * @throws UsageError naming the file where it is damaged
  */
 export async function readRunFile(at: StateAt): Promise<RunFile | undefined> {
-  const files = stateFilesOf(at);
-  const text = await files.read(fileName);
-  if (text === undefined) return undefined;
-  const path = `${files.location}/${stateFolder}/${fileName}`;
-  try {
-    const value: unknown = JSON.parse(text);
-    refuseNewer(path, value, RUN_FILE_VERSION);
-    return RunFile.parse(value);
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(
-      `${path} is damaged (${describeDamage(error)}): bring it back from a copy, or start a new run with another --out`,
-      { cause: error },
-    );
-  }
-}
-
-/** The field that is wrong with what was expected there, or why it is no JSON. */
-function describeDamage(error: unknown): string {
-  if (!(error instanceof z.ZodError)) return messageOf(error).split("\n")[0]!;
-  const faults = error.issues.map(({ path, message }) => `\`${path.join(".")}\`: ${message}`);
-  return faults.slice(0, 3).join("; ");
+  return await readState(at, fileName, {
+    schema: RunFile,
+    version: RUN_FILE_VERSION,
+    damaged: (path, why) =>
+      `${path} is damaged (${why}): bring it back from a copy, or start a new run with another --out`,
+  });
 }
 
 /** Writes `run.json` as a whole. */

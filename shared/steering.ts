@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { z } from "zod";
-import { refuseNewer } from "./newer-version.ts";
-import { stateFilesOf, stateFolder, type StateAt } from "./state-files.ts";
+import { readState } from "./read-state.ts";
+import { stateFilesOf, type StateAt } from "./state-files.ts";
 
 /** Version of `steering.json`. */
 const STEERING_VERSION = 1;
@@ -25,20 +25,14 @@ const fileName = "steering.json";
 /**
  * How a run is steered; undefined where it may run.
  * @throws NewerVersionError where a newer version wrote it
+ * @throws UsageError naming the file where it is damaged
  */
 export async function readSteering(at: StateAt): Promise<Steering | undefined> {
-  const files = stateFilesOf(at);
-  const path = `${files.location}/${stateFolder}/${fileName}`;
-  const text = await files.read(fileName);
-  if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${path} cannot be read: remove it to let the run go on`, { cause: error });
-  }
-  refuseNewer(path, value, STEERING_VERSION);
-  return Steering.parse(value);
+  return await readState(at, fileName, {
+    schema: Steering,
+    version: STEERING_VERSION,
+    damaged: (path, why) => `${path} cannot be read: remove it to let the run go on (${why})`,
+  });
 }
 
 /** Pauses, cancels or (`running`) frees a run, whether or not a producer has it open. */
