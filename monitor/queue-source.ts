@@ -25,7 +25,8 @@ export class QueueSource {
 
   constructor(name: string, target: RedisTarget, prefix: string, log: Log) {
     this.name = name;
-    this.redis = connectRedis(target, { role: "producer", name: "imagemill-monitor" });
+    const role = "producer";
+    this.redis = connectRedis(target, { role, name: "imagemill-monitor", isImpatient: true });
     this.#prefix = prefix;
     this.#stopListening = limitErrors(this.redis, (message) => log.warn({}, `Redis: ${message}`));
   }

@@ -16,11 +16,13 @@ export interface RedisConnectionOptions {
    * `producer`: commands fail after one reconnect, since the producer keeps what it could not write.
    */
   role: "worker" | "producer";
+  /** Commands of a producer fail after five seconds though the server takes connections: for who can ask again. */
+  isImpatient?: true;
   /** Shown by `CLIENT LIST`. Default `imagemill-<role>`. */
   name?: string;
 }
 
-/** How long a producer's command waits for Sentinels or a Cluster: longer than a short election, far shorter than a run waits. */
+/** How long a command waits at most, for Sentinels or a Cluster always: longer than a short election, far shorter than a run waits. */
 const producerLimitMs = 5_000;
 
 /**
@@ -30,8 +32,10 @@ const producerLimitMs = 5_000;
 export function connectRedis(target: RedisSource, options: RedisConnectionOptions): RedisClient {
   if (!("kind" in target)) return connectLike(target, options);
   if (target.kind === "cluster") return connectCluster(target, options);
+  const impatience = { commandTimeout: producerLimitMs };
   const common = {
     ...commonOptions(target, options),
+    ...(options.isImpatient && impatience),
     lazyConnect: true,
     retryStrategy: reconnectDelay(target.passwordFile),
     db: target.db,
@@ -43,7 +47,7 @@ export function connectRedis(target: RedisSource, options: RedisConnectionOption
   return new Redis({
     ...common,
     // While no Sentinel answers, the try to connect does not end, and so would no command.
-    ...(options.role === "producer" && { commandTimeout: producerLimitMs }),
+    ...(options.role === "producer" && impatience),
     sentinels: target.sentinels,
     name: target.master,
     sentinelUsername: target.sentinelUsername,

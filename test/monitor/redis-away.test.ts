@@ -63,3 +63,27 @@ test("a monitor whose Redis dies and comes back answers no request as if it were
   expect(await live.textContent()).toBe("live");
   await until(async () => expect(new Set(await statuses())).toEqual(new Set([200])));
 });
+
+test("a monitor whose Redis says nothing answers within seconds, and shows what there is once it speaks", async () => {
+  await using server = await startTestRedis({ tcp: true });
+  await using watched = await openWatchedMill(server, { prompts: 5 });
+  const { mill, monitor } = watched;
+  const run = await mill.open();
+  const paths = ["/", "/lanes", "/retries", `/runs/${run.id}`, `/runs/${run.id}/prompts/0`];
+  const statuses = () =>
+    Promise.all(
+      [...paths, "/metrics"].map(async (path) => (await fetch(monitor.url + path)).status),
+    );
+  await until(async () => expect(new Set(await statuses())).toEqual(new Set([200])));
+  process.kill(server.pid, "SIGSTOP");
+  using thawed = new DisposableStack();
+  thawed.defer(() => process.kill(server.pid, "SIGCONT"));
+  const before = performance.now();
+  await until(async () =>
+    expect(await (await fetch(`${monitor.url}/lanes`)).text()).toContain("cannot be reached"),
+  );
+  for (const status of await statuses()) expect([200, 503]).toContain(status);
+  expect(performance.now() - before).toBeLessThan(25_000);
+  thawed.dispose();
+  await until(async () => expect(new Set(await statuses())).toEqual(new Set([200])));
+}, 120_000);
