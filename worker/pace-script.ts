@@ -1,5 +1,6 @@
 import { paceHold } from "./pace-hold.ts";
 import { paceSearch } from "./pace-search.ts";
+import { paceTold } from "./pace-told.ts";
 import { paceTokens } from "./pace-tokens.ts";
 import { paceWindow } from "./pace-window.ts";
 
@@ -11,11 +12,10 @@ import { paceWindow } from "./pace-window.ts";
  * - `imagesAt`, `requestsAt`: until when calls that were let go have used up their limit (the arrival time of GCRA)
  * - `window`, `slowStart`, `peak`: calls that may be in flight; doubles each round until the provider is slow or says that
  *   there are too many; then grows back to `peak` quickly, past it by one in five rounds
- * - what `pace-search.ts` finds out about a limit that nobody told, what `pace-tokens.ts` keeps of tokens and `pace-hold.ts` of
- *   waits
+ * - what `pace-search.ts` finds out about a limit that nobody told, what `pace-told.ts` keeps of those that were, `pace-tokens.ts` of
+ *   tokens and `pace-hold.ts` of waits
  * - `era`, `eraAt`, `observed`: images that were let go lately, since when, and how many a millisecond before that
  * - `misses`: refusals without a time to wait, with nothing let in between
- * - `hintImages`, `hintRequests`, `hintTokens`, `hintImagesUntil`, …: limits a minute that the provider told, and for how long
  * - `perCall`: images that one call may ask for, where the provider said so
  * - `keptAt`: when this was kept
  *
@@ -35,8 +35,6 @@ local silentMs = 10000   -- a worker that says nothing for so long has no calls 
 local keepMs = 600000    -- what was learned is forgotten after so long without a call
 local slackMs = 250      -- a call that comes late is made up for within this time
 local tightMs = 25       -- the same while a rate is being looked for: it would be a burst against a limit that is not known
-local answeredHintMs = 60000   -- a limit that answers tell is believed for so long
-local refusedHintMs = 600000   -- and one that a refusal told
 local probeMs = 250      -- after a hold one call goes so far ahead of the others: there may be nothing for it yet
 local lostMs = 100       -- so much less of a hold than a worker knows of is no matter of rounding
 local margin = 1.005     -- keeps the slack within the limit: in no minute more than it
@@ -106,20 +104,7 @@ end
 
 ${paceTokens}
 
-local function forgetHints()
-  if s.hintImages and s.hintImagesUntil <= now then
-    -- Where there were refusals the search goes on from there.
-    if s.rate then searchFrom(s.hintImages / 60000) end
-    s.hintImages = nil
-  end
-  if s.hintRequests and s.hintRequestsUntil <= now then s.hintRequests = nil end
-  if s.hintTokens and s.hintTokensUntil <= now then
-    local rate = rateByTokens()
-    if s.rate and rate then searchFrom(rate) end
-    s.hintTokens, s.countedFactor = nil, nil
-  end
-end
-
+${paceTold}
 -- How long a call for n images has to wait, and why; inFlight: calls that are in flight or kept for others.
 local function waitOf(n, inFlight, holdMs, perImage, perRequest)
   if holdMs > 0 then return holdMs, 'hold' end
@@ -165,7 +150,7 @@ if command == 'take' then
   local others, reserved = elsewhere()
   if answered > 0 then widen(answered, latencyMs, calls + others) end
   forgetOld()
-  forgetHints()
+  forgetTold()
   local perImage, perRequest = spacing(tonumber(ARGV[7]), s.hintImages), spacing(tonumber(ARGV[8]), s.hintRequests)
   limitTokens(tonumber(ARGV[9]))
   learnTokens(answered, tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13]))
@@ -192,12 +177,6 @@ if command == 'take' then
   }
 end
 
-local function learn(images, requests, tokens, forMs)
-  if images > 0 then s.hintImages, s.hintImagesUntil = images, now + forMs end
-  if requests > 0 then s.hintRequests, s.hintRequestsUntil = requests, now + forMs end
-  if tokens > 0 then s.hintTokens, s.hintTokensUntil = tokens, now + forMs end
-end
-
 -- ARGV: age of the call, its images, kind of the refusal, milliseconds to wait or -1, reason, calls in flight of the worker,
 -- images, requests and tokens a minute that it told, the tokens that it counted for the call, each 0 where it did not, and the
 -- guess at the call's tokens
@@ -206,18 +185,20 @@ if command == 'refused' then
   local toldMs, reason, inFlight = tonumber(ARGV[7]), ARGV[8], elsewhere() + tonumber(ARGV[9])
   local images, requests, tokens = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
   local counted, guess = tonumber(ARGV[13]), math.abs(tonumber(ARGV[14]))
+  local callsPerMs = toldCalls(n, images, requests, tokens, counted)
   local isNews, isFirst = startedAt >= (s.cutAt or 0), (s.admitted or 0) > n
   if isNews then
     s.admitted = (s.admitted or 0) - n
     if isNamed then narrow(inFlight)
-    elseif isForRate(inFlight, toldMs >= 0 or images + requests + tokens > 0) then searchBelow(n, toldMs) end
+    elseif isForRate(inFlight, toldMs >= 0 or images + requests + tokens > 0) then
+      searchBelow(n, toldMs, callsPerMs and callsPerMs * n)
+    end
     s.cutAt = now
   elseif not isNamed then
     correctMost(inFlight)
     searchCorrect(n)
   end
-  -- Where the limit is kept there are no refusals that tell it again: it is believed for long.
-  learn(images, requests, tokens, refusedHintMs)
+  learnFromRefusal(images, requests, tokens, callsPerMs)
   if counted > 0 and guess > 0 then s.countedFactor = counted / guess end
   -- Of calls at once the end of any other makes room.
   if toldMs < 0 and inFlight > 0 and (isNamed or s.isFree) then
@@ -264,7 +245,7 @@ end
 -- ARGV: images, requests and tokens a minute, images a call, each 0 where it is not told
 if command == 'told' then
   local perCall = tonumber(ARGV[7])
-  learn(tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), answeredHintMs)
+  learn(tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), answeredMs)
   if perCall > 0 then s.perCall = math.min(s.perCall or perCall, perCall) end
   save()
   return 0

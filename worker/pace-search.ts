@@ -95,21 +95,26 @@ local function measure(n, emptyAt, tried)
 end
 
 -- A refusal of a call for n images for the sake of a rate, for all calls that had started before. toldMs: the wait that the
--- provider asks for, or -1.
-local function searchBelow(n, toldMs)
+-- provider asks for, or -1; told: the rate that it tells; false: none.
+local function searchBelow(n, toldMs, told)
   local tried = triedRate()
   -- A long wait ends when the provider has something again; a short one may be rounded up.
   local emptyAt = toldMs > 2000 and now + toldMs or now
   local isAgain = tried and s.emptyAt and emptyAt > s.emptyAt
+  -- No limit was kept, and the one that it tells was passed: that is why.
+  local isExplained = told and (tried or math.huge) > told and not (s.hintImages or s.hintRequests or s.hintTokens)
   s.cutAt, s.refusals = now, s.refusals or 1
-  if isAgain and s.admitted <= 0 then
+  if isExplained then
+    searchFrom(told)
+    s.refusals = 0
+  elseif isAgain and s.admitted <= 0 then
     s.deep = math.min(deepest, 1 + math.max(0, math.log(s.rate / tried) / math.log(2)))
     correctMeasure(emptyAt)
   else
     if isAgain then measure(n, emptyAt, tried) else startSearch(n, tried) end
     s.refusals = 0
   end
-  s.emptyAt, s.admitted, s.since, s.growAt = emptyAt, 0, 0, nil
+  s.emptyAt, s.admitted, s.since, s.growAt = emptyAt, 0, isExplained and 2 * s.steps or 0, nil
 end
 
 -- A call of the same burst was refused, too: it had been counted as let in.

@@ -101,17 +101,22 @@ describe("a limit on tokens that is given", () => {
   });
 });
 
+/** How many times the lane tries in so long whether a limit that only refusals tell was raised. */
+function triesIn(ms: number): number {
+  return Math.ceil(ms / 90_000);
+}
+
 describe("a limit on tokens that nobody gave", () => {
   test.each([
-    { tells: "words", limitBurst: 0.1 },
-    { tells: "headers", limitBurst: 1 },
-  ] as const)("is kept once it is told (%o)", async ({ tells, limitBurst }) => {
+    { tells: "words", limitBurst: 0.1, mostRefused: triesIn(240_000) },
+    { tells: "headers", limitBurst: 1, mostRefused: 0 },
+  ] as const)("is kept once it is told (%o)", async ({ tells, limitBurst, mostRefused }) => {
     const provider = { tokensPerMinute, limitBurst };
     const stage = openStage({ guess: known, take: equal }, { limits: {}, tells, provider });
     await stage.pass(120_000);
     await stage.pass(240_000);
     const { tokens, refused } = stage.last(240_000);
-    expect(refused).toBe(0);
+    expect(refused).toBeLessThanOrEqual(mostRefused);
     expect(tokens).toBeGreaterThanOrEqual(0.95 * 4 * tokensPerMinute);
   });
 
@@ -129,7 +134,7 @@ describe("a limit on tokens that nobody gave", () => {
       await stage.pass(60_000);
       await stage.pass(240_000);
       const { tokens, refused } = stage.last(240_000);
-      expect(refused).toBe(0);
+      expect(refused).toBeLessThanOrEqual(triesIn(240_000));
       expect(tokens).toBeGreaterThanOrEqual(0.95 * 4 * tokensPerMinute * counted);
     },
   );

@@ -150,33 +150,3 @@ test("a limit on images of one call is told to all workers of the lane", async (
   await new Pace(redis, keys, "a").told({}, 7);
   expect((await new Pace(redis, keys, "b").take({ ...nothing, images: [] })).perCall).toBe(5);
 });
-
-test("a limit that a refusal tells is kept for ten minutes, and then looked for from there", async () => {
-  let now = 1_000_000;
-  const pace = new Pace(redis, newLane(), "w", () => now);
-  const images = Array.from({ length: 10 }, () => 1);
-  await pace.take({ ...nothing, images });
-  await pace.refused({ ...refusal, limits: { imagesPerMinute: 60 } });
-  let made = 0;
-  const pass = async (ms: number) => {
-    for (const end = now + ms; now < end; now += 500)
-      made += (await pace.take({ ...nothing, images })).calls;
-  };
-  await pass(590_000);
-  expect(made).toBeLessThanOrEqual(591);
-  expect(made).toBeGreaterThan(500);
-  made = 0;
-  await pass(40_000);
-  expect(made).toBeLessThanOrEqual(42);
-});
-
-test("limits that the provider tells are kept as if they had been given, for a minute", async () => {
-  const keys = newLane();
-  let now = 1_000_000;
-  const pace = new Pace(redis, keys, "w", () => now);
-  await pace.told({ imagesPerMinute: 60 });
-  const images = Array.from({ length: 10 }, () => 1);
-  expect(await pace.take({ ...nothing, images })).toMatchObject({ calls: 1, why: "rate" });
-  now += 61_000;
-  expect((await pace.take({ ...nothing, images })).calls).toBe(10);
-});
