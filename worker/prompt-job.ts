@@ -1,4 +1,4 @@
-import { WaitingChildrenError } from "bullmq";
+import { WaitingChildrenError, type Job } from "bullmq";
 import { CallOutcome, jobId, JOB_VERSION, type CallJob, type PromptJob } from "../shared/job.ts";
 import { RESULT_VERSION, type PromptResult } from "../shared/result.ts";
 import { HandBack } from "./job-moves.ts";
@@ -17,7 +17,6 @@ import { mayHaveBeenTried, wasInterrupted, type Work } from "./work.ts";
 export async function runPromptJob(work: Work<PromptJob>): Promise<void> {
   const { data, outcome } = work;
   const all = generationsOf(data);
-  await waitForChildren(work);
   const children = mayHaveBeenTried(work) ? await recall(work, all) : startOutcome();
   for (;;) {
     const missing = missingOf(all, outcome, children);
@@ -30,33 +29,43 @@ export async function runPromptJob(work: Work<PromptJob>): Promise<void> {
   await work.lane.addResult(resultOf(work));
 }
 
-/**
- * A worker that died, or lost its lock, after it added sub-jobs leaves some in the queue: what is missing is theirs to make,
- * and where nothing is, BullMQ does not let their prompt job complete before them.
- * @throws WaitingChildrenError where there are such
- */
-async function waitForChildren(work: Work<PromptJob>): Promise<void> {
-  const { job, token } = work;
-  if (wasInterrupted(work) && (await job.moveToWaitingChildren(token)))
-    throw new WaitingChildrenError();
-}
-
 /** All generations that a prompt job asks for. */
 export function generationsOf({ numGenerations }: PromptJob): number[] {
   return Array.from({ length: numGenerations }, (_, generation) => generation);
 }
 
-/** Learns what became of the job so far: from its sub-jobs, and what they do not know from storage. */
+/**
+ * Learns what became of the job so far: from its sub-jobs, and what they do not know from storage.
+ * @throws WaitingChildrenError where sub-jobs of an earlier try are not done
+ */
 async function recall(work: Work<PromptJob>, all: readonly number[]): Promise<CallOutcome> {
-  const { job, outcome } = work;
+  const { outcome } = work;
+  const children = await doneChildren(work, all);
+  const missing = missingOf(all, outcome, children);
+  if (missing.length > 0) addOutcome(outcome, { images: await findStored(work, missing) });
+  return children;
+}
+
+/**
+ * What the sub-jobs came to, when they are done. A worker that died, lost its lock, or was refused by a full Redis after it
+ * added some leaves them in the queue: what is missing is theirs to make, and where nothing is, BullMQ does not let their
+ * prompt job complete before them.
+ */
+async function doneChildren(work: Work<PromptJob>, all: readonly number[]): Promise<CallOutcome> {
+  const { job, token, outcome } = work;
+  if (!wasInterrupted(work)) {
+    const children = await outcomeOfChildren(job);
+    if (missingOf(all, outcome, children).length === 0) return children;
+  }
+  if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
+  return await outcomeOfChildren(job);
+}
+
+async function outcomeOfChildren(job: Job): Promise<CallOutcome> {
   const children = startOutcome();
   // What a newer worker's sub-job says may not be readable here: its images are found in storage.
   for (const value of Object.values(await job.getChildrenValues()))
     addOutcome(children, CallOutcome.safeParse(value).data ?? {});
-  if (missingOf(all, outcome, children).length === 0) return children;
-  addOutcome(outcome, {
-    images: await findStored(work, missingOf(all, outcome, children)),
-  });
   return children;
 }
 

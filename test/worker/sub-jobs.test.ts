@@ -3,18 +3,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ProviderError } from "../../shared/failure.ts";
-import { checkImage, isWholeImage } from "../../shared/image-check.ts";
-import { type CallJob, jobId, jobNames, jobOptions } from "../../shared/job.ts";
-import { localStorage } from "../../shared/local-storage.ts";
+import { checkImage } from "../../shared/image-check.ts";
+import { jobId } from "../../shared/job.ts";
 import { imagePath } from "../../shared/storage.ts";
 import { imageSeed } from "../../worker/seeds.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { sampleImages } from "../../testing/sample-images.ts";
 import { openTestLane, promptOfIndex, type TestLane } from "../helpers/test-lane.ts";
 import { AnswerHold, watchedModels } from "../helpers/watched-model.ts";
 import { until } from "../helpers/until.ts";
-
-const anImage = sampleImages(2)[1]!;
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -190,88 +186,5 @@ describe.concurrent("a call that is answered short", () => {
     );
     expect(asked(lane).toSorted(up)).toEqual([1, 6, 6]);
     expect(lane.simulator.ledger.images).toBe(12);
-  });
-});
-
-describe.concurrent("a prompt that may have been tried before", () => {
-  test("does not buy what is stored: only what is missing is asked for", async () => {
-    await using lane = await openTestLane(server, { run: { numGenerations: 3 } });
-    const storage = localStorage(lane.directory);
-    await storage.put(`${imagePath(0, 1)}.png`, anImage, isWholeImage);
-    await storage.put(`${imagePath(0, 2)}.png`, anImage.subarray(0, 100), isWholeImage);
-    await lane.serve();
-    await lane.add(0, { mayExist: true });
-    const [result] = await lane.results(1);
-    expect(result!.state).toBe("succeeded");
-    expect(result!.images.map(({ recovered }) => recovered)).toEqual([undefined, true, undefined]);
-    expect(result!.images[1]).toMatchObject({ bytes: anImage.length, costUsd: 0.04 });
-    const seeds = Array.from(lane.simulator.ledger.records(), ({ seed }) => seed);
-    expect(seeds).toHaveLength(2);
-    expect(new Set(seeds)).toEqual(new Set([imageSeed(42, 0, 0), imageSeed(42, 0, 2)]));
-  });
-
-  test("makes no call at all where everything is stored", async () => {
-    await using lane = await openTestLane(server, { run: { numGenerations: 2 } });
-    const storage = localStorage(lane.directory);
-    for (const n of [0, 1]) await storage.put(`${imagePath(0, n)}.png`, anImage, isWholeImage);
-    await lane.serve();
-    await lane.add(0, { mayExist: true });
-    expect(await lane.results(1)).toMatchObject([{ state: "succeeded", attempts: [] }]);
-    expect(lane.simulator.ledger.calls).toBe(0);
-  });
-
-  test("whose images are all there waits for a sub-job that a dead worker left, and completes at the first try", async () => {
-    await using lane = await openTestLane(server, { run: { numGenerations: 2 } });
-    const storage = localStorage(lane.directory);
-    for (const n of [0, 1]) await storage.put(`${imagePath(0, n)}.png`, anImage, isWholeImage);
-    await lane.queue.pause();
-    const id = await lane.add(0, { mayExist: true });
-    const { run, round, index, prompt } = (await lane.queue.getJob(id))!.data;
-    const child: CallJob = { v: 1, run, round, index, prompt, generations: [0], mayExist: true };
-    await lane.queue.add(jobNames.call, child, {
-      ...jobOptions(jobId(run, round, index, 0)),
-      parent: { id, queue: `${lane.keys.queuePrefix}:${lane.lane}` },
-    });
-    await lane.serve({ concurrency: 1 });
-    await lane.queue.resume();
-    expect(await lane.results(1)).toMatchObject([{ state: "succeeded", attempts: [] }]);
-    await expectNothingLeft(lane);
-    expect(await lane.results(1)).toHaveLength(1);
-  });
-
-  test("leaves the only image that is missing to the sub-job that is still in the queue", async () => {
-    await using lane = await openTestLane(server, { run: { numGenerations: 2 } });
-    const storage = localStorage(lane.directory);
-    await storage.put(`${imagePath(0, 0)}.png`, anImage, isWholeImage);
-    await lane.queue.pause();
-    const id = await lane.add(0, { mayExist: true });
-    const { run, round, index, prompt } = (await lane.queue.getJob(id))!.data;
-    const child: CallJob = { v: 1, run, round, index, prompt, generations: [1], mayExist: true };
-    await lane.queue.add(jobNames.call, child, {
-      ...jobOptions(jobId(run, round, index, 1)),
-      parent: { id, queue: `${lane.keys.queuePrefix}:${lane.lane}` },
-    });
-    const hold = new AnswerHold();
-    await lane.serve({ createModel: watchedModels(hold) });
-    await lane.queue.resume();
-    await until(() => expect(hold.held).toBe(1));
-    expect(await lane.queue.getJobState(id)).toBe("waiting-children");
-    hold.release();
-    expect(await lane.results(1)).toMatchObject([{ state: "succeeded" }]);
-    expect(asked(lane)).toEqual([1]);
-    await expectNothingLeft(lane);
-  });
-
-  test("keeps the images of an earlier round without counting their cost again", async () => {
-    await using lane = await openTestLane(server, { run: { numGenerations: 2 } });
-    await lane.serve();
-    await lane.add(0, { numGenerations: 1 });
-    const [first] = await lane.results(1);
-    await until(async () => expect(await lane.jobKeys()).toEqual([]));
-    await lane.add(0, { have: first!.images });
-    const [, second] = await lane.results(2);
-    expect(second).toMatchObject({ state: "succeeded", costUsd: 0.04 });
-    expect(second!.images[0]).toEqual(first!.images[0]);
-    expect(lane.simulator.ledger.images).toBe(2);
   });
 });
