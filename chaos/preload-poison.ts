@@ -5,7 +5,7 @@ import { z } from "zod";
 const Created = z.object({ request: z.object({ body: z.unknown() }) });
 
 /** Loaded into a worker: it dies at once, as of a crash, when it sends a prompt with this word. */
-export const poison = "poison";
+const poison = "poison";
 
 subscribe("undici:request:create", (message) => {
   const { request } = Created.parse(message);

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { makeFolder } from "../shared/make-folder.ts";
+import { parseJson } from "../shared/parse-json.ts";
 import { StorageError } from "../shared/storage.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { askRedis, serverPid } from "./redis-ask.ts";
@@ -86,9 +87,8 @@ async function endServer(guard: ChildProcess, { directory, socket }: Place): Pro
 /** The URL of the server that serves a run at this moment; undefined where none does. */
 export async function livingEmbeddedRedis(stateDirectory: string): Promise<string | undefined> {
   const directory = resolve(stateDirectory, "redis");
-  const record = parseRecord(await readFile(join(directory, "redis.json"), "utf8").catch(() => ""));
-  if (record?.directory !== directory || !(await isListening(record.socket))) return undefined;
-  return socketUrl(record.socket);
+  const record = await readRecord(directory);
+  return record && (await isListening(record.socket)) ? socketUrl(record.socket) : undefined;
 }
 
 function socketUrl(socket: string): string {
@@ -199,9 +199,8 @@ async function untilReady(socket: string, ended: () => boolean): Promise<void> {
 
 /** Ends the server that a crashed run, or a guard that was killed, left in this directory. */
 async function endLeftover(directory: string): Promise<void> {
-  const record = parseRecord(await readFile(join(directory, "redis.json"), "utf8").catch(() => ""));
-  // A copied run directory brings the record of a server that is not its own.
-  if (record?.directory !== directory) return;
+  const record = await readRecord(directory);
+  if (!record) return;
   const startedAt = Date.now();
   let signal: NodeJS.Signals | undefined;
   // Process ids come round again: only what still listens at the socket is surely that server. A server closes
@@ -225,13 +224,12 @@ async function isListening(socket: string): Promise<boolean> {
   );
 }
 
-function parseRecord(text: string): ServerRecord | undefined {
-  try {
-    return ServerRecord.parse(JSON.parse(text));
-  } catch {
-    // Cut off by a crash in mid-write: the server of that crash was told to end by its guard.
-    return undefined;
-  }
+/** Undefined where there is none, or it was cut off by a crash in mid-write: the server of that was told to end by its guard. */
+async function readRecord(directory: string): Promise<ServerRecord | undefined> {
+  const text = await readFile(join(directory, "redis.json"), "utf8").catch(() => "");
+  const record = parseJson(ServerRecord, text);
+  // A copied run directory brings the record of a server that is not its own.
+  return record?.directory === directory ? record : undefined;
 }
 
 async function forget(directory: string, socket: string): Promise<void> {

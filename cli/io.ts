@@ -10,7 +10,7 @@ export interface Io {
   exitCode: number;
 }
 
-/** Exit codes of DESIGN.md's command line. */
+/** How commands end; a signal has codes of its own. The README has them for people. */
 export const exitCodes = {
   done: 0,
   bug: 1,

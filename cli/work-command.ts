@@ -149,7 +149,8 @@ async function work({
   log,
 }: WorkParts): Promise<number> {
   const { createWorker } = await import("../library/create-worker.ts");
-  const { serveWorkerProbes, WorkerMetrics } = await import("./work-probes.ts");
+  const { serveWorkerProbes } = await import("./work-probes.ts");
+  const { WorkerMetrics } = await import("../worker/metrics.ts");
   const metrics = new WorkerMetrics(() => worker.callsInFlight());
   const worker: ImageWorker = await createWorker({
     redis,

@@ -8,10 +8,8 @@ import { connectRedis } from "../shared/redis.ts";
 import type { RedisTarget } from "../shared/redis-target.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { ImageWorker } from "../worker/create-worker.ts";
-import { WorkerMetrics } from "../worker/metrics.ts";
+import type { WorkerMetrics } from "../worker/metrics.ts";
 import { answerKeeper, ClusterMetrics } from "./cluster-metrics.ts";
-
-export { WorkerMetrics };
 
 /** Serves the probes of a worker; one of several processes gives its metrics to the process that keeps them. */
 export async function serveWorkerProbes(

@@ -163,7 +163,7 @@ async function sourceOf(
   const unchanged = path === before?.path ? before.format : undefined;
   return {
     path,
-    format: request.format ?? unchanged ?? formatOf(path, undefined),
+    format: request.format ?? unchanged ?? formatOf(path),
     promptColumn: request.promptColumn ?? before?.promptColumn ?? "prompt",
     ...(idColumn !== undefined && { idColumn }),
     ...(paramsColumn !== undefined && { paramsColumn }),

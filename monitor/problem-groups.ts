@@ -67,13 +67,6 @@ export class ProblemGroups {
     return count;
   }
 
-  /** The indexes of prompts that lack images because of a group, in the order in which they settled. */
-  indexesOf(key: string): number[] {
-    return Array.from(this.#lacking).flatMap(([index, groups]) =>
-      groups.some((group) => group.key === key) ? [index] : [],
-    );
-  }
-
   #count(problem: Problem): ProblemGroup {
     const group = this.#group(problem);
     group.attempts += 1;

@@ -39,11 +39,6 @@ export class PromptTable {
     rejected: 0,
   };
 
-  /** Bytes of memory that the table holds. */
-  get memoryBytes(): number {
-    return this.#states.length * 18;
-  }
-
   /** Takes over a prompt's line; gives the state that an earlier line had. */
   set(entry: PromptEntry): PromptState | undefined {
     const { index } = entry;

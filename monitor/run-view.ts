@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { LaneState } from "../shared/lane-state.ts";
-import type { RunFile } from "../shared/run-file.ts";
+import { type RunFile, wantedRows } from "../shared/run-file.ts";
 import type { KnownRun } from "./known-run.ts";
 import type { SeenLane } from "./queue-sources.ts";
 import type { RunIndex, RunTotals } from "./run-index.ts";
@@ -136,10 +136,6 @@ function totalsOf({ summary }: RunFile): RunMeasures["totals"] {
     throttled,
     costUsd: costUsd ?? undefined,
   };
-}
-
-function wantedRows({ dataset: { rows }, limit }: RunFile): number | undefined {
-  return rows === null ? (limit ?? undefined) : Math.min(rows, limit ?? rows);
 }
 
 function recentRate(index: RunIndex | undefined, now: number) {

@@ -12,7 +12,7 @@ import type { Window } from "./window.ts";
 const retryMs = 500;
 
 /** How long to insist, and on what. */
-export interface InsistOptions {
+interface InsistOptions {
   /** Ends it: what does not work then is given up. */
   stopping: AbortSignal;
   /** Whether an error may pass by itself; any other is thrown. */
@@ -25,7 +25,7 @@ export interface InsistOptions {
  * Does something until it works (true) or the run stops (false): a queue or a disk that is away burns nothing.
  * @throws the work's error where that cannot pass by itself
  */
-export async function insist(work: () => Promise<void>, options: InsistOptions): Promise<boolean> {
+async function insist(work: () => Promise<void>, options: InsistOptions): Promise<boolean> {
   for (;;) {
     try {
       await work();

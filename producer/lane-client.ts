@@ -9,6 +9,7 @@ import { openLaneQueue } from "../shared/lane-queue.ts";
 import { laneName } from "../shared/lane.ts";
 import {
   pipelineValues,
+  producedRuns,
   readHeartbeats,
   readLaneState,
   unpauseLane,
@@ -132,10 +133,8 @@ export class LaneClient {
   async beat({ runs }: LaneState): Promise<number> {
     const running = [...runs.values()].filter(({ state }) => state === "running");
     await this.claim.renew();
-    const pipeline = this.#redis.pipeline();
-    for (const other of running) pipeline.exists(this.#keys.producer(other.run));
-    const alive = pipelineValues(await pipeline.exec());
-    return alive.filter((exists) => exists === 1).length;
+    const ids = running.map(({ run }) => run);
+    return (await producedRuns(this.#redis, this.#keys, ids)).size;
   }
 
   heartbeats(): Promise<Heartbeat[]> {

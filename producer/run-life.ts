@@ -8,7 +8,7 @@ import type { LanePause } from "../shared/lane-state.ts";
 import { formatSeconds } from "../shared/quantity.ts";
 import { writeSteering, type Steering } from "../shared/steering.ts";
 import { UsageError } from "../shared/usage-error.ts";
-import type { RunFile, RunSummary } from "../shared/run-file.ts";
+import { type RunFile, type RunSummary, wantedRows } from "../shared/run-file.ts";
 import { connectLane } from "./connect-lane.ts";
 import type { EngineEnd } from "./engine-parts.ts";
 import type { Journal } from "./journal.ts";
@@ -45,11 +45,6 @@ export interface RunProgress {
   waiting: string | undefined;
   /** Why the lane is paused for all its runs, where it is. */
   lanePause: LanePause | undefined;
-}
-
-/** How many rows the run asks for, where the dataset's end or a limit says so. */
-function wantedRows({ dataset: { rows }, limit }: RunFile): number | undefined {
-  return rows === null ? (limit ?? undefined) : Math.min(rows, limit ?? rows);
 }
 
 /** Whether every row that the run asks for is settled; false while the dataset's end was not reached. */

@@ -5,7 +5,7 @@ import { refuseNewer } from "./newer-version.ts";
 import { PromptState, Usage } from "./result.ts";
 
 /** What of a journal line counts: its index, its state and what it adds to the run's totals. */
-export const JournalHead = JournalLine.pick({
+const JournalHead = JournalLine.pick({
   v: true,
   index: true,
   round: true,
@@ -20,7 +20,7 @@ export const JournalHead = JournalLine.pick({
   costUsd: true,
   mayCostUsd: true,
 });
-export type JournalHead = z.infer<typeof JournalHead>;
+type JournalHead = z.infer<typeof JournalHead>;
 
 /** The head of a line and the bytes where the line stands in the journal; `length` is without the line feed. */
 export type PlacedJournalHead = JournalHead & { offset: number; length: number };

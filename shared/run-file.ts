@@ -109,6 +109,14 @@ export function newRunId(): string {
   return Array.from(randomBytes(12), (byte) => alphabet[byte & 31]).join("");
 }
 
+/** How many rows the run asks for; undefined where neither the dataset's end was read nor a limit was given. */
+export function wantedRows({
+  dataset: { rows },
+  limit,
+}: Pick<RunFile, "dataset" | "limit">): number | undefined {
+  return rows === null ? (limit ?? undefined) : Math.min(rows, limit ?? rows);
+}
+
 /** The name of the file among the run's state files. */
 const fileName = "run.json";
 

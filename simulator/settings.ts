@@ -60,7 +60,7 @@ export const NamedEndpoint = z.strictObject({
 export type NamedEndpoint = z.infer<typeof NamedEndpoint>;
 
 /** How a 429 tells how long to wait: headers `retry-after` or `retry-after-ms`, the text of the error, or not at all. */
-export const RetryAfterForm = z.enum(["seconds", "date", "message", "ms", "none"]);
+const RetryAfterForm = z.enum(["seconds", "date", "message", "ms", "none"]);
 
 const share = z.number().min(0).max(1);
 const perMinute = z.number().positive().nullable().default(null);

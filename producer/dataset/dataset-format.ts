@@ -1,5 +1,4 @@
 import { DatasetFormat } from "../../shared/run-file.ts";
-import { didYouMean } from "../../shared/near-match.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 
 const formatsByExtension: Record<string, DatasetFormat> = {
@@ -12,18 +11,10 @@ const formatsByExtension: Record<string, DatasetFormat> = {
 };
 
 /**
- * The format of a dataset: the one that was given, else the one its extension stands for (before a final `.gz`).
- * @throws UsageError where neither tells
+ * The format that a dataset's extension stands for (before a final `.gz`).
+ * @throws UsageError where it tells none
  */
-export function formatOf(path: string, given?: string): DatasetFormat {
-  const names = DatasetFormat.options;
-  if (given !== undefined) {
-    const format = DatasetFormat.safeParse(given);
-    if (format.success) return format.data;
-    throw new UsageError(
-      `Expected --format to be one of ${names.join(", ")}, got \`${given}\`${didYouMean(given, names)}`,
-    );
-  }
+export function formatOf(path: string): DatasetFormat {
   const extension = /\.([^./\\]+)(?:\.gz)?$/i.exec(path)?.[1]?.toLowerCase() ?? "";
   const format = Object.hasOwn(formatsByExtension, extension)
     ? formatsByExtension[extension]
@@ -32,6 +23,6 @@ export function formatOf(path: string, given?: string): DatasetFormat {
   const known = Object.keys(formatsByExtension).map((name) => `.${name}`);
   throw new UsageError(
     `Cannot tell the format of ${path} from its name: expected it to end in ${known.join(", ")} (or one of these and .gz). ` +
-      `Say it with --format ${names.join("|")}`,
+      `Say it with --format ${DatasetFormat.options.join("|")}`,
   );
 }

@@ -12,9 +12,6 @@ import { readLines } from "./read-lines.ts";
 import { requireHeader, requireInFirstObject } from "./require-columns.ts";
 import { splitJsonArray } from "./split-json-array.ts";
 
-export type { DatasetRow } from "./build-row.ts";
-export { formatOf } from "./dataset-format.ts";
-
 /**
  * Reads a dataset row by row, in its order and in bounded memory. A row that is no good prompt comes as a rejected row and
  * reading goes on. Blank lines are no rows, except inside a quoted field.

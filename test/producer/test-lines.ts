@@ -1,5 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { mkdirSync } from "node:fs";
 import { statePaths } from "../../producer/run-directory.ts";
 import type { FailureKind } from "../../shared/failure.ts";
 import type { JournalLine } from "../../shared/journal-line.ts";
@@ -60,12 +59,4 @@ export function stateFolderPaths(): ReturnType<typeof statePaths> & { directory:
   const paths = statePaths(directory);
   mkdirSync(paths.state);
   return { directory, ...paths };
-}
-
-/** Writes a text file, its folder included, and gives its path. */
-export function writeText(folder: string, name: string, text: string): string {
-  const path = join(folder, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
-  return path;
 }

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { formatOf, readDataset } from "../../../producer/dataset/read-dataset.ts";
+import { formatOf } from "../../../producer/dataset/dataset-format.ts";
+import { readDataset } from "../../../producer/dataset/read-dataset.ts";
 import { UsageError } from "../../../shared/usage-error.ts";
 import { collect } from "../collect.ts";
 import { read, rowsOf } from "./read-rows.ts";
@@ -33,11 +34,10 @@ describe("formats", () => {
     expect(await read("a.TXT.gz", gzipSync(`${mark}a cat\na "dog", 犬\n`))).toEqual(wanted);
   });
 
-  test("the format comes from the flag before the extension, and neither is a usage error", () => {
-    expect(formatOf("x.data", "csv")).toBe("csv");
-    expect(formatOf("x.json", "jsonl")).toBe("jsonl");
+  test("the format comes from the extension; one that tells none is a usage error", () => {
+    expect(formatOf("x.json")).toBe("json");
+    expect(formatOf("x.TSV.gz")).toBe("tsv");
     expect(() => formatOf("x.parquet")).toThrow(/--format jsonl\|json\|csv\|tsv\|txt/);
-    expect(() => formatOf("x.csv", "tvs")).toThrow("did you mean `tsv`?");
     expect(() => formatOf("x.constructor")).toThrow(UsageError);
   });
 

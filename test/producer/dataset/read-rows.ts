@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type DatasetRow, formatOf, readDataset } from "../../../producer/dataset/read-dataset.ts";
+import type { DatasetRow } from "../../../producer/dataset/build-row.ts";
+import { formatOf } from "../../../producer/dataset/dataset-format.ts";
+import { readDataset } from "../../../producer/dataset/read-dataset.ts";
 import type { DatasetSource } from "../../../shared/run-file.ts";
 import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 import { collect } from "../collect.ts";
