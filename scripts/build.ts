@@ -18,6 +18,8 @@ const { status } = spawnSync(compiler, ["-p", "tsconfig.build.json", ...types], 
 });
 if (status !== 0) process.exit(status ?? 1);
 
+// Nobody can import what these declare.
+for (const name of ["cli", "cli.d.ts", "monitor"]) rmSync(join(dist, name), { recursive: true });
 writeNotices(await bundle(compiled, dist), join(dist, "THIRD-PARTY.txt"));
 rmSync(compiled, { recursive: true });
 // What the monitor serves to browsers as it is.

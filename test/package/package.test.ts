@@ -102,9 +102,10 @@ test("a run of the packed command loads few files, and none of another package",
   expect(files.length).toBeLessThan(20);
 });
 
-test("the licences of the packages in its files are in it", () => {
-  const path = join(packed.folder, "node_modules", "imagemill", "dist", "THIRD-PARTY.txt");
-  const text = readFileSync(path, "utf8");
+test("its own licence is in it, and those of the packages in its files", () => {
+  const own = join(packed.folder, "node_modules", "imagemill");
+  expect(readFileSync(join(own, "LICENSE"), "utf8")).toMatch(/Apache License\s+Version 2\.0/);
+  const text = readFileSync(join(own, "dist", "THIRD-PARTY.txt"), "utf8");
   for (const name of ["bullmq", "ioredis", "luxon", "openai", "undici", "zod"])
     expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+$`, "m"));
   expect(text).toContain("Apache License");
@@ -160,6 +161,15 @@ test("a client of the user's own ioredis and a schema of the user's own zod are 
   const [refusal, end] = printed.split("\n");
   expect(refusal).toMatch(/style/);
   expect(end).toBe("completed ready");
+});
+
+test("declarations are in it only of what can be imported", () => {
+  const dist = join(packed.folder, "node_modules", "imagemill", "dist");
+  const declared = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".d.ts"),
+  );
+  expect(declared).toContain("index.d.ts");
+  expect(declared.filter((name) => /^(cli|monitor)\b/.test(name))).toEqual([]);
 });
 
 test("the monitor has the files that it serves", () => {
