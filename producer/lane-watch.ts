@@ -1,11 +1,12 @@
 import type { Heartbeat } from "../shared/heartbeat.ts";
 import type { LanePause, LaneState } from "../shared/lane-state.ts";
-import { messageOf } from "../shared/caught.ts";
+import { isDiskTrouble, messageOf } from "../shared/caught.ts";
 import { isQueueError } from "../shared/queue-error.ts";
 import { plural } from "../shared/quantity.ts";
 import type { Registration } from "../shared/registration.ts";
 import { readSteering, writeSteering, type Steering } from "../shared/steering.ts";
 import type { StateAt } from "../shared/state-files.ts";
+import { StorageError } from "../shared/storage.ts";
 import type { LaneClient } from "./lane-client.ts";
 import { Outage } from "./outage.ts";
 import { stopOfPause, type StopReason } from "./stop.ts";
@@ -17,11 +18,22 @@ function isBlocked({ waiting }: Heartbeat): boolean {
   return waiting?.startsWith("storage:") === true;
 }
 
+/** What a run's view of its lane is made of. */
+export interface LaneWatchParts {
+  /** The id of the run. */
+  run: string;
+  lane: LaneClient;
+  /** The state files of the run. */
+  state: StateAt;
+  /** How long storage may be away, or Redis refuse to write, before the run stops. */
+  giveUpAfterMs: number;
+  /** Told again and again of what the run directory could not be told. */
+  onError: (error: Error) => void;
+}
+
 /** A run's view of its lane: who works there, and since when nothing can go on. */
 export class LaneWatch {
-  readonly #run: string;
-  readonly #lane: LaneClient;
-  readonly #state: StateAt;
+  readonly #parts: LaneWatchParts;
   /** Redis answers, but takes no job. */
   readonly queue: Outage;
   /** The run directory cannot be written to. */
@@ -34,12 +46,12 @@ export class LaneWatch {
   #mostCalls = 1;
   #nextTryAt: number | undefined;
   #steering: Pick<Steering, "state" | "reason"> | undefined;
+  /** The run directory has yet to be told how the run is steered. */
+  #isUnwritten = false;
 
-  /** `giveUpAfterMs`: how long storage may be away, or Redis refuse to write, before the run stops. */
-  constructor(run: string, lane: LaneClient, state: StateAt, giveUpAfterMs: number) {
-    this.#run = run;
-    this.#lane = lane;
-    this.#state = state;
+  constructor(parts: LaneWatchParts) {
+    this.#parts = parts;
+    const { giveUpAfterMs } = parts;
     this.queue = new Outage(
       "queue: Redis has taken nothing",
       "give it memory and disk",
@@ -99,36 +111,50 @@ export class LaneWatch {
    */
   async learnSteering(): Promise<boolean> {
     const before = this.#steering?.state;
-    const own = (await this.#lane.state()).runs.get(this.#run);
-    this.#steering = await readSteering(this.#state);
+    const own = (await this.#parts.lane.state()).runs.get(this.#parts.run);
+    this.#steering = await readSteering(this.#parts.state);
     if (!this.#steering && own && own.state !== "running") await this.#follow(own);
     return this.#steering?.state !== before;
   }
 
-  /** Keeps what Redis says in the run directory, too, for the time when no producer has the run open. */
+  /**
+   * Keeps what Redis says in the run directory, too, for the time when no producer has the run open. A disk that is full or
+   * read-only keeps nobody from being obeyed, and is tried again at the next look.
+   */
   async #follow({ state, reason }: Registration): Promise<void> {
     if (state === "stopping" || state === "stopped") return;
-    if (state === (this.#steering?.state ?? "running")) return;
-    this.#steering = state === "running" ? undefined : { state, ...(reason && { reason }) };
-    await writeSteering(this.#state, state, reason);
+    if (state !== (this.#steering?.state ?? "running")) {
+      this.#steering = state === "running" ? undefined : { state, ...(reason && { reason }) };
+      this.#isUnwritten = true;
+    }
+    if (!this.#isUnwritten) return;
+    try {
+      await writeSteering(this.#parts.state, state, reason);
+      this.#isUnwritten = false;
+    } catch (error) {
+      if (!isDiskTrouble(error)) throw error;
+      const text = `the run is ${state}, which its next start cannot know before steering.json can be written`;
+      this.#parts.onError(new StorageError(`${text}: ${messageOf(error)}`, { cause: error }));
+    }
   }
 
   /** Pauses the run, or lets it go on, from inside its producer: by its directory, so that it outlasts this life. */
   async steer(state: "running" | "paused", reason: string | undefined): Promise<void> {
-    await writeSteering(this.#state, state, reason);
+    await writeSteering(this.#parts.state, state, reason);
+    this.#isUnwritten = false;
     this.#steering = state === "running" ? undefined : { state, ...(reason && { reason }) };
   }
 
   /** Looks at the lane. Gives the reason to stop, where a person has to mend something. */
   async look(): Promise<StopReason | undefined> {
-    const state = await this.#lane.state();
+    const state = await this.#parts.lane.state();
     this.#pause = state.pause;
-    this.#heartbeats = await this.#lane.heartbeats();
+    this.#heartbeats = await this.#parts.lane.heartbeats();
     const isAtWork = this.#heartbeats.some(({ calls }) => calls.length > 0);
-    this.#nextTryAt = isAtWork ? undefined : await this.#lane.nextTryAt();
+    this.#nextTryAt = isAtWork ? undefined : await this.#parts.lane.nextTryAt();
     const running = [...state.runs.values()].filter((run) => run.state === "running");
     this.#mostCalls = Math.max(1, ...running.map((run) => run.callsPerPrompt ?? 1));
-    const own = state.runs.get(this.#run);
+    const own = state.runs.get(this.#parts.run);
     if (own) await this.#follow(own);
     if (own?.state === "cancelled") return { state: "cancelled", text: own.reason ?? "cancelled" };
     return stopOfPause(state) ?? this.#blocked() ?? this.#refused() ?? (await this.#beat(state));
@@ -137,7 +163,7 @@ export class LaneWatch {
   /** A Redis that answers may refuse to write, such as while its disk is full. Gives the reason to stop after too long. */
   async #beat(state: LaneState): Promise<StopReason | undefined> {
     try {
-      this.#runs = await this.#lane.beat(state);
+      this.#runs = await this.#parts.lane.beat(state);
       this.queue.worked();
       return undefined;
     } catch (error) {
@@ -160,7 +186,7 @@ export class LaneWatch {
 
   /** Whether every worker that has a call of the run in hand waits for storage, as last seen. */
   get isHeldByStorage(): boolean {
-    const isOurs = (call: string) => call.startsWith(`${this.#run}-`);
+    const isOurs = (call: string) => call.startsWith(`${this.#parts.run}-`);
     return this.#heartbeats.filter(({ calls }) => calls.some(isOurs)).every(isBlocked);
   }
 

@@ -50,10 +50,10 @@ export class RunEngine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    const { run, lane, settled, state } = parts;
+    const { run, lane, settled } = parts;
     this.#budget = Budget.of(parts);
     this.#failures = new FailureWatch(parts.maxFailures, settled.totals.prompts.succeeded > 0);
-    this.watch = new LaneWatch(run.id, lane, state, parts.giveUpAfterMs);
+    this.watch = new LaneWatch({ ...parts, run: run.id, onError: this.#onError });
     this.#insistence = new Insistence({
       lane,
       window: this.window,
