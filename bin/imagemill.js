@@ -11,9 +11,26 @@ const built = new URL("../dist/cli.js", import.meta.url);
 const source = new URL("../cli.ts", import.meta.url);
 const ownNode = fileURLToPath(new URL("../node_modules/.bin/node", import.meta.url));
 
-if (!existsSync(source)) await run(built);
-else if (process.features.typescript) await run(source);
-else runUnderOwnNode();
+if (existsSync(source)) {
+  if (process.features.typescript) await run(source);
+  else runUnderOwnNode();
+} else if (hasBuiltFeatures()) await run(built);
+else refuse("22.12 or newer", "Update Node.");
+
+/** As `engines` in package.json says, of which npm only warns. */
+function hasBuiltFeatures() {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  return major > 22 || (major === 22 && minor >= 12);
+}
+
+/**
+ * @param {string} expected
+ * @param {string} advice
+ */
+function refuse(expected, advice) {
+  process.stderr.write(`imagemill: expected Node ${expected}, got ${process.version}\n${advice}\n`);
+  process.exitCode = 2;
+}
 
 /** @param {URL} cli */
 async function run(cli) {
@@ -32,11 +49,10 @@ function endWhenWritten() {
 
 function runUnderOwnNode() {
   if (!existsSync(ownNode) || realpathSync(ownNode) === realpathSync(process.execPath)) {
-    process.stderr.write(
-      `imagemill: expected Node 22.18 or newer, got ${process.version}, and node_modules has no newer one.\n` +
-        "Run `npm ci` in the checkout (it brings Node 24), or update Node.\n",
+    refuse(
+      "22.18 or newer, also in node_modules",
+      "Run `npm ci` in the checkout (it brings Node 24), or update Node.",
     );
-    process.exitCode = 2;
     return;
   }
   const child = spawn(ownNode, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {

@@ -12,6 +12,10 @@ const launcher = fileURLToPath(new URL("../../bin/imagemill.js", import.meta.url
 /** Runs as a Node that is too old for TypeScript would. */
 const oldNode = "--no-experimental-strip-types";
 
+/** What makes a Node say that it is another one. */
+const asIn = (version: string) =>
+  `data:text/javascript,Object.defineProperty(process, "versions", { value: { node: "${version}" } })`;
+
 let checkout: string;
 
 beforeEach(async () => {
@@ -80,6 +84,15 @@ describe("the launcher", () => {
     await build();
     await rm(join(checkout, "cli.ts"));
     expect(await outcome(launch([oldNode], []))).toMatchObject({ code: 7 });
+  });
+
+  test("of a package says which Node it takes, where this one is older", async () => {
+    await build();
+    await rm(join(checkout, "cli.ts"));
+    const { code, stderr } = await outcome(launch(["--import", asIn("22.11.0")], []));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/expected Node 22\.12 or newer, got v/);
+    expect(await outcome(launch(["--import", asIn("22.12.0")], []))).toMatchObject({ code: 7 });
   });
 
   test("runs cli.ts of a checkout, whatever was built there some time ago", async () => {
