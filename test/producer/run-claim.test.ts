@@ -54,7 +54,7 @@ describe("the claim on a run", () => {
   test("of another place is waited for, which is told once with the time, and no longer than the run wants", async () => {
     const { key, of } = claims("/runs/a", "/runs/b");
     await of[0]!.take(false, quietly);
-    await redis.pexpire(key, 8_500);
+    await redis.pexpire(key, 8_990);
     const stopped = new AbortController();
     const told: string[] = [];
     const onWait = (text: string) => void told.push(text);

@@ -47,17 +47,19 @@ describe.concurrent("createWorker", () => {
   });
 
   test("whose job lost its lock in an outage makes no line of it: the job is done again", async () => {
-    await using lane = await openTestLane(server, { simulator: { latencyMs: 300 } });
+    await using lane = await openTestLane(server);
+    const hold = new AnswerHold();
     const [told, details]: [string[], string[]] = [[], []];
     const log: Log = {
       ...silentLog,
       debug: (_, text) => details.push(text),
       warn: (_, text) => told.push(text),
     };
-    await using _ = await start(lane, { log });
+    await using _ = await start(lane, { log, createModel: watchedModels(hold) });
     const id = await lane.add(0);
-    await until(() => expect(lane.simulator.ledger.inFlight).toBe(1));
+    await until(() => expect(hold.held).toBe(1));
     await lane.redis.del(`${lane.queue.toKey(id)}:lock`);
+    hold.release();
     await until(() => expect(details.join()).toContain(`Missing lock for job ${id}`));
     await until(async () => expect(await lane.jobKeys()).toEqual([]));
     expect(told).toEqual([]);
