@@ -5,12 +5,10 @@ import { z } from "zod";
 import { settledIn } from "../helpers/bucket-run.ts";
 import { bucketName } from "../helpers/s3-server.ts";
 import { S3Refusal } from "../helpers/s3-objects.ts";
-import { openS3Stage, type S3Stage } from "../helpers/s3-stage.ts";
+import { location, openS3Stage, prefix, type S3Stage } from "../helpers/s3-stage.ts";
 import { promptRows } from "../helpers/stage.ts";
 import { until } from "../helpers/until.ts";
 
-const prefix = "runs/first/";
-const location = `s3://${bucketName}/runs/first`;
 const token = "a token of the tests";
 const image = "00000/00000003-1.png";
 
