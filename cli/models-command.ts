@@ -22,25 +22,9 @@ export function modelsCommand(io: Io): Command {
     .option("--provider <name>", "the profile of a configuration whose model it is")
     .addOption(configOption())
     .option("--json", "print it as JSON")
-    .action(async (id: string | undefined, { json, provider, config }: ModelsFlags) => {
-      const cards =
-        id === undefined
-          ? listModels()
-          : [
-              provider === undefined
-                ? cardOfId(id)
-                : await configuredCard(io, provider, id, config),
-            ];
-      if (json) {
-        const described = cards.map(({ schema: _schema, ...card }, place) => ({
-          ...card,
-          parameters: parametersJsonSchema(modelParameters(cards[place]!)),
-        }));
-        io.stdout.write(`${JSON.stringify(id === undefined ? described : described[0])}\n`);
-      } else
-        io.stdout.write(
-          `${(id === undefined ? listText(cards) : cardText(cards[0]!)).join("\n")}\n`,
-        );
+    .action(async (id: string | undefined, flags: ModelsFlags) => {
+      const text = id === undefined ? describeAll(flags) : await describeOne(io, id, flags);
+      io.stdout.write(`${text}\n`);
     });
   return command;
 }
@@ -49,6 +33,26 @@ interface ModelsFlags {
   json?: true;
   provider?: string;
   config?: string;
+}
+
+function describeAll({ json }: ModelsFlags): string {
+  const cards = listModels();
+  return json ? JSON.stringify(cards.map(asObject)) : listText(cards).join("\n");
+}
+
+async function describeOne(
+  io: Io,
+  id: string,
+  { json, provider, config }: ModelsFlags,
+): Promise<string> {
+  const card =
+    provider === undefined ? cardOfId(id) : await configuredCard(io, provider, id, config);
+  return json ? JSON.stringify(asObject(card)) : cardText(card).join("\n");
+}
+
+function asObject(card: ModelCard): object {
+  const { schema: _schema, ...known } = card;
+  return { ...known, parameters: parametersJsonSchema(modelParameters(card)) };
 }
 
 /** A model of a profile that a configuration names. @throws UsageError */

@@ -15,13 +15,13 @@ export interface ActionRequest {
  * Does what a signed-in reader asked for, and gives the path of the page to show next.
  * @throws NotFound, UsageError, RedisAway
  */
-export type ActionHandler = (context: MonitorContext, request: ActionRequest) => Promise<string>;
+export type DoAction = (context: MonitorContext, request: ActionRequest) => Promise<string>;
 
 type Wish = "paused" | "running" | "cancelled";
 
 /** Steers a run as `imagemill pause`, `unpause` and `cancel` do: in its directory first, then where workers look. */
 const steer =
-  (wish: Wish): ActionHandler =>
+  (wish: Wish): DoAction =>
   async (context, { parameters }) => {
     const run = await runOf(context, parameters["id"]);
     const { id } = run.file;
@@ -39,7 +39,7 @@ const steer =
   };
 
 const steerLane =
-  (wish: "pause" | "unpause"): ActionHandler =>
+  (wish: "pause" | "unpause"): DoAction =>
   async (context, { form }) => {
     const { lanes, trouble } = await seeQueues(context);
     // Runs with a private Redis each may use lanes of one name.
@@ -57,7 +57,7 @@ const steerLane =
     return "/lanes";
   };
 
-const hurry: ActionHandler = async (context, { form }) => {
+const hurry: DoAction = async (context, { form }) => {
   const filter = readFilter((name) => form.get(name));
   const { lanes } = await seeQueues(context);
   const moved = await tryNow(lanes, filter);
@@ -67,7 +67,7 @@ const hurry: ActionHandler = async (context, { form }) => {
 };
 
 /** All actions by path. */
-export const actionRoutes: readonly (readonly [path: string, handler: ActionHandler])[] = [
+export const actionRoutes: readonly (readonly [path: string, act: DoAction])[] = [
   ["/runs/:id/pause", steer("paused")],
   ["/runs/:id/unpause", steer("running")],
   ["/runs/:id/cancel", steer("cancelled")],

@@ -10,10 +10,10 @@ import { runPage } from "./pages/run-page.ts";
 import { runsPage } from "./pages/runs-page.ts";
 
 /** Makes a page of what is known now. @throws NotFound */
-export type PageHandler = (context: MonitorContext, request: PageRequest) => Promise<Page>;
+export type MakePage = (context: MonitorContext, request: PageRequest) => Promise<Page>;
 
 /** All pages by path. Each is also served below `/live`, for the page itself to follow what changes. */
-export const pageRoutes: readonly (readonly [path: string, handler: PageHandler])[] = [
+export const pageRoutes: readonly (readonly [path: string, make: MakePage])[] = [
   ["/", runsPage],
   ["/runs/:id", runPage],
   ["/runs/:id/retries", runRetriesPage],

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { once } from "node:events";
 import { answerProbe, type ListenAddress, probePaths } from "../shared/probes.ts";
 import type { Access } from "./access.ts";
-import { actionRoutes, type ActionHandler } from "./actions.ts";
+import { actionRoutes, type DoAction } from "./actions.ts";
 import { findAsset } from "./assets.ts";
 import { type MonitorContext, runOf, seeQueues } from "./context.ts";
 import { addDoor, credentialsOf } from "./door.ts";
@@ -13,7 +13,7 @@ import { followPage } from "./live.ts";
 import { errorReply, pageReply, requestOf } from "./page-reply.ts";
 import { signInPage } from "./pages/sign-in-page.ts";
 import { addQueuesBoard } from "./queues-board.ts";
-import { pageRoutes, type PageHandler } from "./routes.ts";
+import { pageRoutes, type MakePage } from "./routes.ts";
 import { isUnderWay, viewRun } from "./run-view.ts";
 import { seriesReply } from "./series.ts";
 import { NotFound, troubleOf } from "./trouble.ts";
@@ -57,8 +57,8 @@ function createApp(options: MonitorServerOptions): Hono {
   addProbes(app, options);
   addSignIn(app, access);
   addAssets(app);
-  for (const [path, handler] of pageRoutes) addPage(app, path, handler, options);
-  for (const [path, handler] of actionRoutes) addAction(app, path, handler, options);
+  for (const [path, make] of pageRoutes) addPage(app, path, make, options);
+  for (const [path, act] of actionRoutes) addAction(app, path, act, options);
   addImageRoutes(app, context);
   addQueuesBoard(app, context);
   addSeries(app, context);
@@ -71,21 +71,16 @@ function createApp(options: MonitorServerOptions): Hono {
   return app;
 }
 
-function addPage(
-  app: Hono,
-  path: string,
-  handler: PageHandler,
-  options: MonitorServerOptions,
-): void {
+function addPage(app: Hono, path: string, make: MakePage, options: MonitorServerOptions): void {
   const { context, access } = options;
   app.get(path, async (c) => {
     const request = requestOf(c, access);
-    return pageReply(c, await handler(context, request), request);
+    return pageReply(c, await make(context, request), request);
   });
   app.get(`/live${path}`, async (c) => {
     const render = async () => {
       const request = requestOf(c, access);
-      return { now: request.now, html: (await handler(context, request)).main.text };
+      return { now: request.now, html: (await make(context, request)).main.text };
     };
     if (!c.req.header("accept")?.includes("text/event-stream")) return c.json(await render());
     return followPage(c, context.log, render);
@@ -95,7 +90,7 @@ function addPage(
 function addAction(
   app: Hono,
   path: string,
-  handler: ActionHandler,
+  act: DoAction,
   { context, access }: MonitorServerOptions,
 ): void {
   app.post(path, async (c) => {
@@ -109,7 +104,7 @@ function addAction(
       return c.text("this needs the token: sign in, then load the page anew\n", 403);
     }
     context.log.info(told, "an action on the monitor's page");
-    return c.redirect(await handler(context, { parameters: c.req.param(), form }), 303);
+    return c.redirect(await act(context, { parameters: c.req.param(), form }), 303);
   });
 }
 
