@@ -14,6 +14,7 @@ import {
 import { openState } from "../shared/open-store.ts";
 import type { RedisClient } from "../shared/redis.ts";
 import type { Registration } from "../shared/registration.ts";
+import { restingState, takenBack } from "../shared/resting-state.ts";
 import type { RunFile, RunSummary } from "../shared/run-file.ts";
 import { listLanes } from "../shared/steer.ts";
 import { readSteering } from "../shared/steering.ts";
@@ -130,19 +131,13 @@ export async function readStopped(
   await using stack = new Cleanup();
   const steering = await readSteering(await openState(location, s3, stack));
   const { id, round, host, summary } = run;
-  const isOver = summary?.state.startsWith("completed") === true;
-  // A cancel stands as long as the directory says so: `unpause` takes it back, and the summary is of the life before.
-  const isTakenBack = summary?.state === "cancelled" && !steering;
-  const { reason } = steering ?? (isTakenBack ? undefined : summary) ?? {};
-  const stopped = isTakenBack ? "stopped" : (summary?.state ?? "stopped");
+  const { state = "stopped", reason, isTakenBack } = restingState(run, steering);
   const status: RunStatus = {
     run: id,
     round,
-    state: isOver ? summary.state : (steering?.state ?? stopped),
+    state,
     ...(reason !== undefined && { reason }),
-    ...(isTakenBack && {
-      note: `its cancel was taken back: \`imagemill resume ${location}\` goes on`,
-    }),
+    ...(isTakenBack && { note: takenBack(location) }),
     host,
     location,
     summary,

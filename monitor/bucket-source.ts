@@ -6,6 +6,7 @@ import type { ObjectStore } from "../shared/object-store.ts";
 import { PartedCopy } from "../shared/parted-copy.ts";
 import { readRunFile, type RunFile } from "../shared/run-file.ts";
 import { journalPath, type StateFiles } from "../shared/state-files.ts";
+import { readSteering, type Steering } from "../shared/steering.ts";
 import { StorageError } from "../shared/storage.ts";
 import type { FoundImage, JournalState, RunSource } from "./run-source.ts";
 
@@ -30,6 +31,10 @@ export class BucketSource implements RunSource {
 
   readRun(): Promise<RunFile | undefined> {
     return readRunFile(this.#state);
+  }
+
+  readSteering(): Promise<Steering | undefined> {
+    return readSteering(this.#state);
   }
 
   async refreshJournal(isWanted: boolean): Promise<JournalState> {

@@ -5,6 +5,7 @@ import { hasCode } from "../shared/caught.ts";
 import { ifThere } from "../shared/if-there.ts";
 import { readRunFile, runFilePath, type RunFile } from "../shared/run-file.ts";
 import { journalPath } from "../shared/state-files.ts";
+import { readSteering, type Steering } from "../shared/steering.ts";
 import type { FoundImage, JournalState, RunSource } from "./run-source.ts";
 
 /** A run in a folder, by its absolute path. */
@@ -30,6 +31,10 @@ export class FolderSource implements RunSource {
       if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
       throw error;
     }
+  }
+
+  readSteering(): Promise<Steering | undefined> {
+    return readSteering(this.directory);
   }
 
   async refreshJournal(): Promise<JournalState> {

@@ -3,8 +3,10 @@ import { asError } from "../shared/caught.ts";
 import { damageIn } from "../shared/damaged-journal.ts";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { readJournalLineAt } from "../shared/journal-reader.ts";
+import { isOver } from "../shared/resting-state.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { journalPath } from "../shared/state-files.ts";
+import type { Steering } from "../shared/steering.ts";
 import { countRows } from "./count-rows.ts";
 import type { PromptEntry } from "./prompt-table.ts";
 import { type JournalSums, RunIndex } from "./run-index.ts";
@@ -20,6 +22,7 @@ const forgetMs = 15 * 60_000;
 export class KnownRun {
   readonly source: RunSource;
   #file: RunFile;
+  #steering: Steering | undefined;
   #index: RunIndex | undefined;
   /** Of a journal whose index was dropped. */
   #sums: JournalSums | undefined;
@@ -49,6 +52,11 @@ export class KnownRun {
 
   get file(): RunFile {
     return this.#file;
+  }
+
+  /** How it is steered while no producer has it open, as last read; not looked for where nothing is left to be done. */
+  get steering(): Steering | undefined {
+    return this.#steering;
   }
 
   get journalBytes(): number {
@@ -169,12 +177,13 @@ export class KnownRun {
     try {
       const file = await this.source.readRun();
       if (!file) return false;
-      this.#fileTrouble = undefined;
       if (file.id !== this.#file.id) this.#forget();
       // What is to be done again is another number then.
       else if (file.revision !== this.#file.revision || file.round !== this.#file.round)
         this.#forgetSums();
       this.#file = file;
+      this.#steering = isOver(file) ? undefined : await this.source.readSteering();
+      this.#fileTrouble = undefined;
     } catch (error) {
       this.#fileTrouble = asError(error);
     }

@@ -1,5 +1,6 @@
 import type { ObjectStore } from "../shared/object-store.ts";
 import type { RunFile } from "../shared/run-file.ts";
+import type { Steering } from "../shared/steering.ts";
 
 /** A journal as it was last looked at. */
 export interface JournalState {
@@ -30,6 +31,8 @@ export interface RunSource {
   readonly everyMs: { wanted: number; idle: number };
   /** Undefined where the run is gone. @throws Error where it cannot be read */
   readRun(): Promise<RunFile | undefined>;
+  /** How it is steered; undefined where it may run. @throws Error where that cannot be read */
+  readSteering(): Promise<Steering | undefined>;
   /** Brings the journal up to date where it is wanted, else only tells its length. */
   refreshJournal(isWanted: boolean): Promise<JournalState>;
   /** Undefined where there is none. */

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { LaneState } from "../shared/lane-state.ts";
+import { restingState, takenBack } from "../shared/resting-state.ts";
 import { type RunFile, wantedRows } from "../shared/run-file.ts";
 import type { KnownRun } from "./known-run.ts";
 import type { SeenLane } from "./queue-sources.ts";
@@ -54,13 +55,13 @@ const rateMs = 30_000;
 export function viewRun(run: KnownRun, lanes: readonly SeenLane[], now = Date.now()): RunView {
   const { file } = run;
   const lane = lanes.find(({ snapshot }) => snapshot.state.runs.has(file.id));
-  const condition = conditionOf(file, lane);
+  const { condition, reason } = conditionOf(run, lane);
   return {
     id: file.id,
     name: basename(run.source.location),
     file,
     condition,
-    reason: lane?.snapshot.state.runs.get(file.id)?.reason ?? reasonOf(file, condition),
+    reason,
     lane,
     trouble: run.trouble?.message,
     indexed: run.indexed,
@@ -108,17 +109,18 @@ export function isUnderWay(condition: RunCondition): boolean {
   return condition === "running" || condition === "paused" || condition === "stopping";
 }
 
-function conditionOf(file: RunFile, lane: SeenLane | undefined): RunCondition {
+function conditionOf(
+  { file, steering, source }: KnownRun,
+  lane: SeenLane | undefined,
+): Pick<RunView, "condition" | "reason"> {
   const registered = lane?.snapshot.state.runs.get(file.id);
   if (registered && lane?.snapshot.produced.has(file.id)) {
-    const { state } = registered;
-    return state === "running" || state === "paused" ? state : "stopping";
+    const { state, reason } = registered;
+    return { condition: state === "running" || state === "paused" ? state : "stopping", reason };
   }
-  return file.summary?.state ?? "interrupted";
-}
-
-function reasonOf({ summary }: RunFile, condition: RunCondition): string | undefined {
-  return summary && summary.state === condition ? summary.reason : undefined;
+  const { state = "interrupted", reason, isTakenBack } = restingState(file, steering);
+  if (isTakenBack) return { condition: state, reason: takenBack(source.location) };
+  return { condition: state, reason: reason ?? registered?.reason };
 }
 
 function totalsOf({ summary }: RunFile): RunMeasures["totals"] {
