@@ -1,6 +1,5 @@
 import type { JournalLine, JournalRow } from "../../shared/journal-line.ts";
 import type { RunFile } from "../../shared/run-file.ts";
-import { plainRecord } from "../dataset/plain-record.ts";
 import { ColumnNames } from "./column-names.ts";
 import { type ColumnType, commonType, typeOfValue } from "./column-type.ts";
 
@@ -53,38 +52,33 @@ export class ImageColumns {
     const others = this.#others(line.row);
     const { id, prompt } = line.row ?? {};
     const images = line.images.toSorted((a, b) => a.generation - b.generation);
-    return images.map((image) =>
-      Object.assign(
-        plainRecord(),
-        {
-          file_name: image.file,
-          prompt: prompt ?? null,
-          index: line.index,
-          generation: image.generation,
-          model: this.#run.model,
-          width: image.width,
-          height: image.height,
-          sha256: image.sha256,
-          bytes: image.bytes,
-          seed: image.seed ?? null,
-          revised_prompt: image.revisedPrompt ?? null,
-          cost_usd: image.costUsd ?? null,
-          recovered: image.recovered ?? false,
-        },
-        this.#run.source.idColumn !== undefined && { id: id ?? null },
-        others,
-      ),
-    );
+    const hasId = this.#run.source.idColumn !== undefined;
+    return images.map((image) => ({
+      file_name: image.file,
+      prompt: prompt ?? null,
+      index: line.index,
+      generation: image.generation,
+      model: this.#run.model,
+      width: image.width,
+      height: image.height,
+      sha256: image.sha256,
+      bytes: image.bytes,
+      seed: image.seed ?? null,
+      revised_prompt: image.revisedPrompt ?? null,
+      cost_usd: image.costUsd ?? null,
+      recovered: image.recovered ?? false,
+      ...(hasId && { id: id ?? null }),
+      ...others,
+    }));
   }
 
   #others(row: JournalRow | undefined): Record<string, unknown> {
-    const others = plainRecord();
-    for (const [column, value] of otherColumns(row, this.#run)) {
+    const named = otherColumns(row, this.#run).map(([column, value]): [string, unknown] => {
       const name = this.#names.nameOf(column);
       this.#types.set(name, commonType(this.#types.get(name) ?? "empty", typeOfValue(value)));
-      others[name] = value;
-    }
-    return others;
+      return [name, value];
+    });
+    return Object.fromEntries(named);
   }
 }
 

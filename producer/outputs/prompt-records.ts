@@ -1,6 +1,5 @@
 import type { JournalLine } from "../../shared/journal-line.ts";
 import type { RunFile } from "../../shared/run-file.ts";
-import { plainRecord } from "../dataset/plain-record.ts";
 import type { ColumnNames } from "./column-names.ts";
 import { otherColumns } from "./image-columns.ts";
 
@@ -45,21 +44,21 @@ export function resultRecord(
   names: ColumnNames,
 ): Record<string, unknown> {
   const images = imageFiles(line);
-  const record = Object.assign(
-    plainRecord(),
-    { index: line.index },
-    run.source.idColumn !== undefined && { id: line.row?.id ?? null },
-    {
-      prompt: line.row?.prompt ?? null,
-      model_name: run.model,
-      state: line.state,
-      images,
-      generations: groupGenerations(images, run.maxGenerationsPerCall),
-    },
-  );
-  for (const [column, value] of otherColumns(line.row, run)) record[names.nameOf(column)] = value;
-  if (line.failures.length > 0) record["failures"] = line.failures;
-  return record;
+  const others = otherColumns(line.row, run).map(([column, value]): [string, unknown] => [
+    names.nameOf(column),
+    value,
+  ]);
+  return {
+    index: line.index,
+    ...(run.source.idColumn !== undefined && { id: line.row?.id ?? null }),
+    prompt: line.row?.prompt ?? null,
+    model_name: run.model,
+    state: line.state,
+    images,
+    generations: groupGenerations(images, run.maxGenerationsPerCall),
+    ...Object.fromEntries(others),
+    ...(line.failures.length > 0 && { failures: line.failures }),
+  };
 }
 
 /** The record of `failures.jsonl` of a prompt that has fewer images than were asked for. */
