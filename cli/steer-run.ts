@@ -5,11 +5,9 @@ import { workFolder, type PlaceAccess } from "../producer/open-place.ts";
 import { statePaths } from "../producer/run-directory.ts";
 import { RunInUseError } from "../producer/run-lock.ts";
 import { Cleanup } from "../shared/cleanup.ts";
-import { openState } from "../shared/open-store.ts";
 import { plural } from "../shared/quantity.ts";
 import { parseRedisTarget, type RedisTarget } from "../shared/redis-target.ts";
 import { steerOver, type SteeredRun } from "../shared/steer-run.ts";
-import { writeSteering } from "../shared/steering.ts";
 import { startEmbeddedRedis } from "./embedded-redis.ts";
 import { lookForRun, notHere } from "./find-run.ts";
 import type { Io } from "./io.ts";
@@ -86,8 +84,6 @@ async function endCancelled(
       isPrivateRedis: target === undefined,
     });
     const { state, prompts } = await ending.finished;
-    if (state !== "cancelled")
-      await writeSteering(await openState(out, access.s3, stack), "running");
     io.stdout.write(
       `run ${id} is ${state}: ${plural(prompts.total, "prompt is", "prompts are")} settled, ${out}\n`,
     );

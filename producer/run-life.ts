@@ -6,7 +6,7 @@ import { defaultPrefix } from "../shared/keys.ts";
 import { silentLog } from "../shared/log.ts";
 import type { LanePause } from "../shared/lane-state.ts";
 import { formatSeconds } from "../shared/quantity.ts";
-import { writeSteering, type Steering } from "../shared/steering.ts";
+import { dropCancel, writeSteering, type Steering } from "../shared/steering.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import { type RunFile, type RunSummary, wantedRows } from "../shared/run-file.ts";
 import { connectLane } from "./connect-lane.ts";
@@ -189,15 +189,18 @@ export class RunLife {
     if (!this.isComplete) this.#parts.onLeft?.();
     if (end.ended && end.rows !== undefined) run.dataset.rows = end.rows;
     if (end.stop?.state === "cancelled" && isComplete(run, settled)) {
-      // It came too late: nothing was left to be cancelled, and images asked for later are no part of it.
+      // It came too late.
       end.stop = undefined;
-      await writeSteering(place.state, "running");
+      await dropCancel(place.state);
     }
     const summary = summarize(this.#parts, end, Date.now() - this.#startedAt);
     // The pages show the state, too: the same journal under another state is written again.
     const isCurrent = run.outputsAt === journal.bytes && run.summary?.state === summary.state;
     // Where it was at its end, another directory may be by now.
-    if (isCurrent && !end.stop && run.summary) return { ...run.summary, out: place.location };
+    if (isCurrent && !end.stop && run.summary) {
+      if (this.#parts.steering) await dropCancel(place.state);
+      return { ...run.summary, out: place.location };
+    }
     run.summary = summary;
     if (end.stop?.isRefusedAlike) run.refusedAlike = true;
     run.outputsAt = journal.bytes;
@@ -208,6 +211,8 @@ export class RunLife {
         await place.publish();
       }
       await place.writeRun(run);
+      // One that came meanwhile. Who comes later finds that the run is complete.
+      if (!end.stop) await dropCancel(place.state);
       return summary;
     } catch (error) {
       if (!isDiskTrouble(error)) throw error;

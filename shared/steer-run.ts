@@ -8,7 +8,7 @@ import { locationOf } from "./run-location.ts";
 import { isS3Location } from "./s3-location.ts";
 import { stateFolder, type StateFiles } from "./state-files.ts";
 import { dropRunJobs, findRegisteredRun, hasProducer, setRunState } from "./steer.ts";
-import { readSteering, writeSteering } from "./steering.ts";
+import { dropCancel, readSteering, writeSteering } from "./steering.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Which run is steered, and how. */
@@ -63,6 +63,7 @@ export async function steerOver(
   if (state === "paused") await refuseCancelled(id, files, before?.registration.state);
   // The directory first: a producer that starts now registers the run first and looks there then.
   const unwritten = files && (await diskTroubleOf(writeSteering(files, state, reason)));
+  if (files && state === "cancelled") await refuseLate(files);
   const registered = redis && (await findRegisteredRun(redis, prefix, id));
   try {
     if (registered) await setRunState(redis, prefix, registered, state, reason);
@@ -132,6 +133,16 @@ async function refuseFinished(
   throw new UsageError(
     `run ${id} is finished (${summary.state}): there is nothing to ${verbs[state]}`,
   );
+}
+
+/** A run that is complete by now drops only a cancel that it finds when it says so. */
+async function refuseLate(files: StateFiles): Promise<void> {
+  const file = await readRunFile(files);
+  if (!file) return;
+  await refuseFinished(files, file, "cancelled").catch(async (error: unknown) => {
+    await dropCancel(files);
+    throw error;
+  });
 }
 
 /** A pause would take the cancel's place, and the `unpause` after it would have the run go on. */

@@ -55,3 +55,8 @@ export async function writeSteering(
   };
   await files.write(fileName, `${JSON.stringify(steering)}\n`);
 }
+
+/** Takes back a cancel that came too late: nothing was left to be cancelled, and images asked for later are no part of it. */
+export async function dropCancel(at: StateAt): Promise<void> {
+  if ((await readSteering(at))?.state === "cancelled") await writeSteering(at, "running");
+}

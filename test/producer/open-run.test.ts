@@ -1,7 +1,9 @@
 import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readSteering } from "../../shared/steering.ts";
+import { folderPlace } from "../../producer/folder-place.ts";
+import { steerOver } from "../../shared/steer-run.ts";
+import { readSteering, writeSteering } from "../../shared/steering.ts";
 import { UsageError } from "../../shared/usage-error.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { readJournalOf, readResults } from "../helpers/run-files.ts";
@@ -43,6 +45,26 @@ describe.concurrent("a run", () => {
     expect(summary).toMatchObject({ state: "completed", images: 3 });
     expect(summary.reason).toBeUndefined();
     expect(await readSteering(mill.out)).toBeUndefined();
+  });
+
+  test("that is cancelled while its output files are written is complete, and no cancel stays", async () => {
+    await using mill = await openTestMill(server, { prompts: 3 });
+    await mill.work();
+    const { out } = mill;
+    const place = folderPlace(out);
+    const publish = async () => {
+      await steerOver(undefined, { out, state: "cancelled" });
+      await place.publish();
+    };
+    const run = await mill.open({ place: { ...place, publish } });
+    expect(await run.finished).toMatchObject({ state: "completed", images: 3 });
+    expect(await readSteering(out)).toBeUndefined();
+    // Where the process was killed before it could drop it, the next one does.
+    await writeSteering(out, "cancelled");
+    expect(await (await mill.open()).finished).toMatchObject({ state: "completed" });
+    expect(await readSteering(out)).toBeUndefined();
+    const more = await (await mill.open({}, { numGenerations: 2 })).finished;
+    expect(more).toMatchObject({ state: "completed", images: 6 });
   });
 
   test("knows of a worker that was started with it before the first prompt is settled", async () => {

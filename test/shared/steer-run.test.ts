@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { findRegisteredRun, type RegisteredRun } from "../../shared/steer.ts";
 import { steerOver } from "../../shared/steer-run.ts";
+import { readSteering } from "../../shared/steering.ts";
 import { withRedisAt } from "../../shared/with-redis.ts";
 import { withFileSizeLimit } from "../helpers/file-size-limit.ts";
 import { startTestRedis } from "../helpers/redis.ts";
@@ -55,4 +56,24 @@ test("a run that no Redis knows is not paused where its directory cannot be writ
     steerOver(undefined, { out: mill.out, state: "paused" }),
   );
   await expect(pause).rejects.toThrow(/it is not paused, since steering\.json in .*\/\.imagemill/);
+});
+
+test("a run that is completed while it is being cancelled is complete, and no cancel stays", async () => {
+  await using server = await startTestRedis();
+  await using mill = await openTestMill(server, { prompts: 3 });
+  const run = await mill.open();
+  await mill.work();
+  const { out, prefix, redis } = mill;
+  // By then the directory was looked at, and the run was not complete.
+  const late = Object.create(redis, {
+    hgetall: {
+      value: async (key: string) => {
+        expect(await run.finished).toMatchObject({ state: "completed" });
+        return await redis.hgetall(key);
+      },
+    },
+  });
+  const cancel = steerOver(late, { out, prefix, state: "cancelled" });
+  await expect(cancel).rejects.toThrow(/is finished \(completed\): there is nothing to cancel/);
+  expect(await readSteering(out)).toBeUndefined();
 });
