@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { groupFailures, type FailureGroup } from "../producer/failures.ts";
 import { openPlaceForReading, type PlaceAccess } from "../producer/open-place.ts";
 import { statePaths } from "../producer/run-directory.ts";
+import { cutText } from "../shared/cut-text.ts";
 import { damageIn } from "../shared/damaged-journal.ts";
 import { failureActions } from "../shared/failure.ts";
 import { printable } from "../shared/printable.ts";
@@ -39,7 +40,7 @@ function table(groups: readonly FailureGroup[], location: string): string {
   if (groups.length === 0) return "nothing failed\n";
   const lines = groups.flatMap(({ kind, message, status, prompts, examples }) => [
     `${String(prompts).padStart(8)}  ${kind}${status === undefined ? "" : ` (HTTP ${status})`}`,
-    `          ${message.split("\n")[0]!.slice(0, 300)}`,
+    `          ${cutText(message.split("\n")[0]!, 300)}`,
     `          ${examples.length < prompts ? "first " : ""}prompts ${examples.join(", ")}`,
   ]);
   const again = groups.some(({ kind }) => kind !== "rejected" && failureActions[kind] === "retry");

@@ -4,6 +4,7 @@ import type { Deaths } from "../shared/deaths.ts";
 import type { RunFile } from "../shared/run-file.ts";
 import { maxWindowBytes } from "./capacity.ts";
 import { type DatasetRow, placeOf } from "./dataset/build-row.ts";
+import { excerpt } from "./dataset/raw-record.ts";
 import type { Journal } from "./journal.ts";
 import { lineOfRejected } from "./journal-lines.ts";
 import { promptOf, refusal, type TakenModel } from "./prompt-rows.ts";
@@ -78,7 +79,7 @@ export class Feeder {
     const { run, settled, model } = this.#parts;
     const reason = row.ok ? refusal(row, run, model) : row.reason;
     if (!row.ok || reason !== undefined) {
-      const raw = row.ok ? row.prompt.slice(0, 200) : row.raw;
+      const raw = row.ok ? excerpt(row.prompt) : row.raw;
       this.#rejected.push(
         lineOfRejected(run, { ...placeOf(row), index: row.index, reason: reason!, raw }),
       );

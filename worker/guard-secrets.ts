@@ -2,7 +2,7 @@ import { stackOf } from "../shared/caught.ts";
 import { ProviderError } from "../shared/failure.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { ImageGeneration } from "./providers/image-generation.ts";
-import { safeMessage, type Secrets, withoutSecrets } from "./providers/safe-message.ts";
+import { safeMessage, type Secrets } from "./providers/safe-message.ts";
 
 /** Longest id of a request that is kept, in characters. */
 const maxIdChars = 200;
@@ -44,5 +44,5 @@ export function guardFailure(error: unknown, secrets: Secrets): ProviderError | 
 }
 
 function guardId(id: string, secrets: Secrets): string {
-  return withoutSecrets(id, secrets).slice(0, maxIdChars);
+  return safeMessage(id, secrets, maxIdChars);
 }

@@ -1,3 +1,4 @@
+import { cutText } from "../../shared/cut-text.ts";
 import { html, type Html } from "../../shared/html.ts";
 import type { AttemptRecord } from "../../shared/result.ts";
 import { milliseconds } from "./format.ts";
@@ -36,7 +37,7 @@ function entry(attempt: AttemptRecord, number: number, span: Span): Html {
       >
     </p>
     ${bars(attempt, span)}
-    ${message === undefined ? "" : html`<p class="message">${message.slice(0, 1_000)}</p>`}
+    ${message === undefined ? "" : html`<p class="message">${cutText(message, 1_000)}</p>`}
     <p class="soft">${details(attempt).join(" · ")}</p>
   </li>`;
 }

@@ -1,3 +1,4 @@
+import { cutText } from "../../shared/cut-text.ts";
 import { html, type Html } from "../../shared/html.ts";
 
 /** US dollars; small sums with more digits. */
@@ -60,5 +61,5 @@ function passed(ms: number): string {
 /** A text that may be long: cut, with the whole in its title. */
 export function cut(text: string, characters: number): Html {
   if (text.length <= characters) return html`${text}`;
-  return html`<span title="${text.slice(0, 2_000)}">${text.slice(0, characters)}…</span>`;
+  return html`<span title="${cutText(text, 2_000)}">${cutText(text, characters)}…</span>`;
 }

@@ -1,4 +1,5 @@
 import { failureActions } from "../../shared/failure.ts";
+import { cutText } from "../../shared/cut-text.ts";
 import { html, type Html } from "../../shared/html.ts";
 import { type MonitorContext, runOf, seeQueues } from "../context.ts";
 import type { Page, PageRequest } from "../page.ts";
@@ -38,7 +39,7 @@ function item(run: string, group: ProblemGroup, now: number): Html {
       <span class="badge kind">${words(kind)}</span
       >${status === undefined ? "" : html` <span class="soft">HTTP ${status}</span>`}
     </p>
-    <p class="message">${message.slice(0, 600)}</p>
+    <p class="message">${cutText(message, 600)}</p>
     <p class="soft">
       ${lost}${plural(attempts, kind === "rejected" ? "row" : "attempt")} · first
       ${ago(firstAt, now)} · last ${ago(lastAt, now)} ·

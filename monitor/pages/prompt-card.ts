@@ -1,3 +1,4 @@
+import { cutText } from "../../shared/cut-text.ts";
 import { html, type Html } from "../../shared/html.ts";
 import type { JournalLine } from "../../shared/journal-line.ts";
 import type { ImageRecord } from "../../shared/result.ts";
@@ -24,7 +25,7 @@ export function promptCard(run: string, line: JournalLine): Html {
     <a href="/runs/${run}/prompts/${index}" class="tiles of-${columns}" aria-label="Prompt ${index}"
       >${tiles}</a
     >
-    <p class="text" dir="auto" title="${prompt.slice(0, 1_000)}">${prompt.slice(0, 400)}</p>
+    <p class="text" dir="auto" title="${cutText(prompt, 1_000)}">${cutText(prompt, 400)}</p>
     <p class="soft">
       <a href="/runs/${run}/prompts/${index}">#${index}</a
       >${row?.id === undefined ? "" : ` · ${row.id}`} ${badge}
@@ -37,7 +38,7 @@ function thumbnail(run: string, image: ImageRecord, prompt: string): Html {
     src="${imageHref(run, image, "thumb")}"
     width="${image.width}"
     height="${image.height}"
-    alt="${prompt.slice(0, 200)}, image ${image.generation + 1}"
+    alt="${cutText(prompt, 200)}, image ${image.generation + 1}"
     loading="lazy"
     decoding="async"
   />`;
@@ -49,5 +50,5 @@ export function gap({ failures, rejected }: JournalLine, generation: number): Ht
     failures.find(({ generations }) => generations.includes(generation)) ?? failures[0];
   const kind = failure ? words(failure.kind) : rejected ? "rejected" : "missing";
   const message = failure?.message ?? rejected?.reason ?? "No reason is known.";
-  return html`<span class="gap"><b>${kind}</b><span>${message.slice(0, 200)}</span></span>`;
+  return html`<span class="gap"><b>${kind}</b><span>${cutText(message, 200)}</span></span>`;
 }

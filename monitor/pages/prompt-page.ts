@@ -1,3 +1,4 @@
+import { cutText } from "../../shared/cut-text.ts";
 import { html, type Html } from "../../shared/html.ts";
 import type { JournalLine } from "../../shared/journal-line.ts";
 import type { ImageRecord } from "../../shared/result.ts";
@@ -89,7 +90,7 @@ function images(run: string, line: JournalLine): Html {
   if (line.images.length === 0) {
     const reasons = line.failures.map(
       ({ kind, message }) =>
-        html`<p class="note bad"><b>${words(kind)}:</b> ${message.slice(0, 2_000)}</p>`,
+        html`<p class="note bad"><b>${words(kind)}:</b> ${cutText(message, 2_000)}</p>`,
     );
     return html`${reasons}`;
   }
@@ -135,7 +136,7 @@ function facts({ file }: RunView, line: JournalLine | undefined): Html {
   const pairs = [
     ...Object.entries(file.parameters).map(([name, value]) => figure(name, shown(value))),
     ...Object.entries(line?.row?.columns ?? {}).map(([name, value]) =>
-      figure(name, shown(value).slice(0, 500)),
+      figure(name, cutText(shown(value), 500)),
     ),
     ...(line?.costUsd === undefined ? [] : [figure("Cost", dollars(line.costUsd))]),
   ];

@@ -1,3 +1,4 @@
+import { cutText } from "../../shared/cut-text.ts";
 import { html, type Html } from "../../shared/html.ts";
 import { type MonitorContext, runOf, seeQueues } from "../context.ts";
 import type { Page, PageRequest } from "../page.ts";
@@ -109,7 +110,7 @@ function groups(
         <b>${count(number)}</b>
         <span>
           ${kindBadge(last)}
-          <span class="message">${(last.message ?? "").slice(0, 240)}</span>
+          <span class="message">${cutText(last.message ?? "", 240)}</span>
           <span class="soft"
             >first ${ago(firstAt, now)}, last ${ago(lastAt, now)} · for example prompt
             ${example.index}</span

@@ -1,4 +1,5 @@
 import { attemptLimits } from "../../shared/failure.ts";
+import { cutText } from "../../shared/cut-text.ts";
 import { html, type Html } from "../../shared/html.ts";
 import { count } from "../../shared/quantity.ts";
 import type { AttemptRecord } from "../../shared/result.ts";
@@ -72,7 +73,7 @@ function row(
     </td>
     <td data-name="What went wrong" class="wide">
       ${kindBadge(last)}
-      <p class="message">${(last.message ?? "").slice(0, 300)}</p>
+      <p class="message">${cutText(last.message ?? "", 300)}</p>
     </td>
     <td data-name="Next try" class="next">
       <div>${nextText(retry, request.now)}${state === "delayed" ? now : ""}</div>

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { cutText } from "../../shared/cut-text.ts";
 import type { JournalLine } from "../../shared/journal-line.ts";
 import type { ImageRecord, PromptFailure } from "../../shared/result.ts";
 import type { RunFile } from "../../shared/run-file.ts";
@@ -38,7 +39,7 @@ export function sheetEntry(line: JournalLine): SheetEntry {
 }
 
 function cut(text: string, characters: number): string {
-  return text.length > characters ? `${text.slice(0, characters)}…` : text;
+  return text.length > characters ? `${cutText(text, characters)}…` : text;
 }
 
 /** A page with the first prompts and their images. It needs no network and no script, only the folder it lies in. */

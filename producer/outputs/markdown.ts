@@ -1,3 +1,4 @@
+import { cutText } from "../../shared/cut-text.ts";
 import { printable } from "../../shared/printable.ts";
 
 /**
@@ -5,7 +6,7 @@ import { printable } from "../../shared/printable.ts";
  * in its cell.
  */
 export function codeSpan(text: string): string {
-  const line = printable(text.slice(0, 200).replace(/\s+/g, " ")).replaceAll("|", "\\|");
+  const line = printable(cutText(text, 200).replace(/\s+/g, " ")).replaceAll("|", "\\|");
   const longest = Math.max(0, ...(line.match(/`+/g) ?? []).map((run) => run.length));
   const fence = "`".repeat(longest + 1);
   const pad = line === "" || line.startsWith("`") || line.endsWith("`") ? " " : "";

@@ -20,7 +20,10 @@ const bad: readonly { line: string | Buffer; reason: RegExp }[] = [
   { line: '{"prompt": " \\t\\n"}', reason: /only white space/ },
   { line: '{"prompt": "half \\ud83d"}', reason: /lone surrogate/ },
   { line: Buffer.from([...Buffer.from('{"prompt": "'), 0xff, 0x22, 0x7d]), reason: /UTF-8/ },
-  { line: `{"prompt": "${"x".repeat(32_001)}"}`, reason: /32001 characters.* takes 32000/ },
+  {
+    line: `{"prompt": "${"x".repeat(199)}😀${"x".repeat(31_801)}"}`,
+    reason: /32001 characters.* takes 32000/,
+  },
   { line: `{"prompt": "${"x".repeat(1_100_000)}"}`, reason: /at most 1,048,576 bytes/ },
   { line: `{"prompt": "deep", "x": ${"[".repeat(200)}${"]".repeat(200)}}`, reason: /nesting/ },
   { line: '{"prompt": "p", "settings": "{"}', reason: /column `settings` to be a JSON object/ },
@@ -55,6 +58,7 @@ describe("rows that are no prompts", () => {
     expect(rejects.map(({ row }) => row)).toEqual(bad.map((_, i) => 2 * i + 2));
     expect(rejects.map(({ line }) => line)).toEqual(bad.map((_, i) => 2 * i + 3));
     for (const [i, { reason }] of bad.entries()) expect(rejects[i]!.reason).toMatch(reason);
+    expect(rejects.filter(({ raw }) => !String(raw).isWellFormed())).toEqual([]);
     const made = readResults(stage.out).filter(({ state }) => state === "succeeded");
     expect(made.map(({ index }) => index)).toEqual(Array.from({ length: 21 }, (_, i) => 2 * i));
 

@@ -51,6 +51,12 @@ test("a revised prompt of megabytes is cut: it would go through Redis", () => {
   expect(images[0]!.revisedPrompt).toMatch(/^z{31999}…$/);
 });
 
+test("a code and an id that are long, or no text, are kept so that every reader of JSON takes them", () => {
+  const [code, requestId] = ["no \ud83d", `${"x".repeat(199)}😀 and so on`];
+  const failure = guardFailure(new ProviderError("quota", "no", { code, requestId }), {});
+  expect(failure).toMatchObject({ code: "no \ufffd", requestId: `${"x".repeat(199)}…` });
+});
+
 test("a provider's failure keeps what it tells, and a bug becomes one without its cause", () => {
   const details = {
     status: 429,

@@ -52,7 +52,10 @@ test("a missing image has its place among the others, with kind and message", ()
   expect(tiles).toContain("refused 3");
 });
 
-test("long prompts are cut", () => {
+test("long prompts are cut, never within a character", () => {
+  const prompt = `${"x".repeat(599)}😀 and so on`;
+  expect(sheetOf([promptLine(0, [], { row: { prompt, columns: {} } })])).toContain("xxx…");
+  expect(codeSpan(`${"x".repeat(199)}😀`)).toBe(`\`${"x".repeat(199)}\``);
   const page = sheetOf([
     promptLine(0, [], { row: { prompt: "x".repeat(1_000_000), columns: {} } }),
   ]);
