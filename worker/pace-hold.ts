@@ -11,7 +11,7 @@ local backMs = (s.keptAt or now) - now
 if backMs > 0 then
   for _, name in ipairs({
     'imagesAt', 'requestsAt', 'tokensAt', 'cutAt', 'slowAt', 'emptyAt', 'measureFrom', 'growAt', 'fullAt', 'eraAt', 'lastAt', 'holdEnd',
-    'probeAt', 'hintImagesUntil', 'hintRequestsUntil', 'hintTokensUntil',
+    'probeAt', 'burstAt', 'hintImagesUntil', 'hintRequestsUntil', 'hintTokensUntil',
   }) do
     if s[name] then s[name] = s[name] - backMs end
   end

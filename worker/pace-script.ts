@@ -77,8 +77,11 @@ local function elsewhere()
   return calls, reserved
 end
 
+-- How early a call may come, to make up for one that came late.
 local function slackNow()
-  return s.rate and not s.isMeasured and tightMs or slackMs
+  if not s.rate then return slackMs end
+  if not s.isMeasured then return tightMs end
+  return s.isTight and 0 or slackMs
 end
 
 ${paceHold}
@@ -133,7 +136,10 @@ end
 -- isSearched: it is the rate that is looked for that sets the pace
 local function letGo(n, perImage, perRequest, isSearched)
   if s.holdEnd and not isProbed() then s.probeAt = now end
-  if isSearched and math.max(s.imagesAt or 0, perRequest > 0 and s.requestsAt or 0) >= now then s.since = (s.since or 0) + 1 end
+  countBurst()
+  -- Where no call may come early, one that comes just in time has waited.
+  local atLeast = now - (slackNow() == 0 and tightMs or 0)
+  if isSearched and math.max(s.imagesAt or 0, perRequest > 0 and s.requestsAt or 0) >= atLeast then s.since = (s.since or 0) + 1 end
   if s.steps and not s.growAt and (s.since or 0) > 2 * s.steps then s.growAt = now end
   if perImage > 0 then s.imagesAt = math.max(s.imagesAt or 0, now) + n * perImage end
   if perRequest > 0 then s.requestsAt = math.max(s.requestsAt or 0, now) + perRequest end
@@ -187,6 +193,7 @@ if command == 'refused' then
   local counted, guess = tonumber(ARGV[13]), math.abs(tonumber(ARGV[14]))
   local callsPerMs = toldCalls(n, images, requests, tokens, counted)
   local isNews, isFirst = startedAt >= (s.cutAt or 0), (s.admitted or 0) > n
+  correctBurst(startedAt)
   if isNews then
     s.admitted = (s.admitted or 0) - n
     if isNamed then narrow(inFlight)

@@ -5,6 +5,9 @@
  *   whole of it a second later: one refusal says little.
  * - Between two refusals with steady calls the provider has let in what its limit lets in, whatever it allows to be saved up.
  *   So the second one measures the limit, and the lane goes on there.
+ * - Where little can be saved up, what was let in says little of a pace that was rising, and nothing that was missed comes back: of
+ *   three calls or more at once just one is let in. Then the lane goes on at the pace of the last calls that were let in, and no call
+ *   comes early.
  * - It stays close to that rate, longer each time that a refusal confirms it, then looks for more, quickly.
  * - Refused again before anything was let in: half the pace, each time. It doubles each second once calls are let in.
  *
@@ -15,6 +18,8 @@
  * - `deep`: how many times the pace was halved at the last refusal
  * - `emptyAt`, `admitted`: since when, and how many images, the provider has taken after it said no
  * - `measureImages`, `measureFrom`: the last measurement, as far as it may still be corrected
+ * - `burst`, `burstAt`, `burstRefused`: calls that went at once, when, and how many of them were refused
+ * - `isTight`: nothing can be saved up; `tightDoubts`: how many times in a row a call was refused where as much went well before
  * - `isDoubted`: the last refusal came where none was expected
  * - `refusals`: calls that were refused since the last that was let in
  * - `cutAt`: when the last refusal came; calls that had begun before say nothing new
@@ -22,17 +27,39 @@
 export const paceSearch = String.raw`
 local deepest = 6
 local doubleMs = 500    -- in which a pace doubles at most: a refusal has to be known before the next step
+local atOnceMs = 10     -- calls that start within this time come at once for the provider
+local burstMs = 1000    -- in which it is known which of them were refused
+local fewCalls = 5      -- fewer say nothing of a pace
+local tightStepsMs = 45000  -- of calls between refusals at least, where a wait is lost
 local recoverMs = 1000  -- in which a pace that was halved doubles again
 
--- The rate that is tried now. It starts a little below the one that is believed, stays close to it for long (a cubic curve),
--- then doubles again and again. So a refusal costs one call in hundreds, and a limit that was raised is found soon.
-local function triedRate()
-  if not s.rate or s.isFree then return nil end
-  local x = (s.since or 0) / s.steps
+-- The rate that is tried after so many calls that waited for it. It starts a little below the one that is believed, stays close
+-- to it for long (a cubic curve), then doubles again and again. So a refusal costs one call in hundreds, and a limit that was
+-- raised is found soon.
+local function rateAfter(since)
+  local x = since / s.steps
   local curve = 1 + 0.04 * (math.min(x, 2) - 1) ^ 3
   local doublings = s.growAt and math.min(20, 2 * (x - 2), (now - s.growAt) / doubleMs) or 0
   local deep = math.max(0, (s.deep or 0) - math.max(0, now - (s.holdEnd or 0)) / recoverMs)
   return s.rate * curve * 2 ^ (math.max(0, doublings) - deep)
+end
+
+local function triedRate()
+  return s.rate and not s.isFree and rateAfter(s.since or 0) or nil
+end
+
+-- A call is let go. Of those that go at once it is known a little later how many were let in.
+local function countBurst()
+  if now - (s.burstAt or 0) > burstMs then
+    if (s.burst or 0) >= 3 then s.isTight = s.burst - s.burstRefused <= 1 and 1 or nil end
+    s.burst, s.burstRefused, s.burstAt = 0, 0, now
+  end
+  if now - s.burstAt < atOnceMs then s.burst = s.burst + 1 end
+end
+
+-- A call that began then was refused.
+local function correctBurst(startedAt)
+  if math.abs(startedAt - (s.burstAt or 0)) < 2 * atOnceMs then s.burstRefused = s.burstRefused + 1 end
 end
 
 -- What the lane made in its last seconds, in images a millisecond.
@@ -66,12 +93,23 @@ local function correctMeasure(untilAt)
   s.rate = math.max(s.rate / 2, math.min(s.rate, s.measureImages / (untilAt - s.measureFrom)))
 end
 
+-- Nothing can be saved up. A pace that was refused at once is too high by far.
+local function stepBack(rate, since, least, callsPerMs)
+  -- The gap before a call is that of the one before it, and calls were let in with another one still unknown.
+  local before = since >= fewCalls and rateAfter(since - 3) * 0.99 or math.sqrt(rate * s.rate)
+  if since >= fewCalls then s.tightDoubts = since < s.steps and (s.tightDoubts or 0) + 1 or 0 end
+  if (s.tightDoubts or 0) >= 3 then s.isTight, s.tightDoubts = nil, nil end
+  s.rate, s.deep, s.isDoubted, s.measureImages = math.max(rate, before), 0, nil, nil
+  s.steps = math.min(math.max(90, callsPerMs * tightStepsMs), math.max(least, since))
+end
+
 -- Two refusals have measured the rate: s.admitted images between s.emptyAt and emptyAt.
 local function measure(n, emptyAt, tried)
   local tookMs, since = emptyAt - s.emptyAt, s.since or 0
   local rate = s.admitted / tookMs
   local callsPerMs = rate / n
   local least = leastSteps(callsPerMs)
+  if s.isTight and s.isMeasured then return stepBack(rate, since, least, callsPerMs) end
   if s.isMeasured and not s.isDoubted and since < 1.5 * s.steps then
     -- Refused where nothing was refused before: a hiccup, or the limit was lowered. The next refusal will tell.
     s.isDoubted, s.deep, s.measureImages = 1, 1, nil

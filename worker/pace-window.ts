@@ -15,8 +15,8 @@
  * What it keeps:
  * - `window`, `slowStart`, `peak`: calls that may be in flight; whether they double; what they grow back to
  * - `most`: calls at once that are believed to be let in; `isNamed`: the provider said that there were too many at once
- * - `isFresh`: it is being found out whether it is their number; `wasStarting`: they doubled until then; `isFree`: no rate that
- *   was looked for is kept
+ * - `isFresh`: it is being found out whether it is their number; `wasStarting`: they doubled until then, and will again where it was
+ *   not their number; `isFree`: no rate that was looked for is kept
  * - `calm`: calls answered while all were in flight that may be, since the last refusal or step
  * - `step`, `fullAt`: by how many calls `most` is passed, and since when all of them are in flight
  * - `fails`: how many times in a row a single call more was refused
@@ -36,7 +36,7 @@ local function believeMost(inFlight)
 end
 
 local function keepMost()
-  window, s.calm, s.isFresh, s.isFree, s.fullAt, s.wasStarting = s.most + 1, 0, nil, 1, nil, nil
+  window, s.calm, s.isFresh, s.isFree, s.fullAt = s.most + 1, 0, nil, 1, nil
   -- What was admitted meanwhile measures no rate.
   s.emptyAt = nil
 end
@@ -93,7 +93,7 @@ end
 -- Milliseconds until a call beyond s.most may start.
 local function apartMs(inFlight)
   if not s.most or inFlight < s.most then return 0 end
-  return (s.lastAt or 0) + s.latency / (2 * window) - now
+  return (s.lastAt or 0) + s.latency / window - now
 end
 
 -- A refusal while inFlight others were let in and s.most is known: whether it is for the sake of that number.
@@ -101,7 +101,7 @@ local function isBeyondMost(inFlight)
   if window > s.most then
     -- As it was to be expected.
     s.fails = s.step > 1 and 0 or s.fails + 1
-    if s.fails > 1 then s.doubts, s.wrongs = 0, 0 end
+    if s.fails > 1 then s.doubts, s.wrongs, s.wasStarting = 0, 0, nil end
   else
     s.doubts = s.doubts + 1
     if not s.isNamed and (s.isFresh or s.doubts >= 1.5 or inFlight == 0) then return false end
