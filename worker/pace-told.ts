@@ -2,7 +2,7 @@
  * Limits that the provider told, as a part of the script in `pace-script.ts` (`s`: what is kept of the lane).
  *
  * What answers tell is believed for a minute, and told again meanwhile. While the limit that a refusal told is kept, nothing
- * tells it again, and it may have been raised: after a hundred calls, or a minute and a half, the lane tries a little more, and
+ * tells it again, and it may have been raised: after 120 calls, or a minute and a half, the lane tries a little more, and
  * ever more until it is refused again.
  *
  * What it keeps:
@@ -10,7 +10,7 @@
  */
 export const paceTold = String.raw`
 local answeredMs = 60000
-local refusedMs, refusedCalls = 90000, 100
+local refusedMs, refusedCalls = 90000, 120
 local longestRefusedMs = 600000
 
 local function learn(images, requests, tokens, forMs)
