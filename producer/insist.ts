@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { asError, isDiskTrouble } from "../shared/caught.ts";
 import { giveRoom } from "./give-room.ts";
 import type { LaneClient } from "./lane-client.ts";
-import type { LaneWatch } from "./lane-watch.ts";
+import type { DiskWriter, LaneWatch } from "./lane-watch.ts";
 import { NewerVersionError } from "../shared/newer-version.ts";
 import { UsageError } from "../shared/usage-error.ts";
 import type { StopReason } from "./stop.ts";
@@ -78,15 +78,15 @@ export class Insistence {
   }
 
   /** Writes to the run directory until it works; rejects when the run stops. */
-  async onDisk(write: () => Promise<void>): Promise<void> {
+  async onDisk(writer: DiskWriter, write: () => Promise<void>): Promise<void> {
     const { watch, stopping } = this.#parts;
     const isDone = await insist(write, {
       stopping,
       mayPass: isDiskTrouble,
-      onFailure: (error) => this.#failed(error, watch.disk.failed(error.message)),
+      onFailure: (error) => this.#failed(error, watch.disk[writer].failed(error.message)),
     });
     if (!isDone) stopping.throwIfAborted();
-    watch.disk.worked();
+    watch.disk[writer].worked();
   }
 
   #failed(error: Error, reason: StopReason | undefined): void {

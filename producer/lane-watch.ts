@@ -31,13 +31,16 @@ export interface LaneWatchParts {
   onError: (error: Error) => void;
 }
 
+/** Who writes to the run directory beside others. */
+export type DiskWriter = "feeder" | "collector" | "budget";
+
 /** A run's view of its lane: who works there, and since when nothing can go on. */
 export class LaneWatch {
   readonly #parts: LaneWatchParts;
   /** Redis answers, but takes no job. */
   readonly queue: Outage;
-  /** The run directory cannot be written to. */
-  readonly disk: Outage;
+  /** The run directory cannot be written to, by each who does: another, who has nothing to write, does not know. */
+  readonly disk: Record<DiskWriter, Outage>;
   readonly #storage: Outage;
   readonly #keys: Outage;
   #heartbeats: readonly Heartbeat[] = [];
@@ -57,11 +60,9 @@ export class LaneWatch {
       "give it memory and disk",
       giveUpAfterMs,
     );
-    this.disk = new Outage(
-      "storage: the run directory could not be written to",
-      "mend it",
-      giveUpAfterMs,
-    );
+    const disk = () =>
+      new Outage("storage: the run directory could not be written to", "mend it", giveUpAfterMs);
+    this.disk = { feeder: disk(), collector: disk(), budget: disk() };
     this.#storage = new Outage("no worker could store an image", "mend it", giveUpAfterMs);
     this.#keys = new Outage(
       "auth: the provider has refused all workers",

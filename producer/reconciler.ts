@@ -35,6 +35,6 @@ export async function reconcile({
     ({ job }) => window.get(job.index) !== undefined && !settled.has(job.index),
   );
   for (const prompt of lost) prompt.job.mayExist = true;
-  await send(lost);
+  if (lost.length > 0) await send(lost);
   return lost.length;
 }

@@ -178,7 +178,7 @@ export class RunEngine {
       deaths: this.#stay.deaths,
       room: () => this.#room(),
       send: (prompts) => this.#send(prompts),
-      writing: (write) => this.#insistence.onDisk(write),
+      writing: (write) => this.#insistence.onDisk("feeder", write),
       onRejected: (lines) => this.#onSettled(lines),
       stopping: this.#stopping.signal,
     });
@@ -195,7 +195,7 @@ export class RunEngine {
     const { run, hashes, rowsAhead } = this.#parts;
     const rows = readDataset(run.source);
     if (rowsAhead === 0) return rows;
-    const writing = (write: () => Promise<void>) => this.#insistence.onDisk(write);
+    const writing = (write: () => Promise<void>) => this.#insistence.onDisk("feeder", write);
     return hashedAhead(rows, { rowsAhead, limit: run.limit, hashes, writing });
   }
 
@@ -224,7 +224,7 @@ export class RunEngine {
   }
 
   async #collect(): Promise<void> {
-    await this.#insistence.onDisk(async () => {
+    await this.#insistence.onDisk("collector", async () => {
       await this.#collector.collect(blockMs);
     });
   }
@@ -251,7 +251,7 @@ export class RunEngine {
   }
 
   async #lookAfterBudget(): Promise<void> {
-    await this.#insistence.onDisk(async () => {
+    await this.#insistence.onDisk("budget", async () => {
       this.#stopIf(await this.#budget?.look(this.watch.heartbeats));
     });
   }

@@ -105,7 +105,8 @@ export async function readHeartbeats(redis: RedisClient, keys: LaneKeys): Promis
   for (const id of ids) pipeline.get(keys.heartbeat(id));
   const texts = z.array(z.string().nullable()).parse(pipelineValues(await pipeline.exec()));
   const dead = ids.filter((_, i) => texts[i] === null);
-  if (dead.length > 0) await redis.srem(keys.workers, ...dead);
+  // A Redis that may be read but takes nothing (its disk is full, or the user may only look) is read all the same.
+  if (dead.length > 0) await redis.srem(keys.workers, ...dead).catch(() => undefined);
   return texts.flatMap((text) => {
     return text === null ? [] : (parseJson(Heartbeat, text) ?? []);
   });

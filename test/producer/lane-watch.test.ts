@@ -26,6 +26,18 @@ test("a Redis that answers but refuses to write for too long ends the run", asyn
   });
 });
 
+test("a Redis that takes no write at all ends the run, too, though a worker has died that it cannot forget", async () => {
+  await using server = await startTestRedis();
+  await using stage = await openProducerStage(server);
+  const { watch } = watchOf(stage);
+  await stage.redis.sadd(stage.keys.workers, "dead");
+  await stage.redis.config("SET", "min-replicas-to-write", "1");
+  expect(await watch.look()).toMatchObject({
+    state: "stopped",
+    text: expect.stringMatching(/Redis has taken nothing for 0 s: NOREPLICAS/),
+  });
+});
+
 test("a pause that the run directory has no room for is obeyed, told of, and written once there is room", async () => {
   await using server = await startTestRedis();
   await using stage = await openProducerStage(server);
