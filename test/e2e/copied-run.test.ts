@@ -1,8 +1,9 @@
 import { cpSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
-import { filesBelow, readResults } from "../helpers/run-files.ts";
+import { filesBelow, readJournalOf, readResults } from "../helpers/run-files.ts";
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
 import { until } from "../helpers/until.ts";
 
@@ -17,6 +18,14 @@ async function killedRun(server: TestRedis): Promise<Stage> {
   first.kill("SIGKILL");
   await first.ended;
   return stage;
+}
+
+/** Has the claim of the run's last producer count for so long from now. */
+async function claimEndsIn(server: TestRedis, ms: number): Promise<void> {
+  const redis = new Redis(server.url);
+  const [claim] = await redis.keys("*:producer:*");
+  expect(await redis.pexpire(claim!, ms)).toBe(1);
+  redis.disconnect();
 }
 
 /** Images that a run says it has, and those that are there. */
@@ -36,10 +45,14 @@ describe.concurrent("a copy of a run directory", () => {
     await using stage = await killedRun(server);
     const copy = join(stage.folder, "copy");
     cpSync(stage.out, copy, { recursive: true });
-    const [end, refused] = await Promise.all([
-      stage.cli("resume", stage.out, "-c", "2", "--json"),
-      stage.cli("resume", copy, "-c", "2", "--json"),
-    ]);
+    const { settings } = stage.simulator;
+    // The first one is far from its end until the copy has ended, however slowly that starts.
+    settings.latencyMs = 3_000;
+    const first = stage.startCli("resume", stage.out, "-c", "2", "--json");
+    await stage.settled(readJournalOf(stage.out).length + 1);
+    const refused = await stage.cli("resume", copy, "-c", "2", "--json");
+    settings.latencyMs = 0;
+    const end = await first.ended;
     expect(refused).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/run \S+ is driven from /),
@@ -78,11 +91,13 @@ describe.concurrent("a copy of a run directory", () => {
     await using stage = await killedRun(server);
     const moved = join(stage.folder, "moved");
     renameSync(stage.out, moved);
+    await claimEndsIn(server, 60_000);
     const early = stage.startCli("resume", moved, "--json");
     const told = `was driven from ${stage.out} on `;
     await until(() => expect(early.stderr).toContain(told));
     early.kill("SIGTERM");
     expect(await early.ended).toMatchObject({ code: 143 });
+    await claimEndsIn(server, 1_000);
     const end = await stage.cli("resume", moved, "--json");
     expect(end).toMatchObject({ code: 0, summary: { state: "completed", images: prompts } });
     const images = imagesOf(moved);
