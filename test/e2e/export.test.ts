@@ -12,10 +12,13 @@ test.concurrent("a run is exported while it goes on, and again when it is whole"
   await using stage = await openStage({ latencyMs: 100 });
   await using run = stage.start(stage.dataset(promptRows(60)), ...model, "--concurrency", "4");
   await stage.settled(8);
+  // The run is far from its end until it is exported, however slowly that command starts.
+  stage.simulator.settings.latencyMs = 5_000;
   const exportTo = (name: string, format: string) =>
     stage.cli("export", stage.out, "--format", format, "--to", name, "--json");
   const early = await exportTo("early", "jsonl");
   expect(run.alive).toBe(true);
+  stage.simulator.settings.latencyMs = 0;
   expect(early.code).toBe(0);
   const { images } = z.object({ images: z.int() }).parse(early.json);
   expect(early.json).toMatchObject({ state: "unfinished", format: "jsonl", prompts: images });

@@ -42,8 +42,9 @@ describe.concurrent("a run whose process is killed", () => {
       const command = [dataset, ...args, "-c", String(concurrency)] as const;
       for (const lines of [8, 20]) {
         const life = stage.start(...command);
-        await stage.settled(lines);
+        await stage.settled(readJournalOf(stage.out).length + 1);
         expect(await redisListens(stage)).toBe(true);
+        await stage.settled(lines);
         life.kill("SIGKILL");
         expect((await life.ended).signal).toBe("SIGKILL");
         await until(async () => expect(await redisListens(stage)).toBe(false));

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { inOrder } from "../../shared/in-order.ts";
 import { openStage, promptRows } from "../helpers/stage.ts";
 
 const model = ["-m", "gpt-image-2"] as const;
@@ -81,7 +82,8 @@ describe("a command that cannot be", () => {
     await using stage = await openStage();
     const dataset = stage.dataset(promptRows(2));
     const outOf = (i: number) => join(stage.folder, `out-${i}`);
-    const check = async ({ args, words }: (typeof wrong)[number], i: number) => {
+    const check = async (i: number) => {
+      const { args, words } = wrong[i]!;
       const out = args[0] === "run" && args.length > 1 ? ["--out", outOf(i)] : [];
       const end = await stage.cli(
         ...args.map((arg) => (arg === "DATASET" ? dataset : arg)),
@@ -90,7 +92,7 @@ describe("a command that cannot be", () => {
       expect(end.stderr).toMatch(words);
       expect([args, end.code, end.stdout]).toEqual([args, 2, ""]);
     };
-    await Promise.all(wrong.map(check));
+    await Array.fromAsync(inOrder(wrong.keys(), 4, check));
     expect(stage.simulator.ledger.calls).toBe(0);
     // The folder that a wrong column left is not in the way of the right one.
     const outs = wrong.map((_, i) => outOf(i)).filter((out) => existsSync(out));
@@ -180,17 +182,20 @@ describe("a command that cannot be", () => {
       expect(run.stderr).toContain("give another --out");
       expect(exported.stderr).toContain("--to");
     };
-    await Promise.all(places.map(check));
+    await Array.fromAsync(inOrder(places, 2, check));
   });
 
   test.concurrent("on a run directory in use names the process that holds it, which goes on", async () => {
     await using stage = await openStage({ latencyMs: 200 });
-    // The first one is not over before the second has started, however slowly that starts.
+    const { settings } = stage.simulator;
     const command = [stage.dataset(promptRows(40)), ...model, "-c", "1"] as const;
     const first = stage.start(...command);
     await stage.settled(1);
+    // The first one is not over before the second has ended, however slowly that starts.
+    settings.latencyMs = 5_000;
     const second = await stage.run(...command);
     expect(first.alive).toBe(true);
+    settings.latencyMs = 0;
     expect(second).toMatchObject({ code: 2, stdout: "" });
     expect(second.stderr).toContain(`${stage.out} is in use by process ${first.pid}`);
     const end = await first.ended;
