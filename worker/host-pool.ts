@@ -1,5 +1,7 @@
 import type { Log } from "../shared/log.ts";
+import type { LaneLimits } from "../shared/lane-limits.ts";
 import { baseUrlsOf, type Profile } from "../shared/profile.ts";
+import { HostLimits, sumOfLimits } from "./host-limits.ts";
 import { ProviderHealth } from "./provider-health.ts";
 
 /** One server of a profile. */
@@ -9,6 +11,8 @@ export interface Host {
   /** Undefined: the provider's public host. */
   baseUrl: string | undefined;
   health: ProviderHealth;
+  /** That it told. */
+  limits: HostLimits;
   /** Calls of all runs of the lane. */
   inFlight: number;
   /** How many calls the pool had seen when this host was asked last. */
@@ -32,8 +36,9 @@ const firstWaitMs = 1_000;
 const longestWaitMs = 60_000;
 
 /**
- * The hosts of a lane's profile. A call goes to the one with the fewest in flight; a host that is away is left out, and from
- * time to time one call tries it again; one that refuses calls for its own limits' sake is left out for as long as it asks for.
+ * The hosts of a lane's profile. A call goes to the one with the fewest in flight, for what its limits let in; a host that is away
+ * is left out, and from time to time one call tries it again; one that refuses calls for its own limits' sake is left out for as
+ * long as it asks for, and one that told its limits while they are used up.
  */
 export class HostPool {
   readonly hosts: readonly Host[];
@@ -48,6 +53,7 @@ export class HostPool {
       place: i + 1,
       baseUrl,
       health: new ProviderHealth(now),
+      limits: new HostLimits(now),
       inFlight: 0,
       askedAt: 0,
       redirects: false,
@@ -58,17 +64,30 @@ export class HostPool {
     }));
   }
 
-  /** The host for a call that starts now: of equals the one that has not been asked for longest. */
-  take(): Host {
+  /** The host for a call for so many images that starts now: of equals the one that has not been asked for longest. */
+  take(images: number): Host {
     const willing = this.hosts.filter((host) => !this.#refuses(host));
     const open = willing.filter(({ health }) => health.waitMs === 0);
+    const free = open.filter(({ limits }) => limits.isFree);
     // Where all are away the lane waits, and its probe may go to any.
-    const candidates = [open, willing, this.hosts].find(({ length }) => length > 0)!;
-    const host = candidates.reduce((best, other) => (this.#isFitter(other, best) ? other : best));
+    const candidates = [free, open, willing, this.hosts].find(({ length }) => length > 0)!;
+    const loads = this.#loads(images);
+    const host = candidates.reduce((best, other) => {
+      const [load, otherLoad] = [loads.get(best)!, loads.get(other)!];
+      if (load === otherLoad) return other.askedAt < best.askedAt ? other : best;
+      return otherLoad < load ? other : best;
+    });
     host.inFlight += 1;
     host.askedAt = ++this.#asked;
+    host.limits.take(images, this.#shareOf(host));
     host.health.started();
     return host;
+  }
+
+  /** What the hosts that answer let in together, as far as each of them told it. */
+  get limits(): LaneLimits | undefined {
+    const living = this.hosts.filter(({ health }) => !health.away);
+    return sumOfLimits(living.map(({ limits }) => limits.current));
   }
 
   /** The host made images. */
@@ -132,9 +151,16 @@ export class HostPool {
     return this.#othersTake(host) ? isAway : undefined;
   }
 
-  #isFitter(one: Host, other: Host): boolean {
-    const [load, otherLoad] = [one, other].map((host) => (host.inFlight + 1) / this.#shareOf(host));
-    return load === otherLoad ? one.askedAt < other.askedAt : load! < otherLoad!;
+  /** Calls that each host has in flight, for its part of the calls: by their limits where all told theirs. */
+  #loads(images: number): Map<Host, number> {
+    const rates = this.hosts.map(({ limits }) => limits.callsPerMinute(images));
+    const areTold = rates.every(Number.isFinite);
+    return new Map(
+      this.hosts.map((host, i) => {
+        const part = this.#shareOf(host) * (areTold ? rates[i]! : 1);
+        return [host, (host.inFlight + 1) / part];
+      }),
+    );
   }
 
   #shareOf({ share, refusesUntil }: Host): number {

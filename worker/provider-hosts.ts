@@ -43,15 +43,17 @@ export class ProviderHosts {
    */
   async agenerate(input: string, call: CallOptions): Promise<ImageGeneration> {
     const { key, pool } = this.#parts;
-    const host = pool.take();
+    const host = pool.take(call.numGenerations);
     const secrets = { apiKey: key.current, baseUrl: host.baseUrl };
     try {
       const model = await this.#modelOf(host);
       const answer = guardAnswer(await model.agenerate(input, call), secrets);
       pool.served(host);
       if (pool.hosts.length === 1) return answer;
-      const { limits: _, ...rest } = answer;
-      return rest;
+      const { limits: told, ...rest } = answer;
+      host.limits.told(told);
+      const { limits } = pool;
+      return { ...rest, ...(limits && { limits }) };
     } catch (error) {
       if (call.signal?.aborted) {
         host.health.abandoned();
@@ -84,7 +86,9 @@ export class ProviderHosts {
 
   /** One host's refusal holds that host alone; where none takes calls, the lane, until the first does again. */
   #refused(host: Host, error: ProviderError): ProviderError {
-    const { othersTake, waitMs } = this.#parts.pool.refused(host, error.retryAfterMs);
+    const { pool } = this.#parts;
+    host.limits.told(error.limits);
+    const { othersTake, waitMs } = pool.refused(host, error.retryAfterMs);
     const { message, status, code, requestId, tokensCounted, cause } = error;
     return new ProviderError("rate_limited", message, {
       status,
@@ -94,7 +98,7 @@ export class ProviderHosts {
       cause,
       ...(othersTake
         ? { hostAway: true, retryAfterMs: error.retryAfterMs }
-        : { retryAfterMs: waitMs }),
+        : { retryAfterMs: waitMs, limits: pool.limits }),
     });
   }
 

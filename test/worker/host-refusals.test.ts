@@ -78,3 +78,11 @@ test("a limit that one of several hosts tells is not taken for the lane's", asyn
   expect(await lane.results(100)).toHaveLength(100);
   expect(lane.simulator.ledger.images).toBeLessThanOrEqual(31);
 });
+
+test("limits that all of several hosts told are kept by the lane, as what they let in together", async () => {
+  await using second = await startSimulator({ imagesPerMinute: 600 });
+  await using lane = await openTestLane(redis, { simulator: { imagesPerMinute: 300 } });
+  await serveBoth(lane, second, 30);
+  await lane.results(30);
+  await until(async () => expect(await rateOf(lane)).toBe(900));
+});

@@ -97,3 +97,18 @@ test("a call that its caller gave up says nothing against its host", async () =>
   }
   expect(asked).toEqual({ a: 10, b: 10, c: 10 });
 });
+
+test("a limit that a refusal of one host tells is kept by that host", async () => {
+  const { asked, down, clock, callOnce } = threeHosts();
+  const limits = { imagesPerMinute: 6 };
+  down.set("b", new ProviderError("rate_limited", "Limit 6", { retryAfterMs: 1_000, limits }));
+  await Promise.allSettled([callOnce(), callOnce(), callOnce()]);
+  expect(asked).toEqual({ a: 1, b: 1, c: 1 });
+  down.clear();
+  for (let second = 0; second < 60; second++) {
+    clock.now += 1_000;
+    for (let i = 0; i < 3; i++) await callOnce();
+  }
+  expect(asked["b"]).toBeGreaterThan(4);
+  expect(asked["b"]).toBeLessThanOrEqual(7);
+});
