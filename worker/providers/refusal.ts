@@ -3,10 +3,14 @@ import {
   ProviderError,
   type ProviderErrorDetails,
 } from "../../shared/failure.ts";
+import { cutText } from "../../shared/cut-text.ts";
 import { jsonOf } from "../../shared/parse-json.ts";
 import type { AnswerHeaders } from "./answer-reader.ts";
 import { readRetryAfter } from "./retry-after.ts";
 import { safeMessage, type Secrets } from "./safe-message.ts";
+
+/** Longest words of a provider that are looked through, in characters: the rules' patterns take time by its square. */
+const maxWords = 10_000;
 
 /** An HTTP answer that refuses a call, taken apart. */
 export interface Refusal {
@@ -35,21 +39,21 @@ export function readRefusal(status: number, headers: AnswerHeaders, text: string
   const outer = asRecord(body);
   const error = asRecord(outer["error"]);
   const inner = Object.keys(error).length > 0 ? error : outer;
+  const words = firstText(
+    inner["message"],
+    outer["error"],
+    validationWords(outer["detail"]),
+    outer["detail"],
+    outer["message"],
+    inner,
+  );
   return {
     status,
     headers,
     body,
     type: asText(inner["type"]),
     code: asText(inner["code"]),
-    message:
-      firstText(
-        inner["message"],
-        outer["error"],
-        validationWords(outer["detail"]),
-        outer["detail"],
-        outer["message"],
-        inner,
-      ) || bodyAsWords(text),
+    message: cutText(words, maxWords) || bodyAsWords(text),
   };
 }
 
@@ -140,8 +144,8 @@ function firstText(...values: unknown[]): string {
 
 /** The words of an HTML or text page, its title first. */
 function bodyAsWords(text: string): string {
-  const start = text.slice(0, 20_000);
-  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(start)?.[1];
-  const words = title ?? start.replaceAll(/<(style|script)[^]*?<\/\1>|<[^>]*>/gi, " ");
+  const start = text.slice(0, maxWords);
+  const title = /<title[^<>]*>([^<]*)<\/title>/i.exec(start)?.[1];
+  const words = title ?? start.replaceAll(/<(style|script)[^]*?<\/\1>|<[^<>]*>/gi, " ");
   return words.replaceAll(/\s+/g, " ").trim().slice(0, 500);
 }

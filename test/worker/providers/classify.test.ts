@@ -5,6 +5,7 @@ import {
 } from "../../../worker/providers/classify-huggingface.ts";
 import { classifyOpenaiRefusal } from "../../../worker/providers/classify-openai.ts";
 import { classifyTransport } from "../../../worker/providers/classify-transport.ts";
+import { readRefusal } from "../../../worker/providers/refusal.ts";
 import { readRetryAfter } from "../../../worker/providers/retry-after.ts";
 import { safeMessage } from "../../../worker/providers/safe-message.ts";
 import { expectedOf, readFixtures } from "./error-fixtures.ts";
@@ -48,6 +49,16 @@ test("keys and the base URL never show, and a message is cut at 2,000 characters
     "risk-free half_hearted myimages.example.com",
   );
   expect(safeMessage("x".repeat(5000))).toHaveLength(2000);
+});
+
+test("of a refusal of a megabyte only the beginning is looked through: the patterns took minutes for it", () => {
+  const message = "model ".repeat(170_000);
+  const { message: words } = readRefusal(
+    400,
+    new Headers(),
+    JSON.stringify({ error: { message } }),
+  );
+  expect(words).toBe(message.slice(0, 10_000));
 });
 
 test("what is said is whole characters, wherever it is cut and whatever half of one it held", () => {
