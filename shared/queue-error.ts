@@ -1,4 +1,4 @@
-const lostLock = /Missing (lock|key) for job|lock mismatch/i;
+const lostLock = /Missing (lock|key) for job|lock mismatch|could not renew lock/i;
 
 /** Whether BullMQ says that a job is no longer its worker's: Redis was away or full for longer than a lock lasts, or emptied. */
 export function isLostLock(error: Error): boolean {

@@ -5,9 +5,11 @@ import { defaultPrefix, lanesKey } from "../shared/keys.ts";
 import { isLostLock } from "../shared/queue-error.ts";
 import { limitErrors } from "../shared/limit-errors.ts";
 import { silentLog, type Log } from "../shared/log.ts";
+import { normalizeMessage } from "../shared/normalize-message.ts";
 import { connectRedis, type RedisClient } from "../shared/redis.ts";
 import { RedisPulse } from "../shared/redis-pulse.ts";
 import { repeat } from "../shared/repeat.ts";
+import { SparseTelling } from "../shared/sparse-telling.ts";
 import { closeLimitMs, endsWithin } from "../shared/within.ts";
 import { AnswerMemory } from "./answer-memory.ts";
 import type { ProxySettings } from "./providers/http.ts";
@@ -51,6 +53,7 @@ class RunningWorker implements ImageWorker {
   readonly #errors = new EventEmitter();
   readonly #log: Log;
   readonly #stopListening: () => void;
+  readonly #lostLocks = new SparseTelling();
   readonly #served: ServedLanes;
   readonly #closing = new AbortController();
   #discovery: Promise<void> | undefined;
@@ -117,6 +120,7 @@ class RunningWorker implements ImageWorker {
     const abandonedCalls = await this.#served.close(graceMs);
     // Only now: what discovery still asks of a Redis that is away ends with the connection.
     this.#stopListening();
+    this.#lostLocks.close();
     this.#pulse.stop();
     this.#redis.disconnect();
     if (this.#discovery) await endsWithin(closeLimitMs, this.#discovery);
@@ -127,10 +131,15 @@ class RunningWorker implements ImageWorker {
     // What still waits for a silent Redis when the worker ends has nothing more to say.
     if (this.#closing.signal.aborted && this.#pulse.silentMs >= closeLimitMs) return;
     // After an outage each job in hand says so: another worker has it, or will, and nobody has to do anything.
-    if (isLostLock(error))
-      this.#log.debug({}, `a job was no longer this worker's: ${error.message}`);
+    if (isLostLock(error)) this.#tellLostLock(error);
     else this.#errors.emit("error", error);
   };
+
+  #tellLostLock({ message }: Error): void {
+    const count = (times: number) =>
+      this.#log.debug({ count: times }, `a job was no longer this worker's: ${message}`);
+    this.#lostLocks.tell(normalizeMessage(message), { full: () => count(1), count });
+  }
 }
 
 /** Providers' clients are heavy: loaded when the first run needs one. */

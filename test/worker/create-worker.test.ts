@@ -66,6 +66,33 @@ describe.concurrent("createWorker", () => {
     expect(lane.simulator.ledger.calls).toBe(1);
   });
 
+  test("whose jobs all lost their locks tells of that once, in detail only, and how often at its end", async () => {
+    await using lane = await openTestLane(server);
+    const hold = new AnswerHold();
+    const [told, details]: [string[], [text: string, fields: object][]] = [[], []];
+    const log: Log = {
+      ...silentLog,
+      debug: (fields, text) => details.push([text, fields]),
+      warn: (_, text) => told.push(text),
+    };
+    const renewals = () => details.filter(([text]) => text.includes("could not renew lock"));
+    await using worker = await start(lane, {
+      log,
+      createModel: watchedModels(hold),
+      concurrency: 4,
+    });
+    const ids = await Promise.all([0, 1, 2, 3].map((index) => lane.add(index)));
+    await until(() => expect(hold.held).toBe(4));
+    await lane.redis.del(...ids.map((id) => `${lane.queue.toKey(id)}:lock`));
+    await until(() => expect(renewals()).toHaveLength(1));
+    hold.release();
+    await until(async () => expect(await lane.jobKeys()).toEqual([]));
+    await worker.close();
+    expect(renewals()).toHaveLength(2);
+    expect(renewals()[1]).toEqual([expect.any(String), { count: expect.any(Number) }]);
+    expect(told).toEqual([]);
+  });
+
   test("ends what it began where one of its lanes cannot be served", async () => {
     await using lane = await openTestLane(server);
     const broken = `${lane.lane}-broken`;
