@@ -183,12 +183,15 @@ async function startLog(logPath: string): Promise<number> {
   return 0;
 }
 
-/** Waits until the server has loaded its data, however long that takes, as long as it says so. */
+/**
+ * Waits until the server has loaded its data, however long that takes, as long as it says so. One whose disk is full answers
+ * with that: it is there, and the run knows how long to wait for such a Redis.
+ */
 async function untilReady(socket: string, ended: () => boolean): Promise<void> {
   let heardAt = Date.now();
   while (!ended()) {
     const answer = await askRedis(socket, "PING", 1_000).catch(() => undefined);
-    if (answer?.startsWith("+PONG")) return;
+    if (answer !== undefined && !answer.startsWith("-LOADING")) return;
     if (answer !== undefined) heardAt = Date.now();
     if (Date.now() - heardAt > silenceLimitMs)
       throw new Error(`no answer at ${socket} for ${silenceLimitMs} ms`);
