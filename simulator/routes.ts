@@ -145,6 +145,20 @@ function notFound(method: string | undefined, path: string): Reply {
   });
 }
 
+function malformed(path: string): Reply {
+  const message = `Expected a URL that is percent-encoded (\`%\` itself is \`%25\`), got ${path}`;
+  return jsonReply(400, { error: { message, type: "invalid_request_error" } });
+}
+
+/** The groups of a pattern in a path; undefined where they are not percent-encoded. */
+function decodedParts(pattern: RegExp, path: string): string[] | undefined {
+  try {
+    return (pattern.exec(path) ?? []).slice(1).map((part) => decodeURIComponent(part));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Answers one request to the simulator. */
 export async function answerRequest(
   provider: SimulatedProvider,
@@ -164,7 +178,8 @@ export async function answerRequest(
     };
     return send(response, jsonReply(413, { error: tooLarge }, { connection: "close" }));
   }
-  const parts = (route.path.exec(path) ?? []).slice(1).map((part) => decodeURIComponent(part));
+  const parts = decodedParts(route.path, path);
+  if (!parts) return send(response, malformed(path));
   const host = `http://${request.headers.host ?? "localhost"}`;
   const reply = await route.run({
     provider,

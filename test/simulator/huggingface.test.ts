@@ -192,3 +192,16 @@ test("an endpoint that does not exist is a 404, and a wrong key a 401", async ()
   expect(await status("simulator/toString", "hf_right")).toBe(404);
   expect(await status("simulator/flux", "hf_wrong")).toBe(401);
 });
+
+test.each(["/models/%zz", "/endpoints/a%", "/v2/endpoint/acme/%E0%A4%A"])(
+  "a path that is not percent-encoded is a 400: %s",
+  async (path) => {
+    await using simulator = await startSimulator();
+    const method = path.startsWith("/models") ? "POST" : "GET";
+    const response = await fetch(simulator.url + path, { method });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain(
+      `percent-encoded (\`%\` itself is \`%25\`), got ${path}`,
+    );
+  },
+);
