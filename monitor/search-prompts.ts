@@ -1,7 +1,9 @@
+import { open } from "node:fs/promises";
 import type { JournalLine } from "../shared/journal-line.ts";
 import { parseJournalLine } from "../shared/journal-reader.ts";
 import { lineBatches } from "../shared/line-batches.ts";
 import type { KnownRun } from "./known-run.ts";
+import { MalformedAddress } from "./trouble.ts";
 
 /** How long one request may look: the page goes on where it stopped. */
 const budgetMs = 250;
@@ -16,6 +18,7 @@ export interface SearchResult {
 /**
  * Looks for prompts, ids or messages of failures that hold a text, in any case of letters, from a byte of the journal on:
  * until `most` are found or a quarter of a second is over.
+ * @throws MalformedAddress where no line begins there
  */
 export async function searchPrompts(
   run: KnownRun,
@@ -23,6 +26,10 @@ export async function searchPrompts(
   from: number,
   most: number,
 ): Promise<SearchResult> {
+  if (from > 0 && from < run.journalBytes && !(await isLineStart(run.journal, from)))
+    throw new MalformedAddress(
+      `Expected \`from\` to be where a line of the journal begins, as Search on gives it, got ${from}: search again from the beginning`,
+    );
   const wanted = text.toLowerCase();
   const index = run.index;
   const found: JournalLine[] = [];
@@ -42,6 +49,12 @@ export async function searchPrompts(
       return { lines: found, next };
   }
   return { lines: found, next: undefined };
+}
+
+async function isLineStart(journal: string, offset: number): Promise<boolean> {
+  await using file = await open(journal);
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, offset - 1);
+  return bytesRead === 1 && buffer[0] === 0x0a;
 }
 
 /** Tells most lines from those that are worth parsing. */

@@ -19,6 +19,11 @@ export class MalformedForm extends Error {
   override readonly name = "MalformedForm";
 }
 
+/** A part of the address is not what a page's own links give. */
+export class MalformedAddress extends Error {
+  override readonly name = "MalformedAddress";
+}
+
 /** Why a page cannot be made, or an action not done, for who asked. */
 export interface Trouble {
   status: 400 | 404 | 409 | 500 | 503;
@@ -32,6 +37,8 @@ export function troubleOf(error: unknown): Trouble {
   if (error instanceof NotFound) return { status: 404, title: "Not found", message };
   if (error instanceof MalformedForm)
     return { status: 400, title: "The form cannot be read", message };
+  if (error instanceof MalformedAddress)
+    return { status: 400, title: "The address cannot be read", message };
   if (error instanceof UsageError) return { status: 409, title: "This cannot be done", message };
   if (error instanceof RedisAway || isQueueError(error))
     return { status: 503, title: "Redis cannot be read", message: redisTrouble(error) };

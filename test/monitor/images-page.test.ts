@@ -86,6 +86,10 @@ describe("the gallery of a run", () => {
     expect(await images("show=all&page=1.5")).toEqual([200, 48]);
     expect(await images("q=prompt&from=1.5")).toEqual([200, 48]);
     expect(await images("q=prompt&from=1e300")).toEqual([200, 0]);
+    // A search begins with a line: inside of one there is nothing that could be read.
+    const inside = await fetch(`${watched.monitor.url}/runs/${run.id}/images?q=prompt&from=17`);
+    expect(inside.status).toBe(400);
+    expect(await inside.text()).toContain("to be where a line of the journal begins");
     expect(watched.complaints).toEqual([]);
   });
 
