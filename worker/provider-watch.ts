@@ -7,6 +7,8 @@ import type { Gate } from "./gate.ts";
 
 /** How long to wait for evidence whether the provider is away, before an attempt counts as burned. */
 const evidenceMs = 300;
+/** Most that one look for it counts: while this process stands still it hears of no other call. */
+const lookMs = 50;
 
 /** Learns from a lane's calls whether its provider is there, and says in the log when that changes. */
 export class ProviderWatch {
@@ -58,8 +60,8 @@ export class ProviderWatch {
     const { health } = this.#gate;
     const before = health.away;
     let away = health.missed(job, sent, { isLate: sent && kind === "timeout", isSuspect });
-    if (!away) {
-      await delay(evidenceMs);
+    for (let waitedMs = 0; !away && waitedMs < evidenceMs; waitedMs += lookMs) {
+      await delay(lookMs);
       away = health.away;
     }
     if (away && !before)

@@ -1,5 +1,5 @@
 /**
- * Allocates 1 GB of which each part outlives some collections, as prompts in flight do, and prints how large the young
+ * Allocates 320 MB of which each part outlives some collections, as prompts in flight do, and prints how large the young
  * generation has become. `churn-heap.ts bounded|free`
  */
 import { setTimeout as delay } from "node:timers/promises";
@@ -8,7 +8,7 @@ import { boundHeap } from "../../cli/bound-heap.ts";
 
 if (process.argv[2] === "bounded") boundHeap();
 const living = Array.from<number[]>({ length: 12_000 });
-for (let made = 0; made < 125_000; made++) {
+for (let made = 0; made < 40_000; made++) {
   living[made % living.length] = Array.from<number>({ length: 1_000 }).fill(made);
   if (made % 500 === 0) await delay(1);
 }

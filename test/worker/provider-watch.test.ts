@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { ProviderError } from "../../shared/failure.ts";
 import { silentLog } from "../../shared/log.ts";
@@ -45,4 +46,16 @@ test("a call that only one of several hosts did not take uses up its attempt unl
   );
   expect(await watch.failed(atOneAway!, "run-0-1")).toBe(false);
   expect(await watch.failed(atOneThere!, "run-0-1")).toBe(true);
+});
+
+test("calls that broke together tell of a provider that is away, also where this process stood still before it heard of them all", async () => {
+  const watch = new ProviderWatch(new Gate(), silentLog);
+  const reset = new ProviderError("unavailable", "the connection was reset");
+  const attempts = [watch.failed(reset, "run-0-0")];
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+  for (let index = 1; index < 5; index++) {
+    await turn();
+    attempts.push(watch.failed(reset, `run-0-${index}`));
+  }
+  expect(await Promise.all(attempts)).toEqual(Array(5).fill(false));
 });
