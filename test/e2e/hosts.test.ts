@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { freePort } from "../../testing/free-port.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import { startConnectProxy, testAuthority } from "../helpers/connect-proxy.ts";
 import { startTestRedis } from "../helpers/redis.ts";
@@ -13,8 +14,8 @@ test.concurrent("several hosts share the calls of a run; one that dies and comes
   const settings = { latencyMs: 60 };
   await using stage = await openStage(settings);
   await using second = await startSimulator(settings);
-  const mortal = await startSimulator(settings);
-  const { port } = new URL(mortal.url);
+  const port = await freePort();
+  const mortal = await startSimulator({ ...settings, port });
   const urls = [stage.simulator, second, mortal].map(({ url }) => `${url}/v1`);
   const run = stage.start(
     stage.dataset(promptRows(600)),
@@ -29,7 +30,7 @@ test.concurrent("several hosts share the calls of a run; one that dies and comes
   await mortal.close();
   const before = second.ledger.calls;
   await until(() => expect(second.ledger.calls).toBeGreaterThan(before + 30));
-  await using reborn = await startSimulator({ ...settings, port: Number(port) });
+  await using reborn = await startSimulator({ ...settings, port });
   await until(() => expect(reborn.ledger.calls).toBeGreaterThan(20));
   const end = await run.ended;
   expect(end).toMatchObject({ code: 0 });

@@ -71,7 +71,7 @@ describe("a worker that listens", () => {
     await until(async () => expect(await scrape()).toEqual({ made: 40, yes: 2, no: 0 }));
     const pid = Number(/"worker":"[^"]*-(\d+)-\w+","profiles"/.exec(worker.stderr)?.[1]);
     process.kill(pid, "SIGSTOP");
-    expect(await scrape()).toEqual({ made: 40, yes: 1, no: 1 });
+    await until(async () => expect(await scrape()).toEqual({ made: 40, yes: 1, no: 1 }));
     expect(worker.stderr).toContain(`"pids":[${pid}]`);
     process.kill(pid, "SIGKILL");
     // The dead one's counters stay: a sum that falls would be taken for a restart of the counter.

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { freePort } from "../../testing/free-port.ts";
 import { startSimulator } from "../../simulator/simulator.ts";
 import type { CliEnd, RunningCli } from "../helpers/cli.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
@@ -6,8 +7,8 @@ import { filesBelow, readJournalOf, readResults } from "../helpers/run-files.ts"
 import { openStage, promptRows, type Stage } from "../helpers/stage.ts";
 import { until } from "../helpers/until.ts";
 
-async function sharedStage(server: TestRedis, latencyMs: number): Promise<Stage> {
-  const stage = await openStage({ latencyMs });
+async function sharedStage(server: TestRedis, latencyMs: number, port = 0): Promise<Stage> {
+  const stage = await openStage({ latencyMs, port });
   stage.env["REDIS_URL"] = server.url;
   return stage;
 }
@@ -90,7 +91,8 @@ describe.concurrent("runs over a shared queue", () => {
 
   test("wait for a provider that is switched off: nothing fails, no attempt is burned, and they finish unaided", async () => {
     await using server = await startTestRedis({ tcp: true });
-    await using stage = await sharedStage(server, 50);
+    const port = await freePort();
+    await using stage = await sharedStage(server, 50, port);
     stage.startCli("work", "-c", "4");
     const producer = enqueue(stage, 40);
     await stage.settled(8);
@@ -100,7 +102,7 @@ describe.concurrent("runs over a shared queue", () => {
       expect(stdout).toContain("waiting: provider away");
     });
     expect(producer.alive).toBe(true);
-    await using back = await startSimulator({ port: Number(new URL(stage.simulator.url).port) });
+    await using back = await startSimulator({ port });
     const end: CliEnd = await producer.ended;
     expect(end.code).toBe(0);
     expect(end.summary).toMatchObject({ state: "completed", images: 80, retries: 0 });
