@@ -12,6 +12,9 @@ import { RunStore } from "./run-store.ts";
 import { startMonitorServer } from "./server.ts";
 import { Thumbnails } from "./thumbnails.ts";
 
+/** How often thumbnails that were made long ago are looked for. */
+const tidyMs = 3_600_000;
+
 /** What a monitor is made of. */
 export interface MonitorOptions {
   /** Where runs are looked for: nothing else is ever read or served. */
@@ -45,10 +48,12 @@ export async function startMonitor(options: MonitorOptions): Promise<Monitor> {
   stack.defer(() => queues.close());
   const store = stack.use(new RunStore(places, log));
   await store.start();
-  const thumbnails = new Thumbnails(join(options.cacheDirectory, "thumbnails"));
-  thumbnails
-    .prune()
-    .catch((error: unknown) => log.warn({ error }, "the cache could not be tidied"));
+  const thumbnails = new Thumbnails(join(options.cacheDirectory, "thumbnails"), {
+    onError: (error) => log.warn({ error }, "the cache could not be tidied"),
+  });
+  void thumbnails.tidy();
+  const tidying = setInterval(() => void thumbnails.tidy(), tidyMs).unref();
+  stack.defer(() => clearInterval(tidying));
   const context = { store, queues, thumbnails, s3: places.s3, log };
   const metrics = new MonitorMetrics(context);
   const access = new Access({ host: address.host, token });

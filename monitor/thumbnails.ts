@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
+import { asError } from "../shared/caught.ts";
 import { ifThere } from "../shared/if-there.ts";
 import type { FoundImage } from "./run-source.ts";
 
@@ -12,17 +13,34 @@ const atOnce = 2;
 /** Larger images are not decoded. */
 const mostPixels = 100_000_000;
 const forgetMs = 30 * 24 * 3_600_000;
+/** No thumbnail takes as long to write: what is half written was left by a crash. */
+const leftAfterMs = 3_600_000;
+
+/** What bounds the cache. */
+export interface ThumbnailsOptions {
+  /** Bytes that are kept; the newest thumbnails stay. For a moment there may be a quarter more. Default 1 GB. */
+  mostBytes?: number;
+  /** Told where the cache could not be tidied. */
+  onError: (error: Error) => void;
+}
 
 /** Small copies of images, made when they are first asked for and kept in a cache that may be removed at any time. */
 export class Thumbnails {
   readonly #directory: string;
   readonly #making = new Map<string, Promise<Buffer>>();
   readonly #waiting: (() => void)[] = [];
+  readonly #mostBytes: number;
+  readonly #onError: (error: Error) => void;
   #busy = 0;
+  /** Since the cache was last tidied. */
+  #madeBytes = 0;
+  #tidying: Promise<void> | undefined;
 
   /** `directory`: where they are kept; never a run directory. */
-  constructor(directory: string) {
+  constructor(directory: string, { mostBytes = 1e9, onError }: ThumbnailsOptions) {
     this.#directory = directory;
+    this.#mostBytes = mostBytes;
+    this.#onError = onError;
   }
 
   /**
@@ -42,15 +60,37 @@ export class Thumbnails {
     return await making;
   }
 
-  /** Removes what was made long ago. */
-  async prune(now = Date.now()): Promise<void> {
+  /** Removes what was made long ago, and what was made first where there is too much. Never twice at once. */
+  tidy(now = Date.now()): Promise<void> {
+    this.#tidying ??= this.#tidy(now)
+      .catch((error: unknown) => this.#onError(asError(error)))
+      .finally(() => (this.#tidying = undefined));
+    return this.#tidying;
+  }
+
+  async #tidy(now: number): Promise<void> {
+    this.#madeBytes = 0;
+    let bytes = 0;
+    for (const { path, size, mtimeMs } of await this.#kept()) {
+      const age = now - mtimeMs;
+      const isHalf = !path.endsWith(".webp");
+      bytes += size;
+      const isTooMuch = isHalf ? age > leftAfterMs : age > forgetMs || bytes > this.#mostBytes;
+      if (isTooMuch) await rm(path, { force: true });
+    }
+  }
+
+  /** All files of the cache, the newest first. */
+  async #kept(): Promise<{ path: string; size: number; mtimeMs: number }[]> {
     const names = (await ifThere(readdir(this.#directory, { recursive: true }))) ?? [];
-    for (const name of names.filter((candidate) => candidate.endsWith(".webp"))) {
+    const files = [];
+    for (const name of names) {
       const path = join(this.#directory, name);
       // Another monitor may have removed it by now.
-      const { mtimeMs = now } = (await ifThere(stat(path))) ?? {};
-      if (now - mtimeMs > forgetMs) await rm(path, { force: true });
+      const found = await ifThere(stat(path));
+      if (found?.isFile()) files.push({ path, size: found.size, mtimeMs: found.mtimeMs });
     }
+    return files.toSorted((a, b) => b.mtimeMs - a.mtimeMs);
   }
 
   async #make(image: FoundImage, cached: string): Promise<Buffer> {
@@ -66,6 +106,8 @@ export class Thumbnails {
       const temporary = `${cached}.${randomBytes(4).toString("hex")}`;
       await writeFile(temporary, bytes);
       await rename(temporary, cached);
+      this.#madeBytes += bytes.length;
+      if (this.#madeBytes > this.#mostBytes / 4) void this.tidy();
       return bytes;
     } finally {
       this.#leave();
