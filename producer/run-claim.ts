@@ -62,8 +62,9 @@ export class RunClaim {
   }
 
   /**
-   * Takes the claim; `onWait` is told what is waited for, and until when. One of this place is replaced at once: who holds the place's lock knows that its holder is dead; so is
-   * any in a Redis that nobody else uses (`isPrivate`). One of another place has to run out, in 10 s at most.
+   * Takes the claim; `onWait` is told what is waited for, and until when. One of this place is replaced at once, since who
+   * holds the place's lock knows that its holder is dead; so is any in a Redis that nobody else uses (`isPrivate`). One of
+   * another place has to run out, in 10 s at most.
    * @throws RunInUseError where that one is renewed meanwhile; the reason of `stopping` once that is aborted
    */
   async take(isPrivate: boolean, { stopping, onWait }: ClaimWait): Promise<void> {
