@@ -72,10 +72,12 @@ async function leaveProbing(
 ): Promise<CallEnd | undefined> {
   if (failure.hostAway) return undefined;
   const { health } = lane.gate;
+  const { patienceMs } = lane;
+  const { attempts } = run.file;
   if (health.isInVain) {
     const what = "no call has been answered so far, and each may be charged";
     await lane.exit.stop(new ProviderError("timeout", `${failure.message}: ${what}`, failure));
-  } else if (isHopeless(outcome.attempts, run.file.attempts, health.foundAwayAt)) {
+  } else if (isHopeless(outcome.attempts, { attempts, since: health.foundAwayAt, patienceMs })) {
     if (await lane.isQueueEmpty()) return givenUp(failure, generations);
   }
   const { waitMs } = health;

@@ -1,8 +1,5 @@
 import type { AttemptRecord } from "../shared/result.ts";
 
-/** While it is away for shorter than this, a provider is waited for, whatever is left to ask it for. */
-const patienceMs = 15 * 60_000;
-
 function foundNobody({ outcome }: AttemptRecord): boolean {
   return outcome === "unavailable" || outcome === "timeout";
 }
@@ -18,21 +15,29 @@ export function hasFailedAlone(attempts: readonly AttemptRecord[], returnedAt: n
   );
 }
 
+/** What a provider that is away is measured by. */
+export interface Patience {
+  /** How often a call is tried. */
+  attempts: number;
+  /** When the provider was found to be away, in milliseconds since 1970. */
+  since: number;
+  /** While it is away for shorter than this, it is waited for. */
+  patienceMs: number;
+}
+
 /**
  * Whether a call that only finds its provider away may as well be given up: the provider took it so many times as a call is
  * tried, and has been away for long. For a lane with nothing else to ask with: its last prompts may be why.
- * @param since when the provider was found to be away, in milliseconds since 1970
  */
 export function isHopeless(
-  attempts: readonly AttemptRecord[],
-  most: number,
-  since: number,
+  made: readonly AttemptRecord[],
+  { attempts, since, patienceMs }: Patience,
   now = Date.now(),
 ): boolean {
   if (now - since < patienceMs) return false;
-  const taken = attempts.filter(
+  const taken = made.filter(
     (attempt) =>
       attempt.sent && !attempt.burned && foundNobody(attempt) && attempt.endedAt >= since,
   );
-  return taken.length >= most;
+  return taken.length >= attempts;
 }

@@ -52,6 +52,8 @@ export interface LaneContext {
   exit: LaneExit;
   /** Learns from calls whether the provider is there. */
   provider: ProviderWatch;
+  /** How long a provider that is away is waited for, whatever is left to ask it for. */
+  patienceMs: number;
   /** Asks the storages of the lane's runs. */
   storage: StorageWatch;
   /** Resolves when no living worker makes a call of this job, or of one of its sub-jobs, or is to: true where one did. */

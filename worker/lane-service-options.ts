@@ -30,6 +30,8 @@ export interface LaneServiceOptions {
   s3?: S3Options | undefined;
   /** Nothing can be in flight in another worker. */
   isOnlyWorker?: boolean | undefined;
+  /** How long a provider that is away is waited for, whatever is left to ask it for. Default 15 minutes. */
+  patienceMs?: number | undefined;
   log: Log;
   /** Told of what goes wrong in Redis, which comes by the thousand. */
   onError: (error: Error) => void;

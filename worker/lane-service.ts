@@ -36,6 +36,7 @@ import { SubJobWriter } from "./sub-job-writer.ts";
 
 /** How often a worker looks at the lane's state: a pause takes effect within that time. */
 const pollMs = 400;
+const defaultPatienceMs = 15 * 60_000;
 /** How long this worker waits by itself after a refusal that tells no time, until Redis says how long the lane does. */
 const blindHoldMs = 1_000;
 /** How often a worker that closes looks whether Redis still answers. */
@@ -56,6 +57,7 @@ export class LaneService implements LaneContext {
   readonly solitude: Solitude;
   readonly runs: RunContexts;
   readonly provider: ProviderWatch;
+  readonly patienceMs: number;
   readonly storage: StorageWatch;
   readonly key: RenewableKey;
   readonly exit: LaneExit;
@@ -86,6 +88,7 @@ export class LaneService implements LaneContext {
     this.log = options.log;
     this.attemptLog = new AttemptLog(options.log);
     this.memory = options.memory;
+    this.patienceMs = options.patienceMs ?? defaultPatienceMs;
     this.solitude = options.solitude;
     this.#keys = laneKeys(options.prefix, options.lane);
     this.key = new RenewableKey(options.profile);

@@ -38,6 +38,7 @@ export interface ServeOptions {
   createModel?: ModelFactory;
   log?: Log;
   observer?: WorkerObserver;
+  patienceMs?: number;
 }
 
 /** A lane with one run in it, its simulated provider, and a producer's view of both. */

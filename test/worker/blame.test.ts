@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { AttemptRecord } from "../../shared/result.ts";
 import { hasFailedAlone, isHopeless } from "../../worker/blame.ts";
 
-const minute = 60_000;
+const patienceMs = 15 * 60_000;
 
 function attempt(endedAt: number, changes: Partial<AttemptRecord> = {}): AttemptRecord {
   return {
@@ -31,17 +31,25 @@ describe("a prompt that finds its provider away", () => {
   test("is hopeless once the provider took it as often as it is tried, in a quarter of an hour", () => {
     const since = 1_000;
     const taken = [attempt(since + 100), attempt(since + 200)];
-    const now = since + 15 * minute;
-    expect(isHopeless(taken, 2, since, now)).toBe(true);
-    expect(isHopeless(taken, 2, since, now - 1)).toBe(false);
-    expect(isHopeless(taken, 3, since, now)).toBe(false);
+    const now = since + patienceMs;
+    expect(isHopeless(taken, { attempts: 2, since, patienceMs }, now)).toBe(true);
+    expect(isHopeless(taken, { attempts: 2, since, patienceMs }, now - 1)).toBe(false);
+    expect(isHopeless(taken, { attempts: 3, since, patienceMs }, now)).toBe(false);
   });
 
   test("is not where it never got there, or that was before", () => {
     const since = 1_000;
-    const now = since + 60 * minute;
+    const now = since + 4 * patienceMs;
     const refused = attempt(since + 100, { sent: false });
-    expect(isHopeless([refused, attempt(since + 200)], 2, since, now)).toBe(false);
-    expect(isHopeless([attempt(since - 1), attempt(since + 200)], 2, since, now)).toBe(false);
+    expect(
+      isHopeless([refused, attempt(since + 200)], { attempts: 2, since, patienceMs }, now),
+    ).toBe(false);
+    expect(
+      isHopeless(
+        [attempt(since - 1), attempt(since + 200)],
+        { attempts: 2, since, patienceMs },
+        now,
+      ),
+    ).toBe(false);
   });
 });
