@@ -37,7 +37,11 @@ export class ProviderWatch {
     attempts: readonly AttemptRecord[] = [],
   ): Promise<boolean> {
     const { kind, sent, hostAway } = failure;
-    if (hostAway !== undefined && kind !== "rate_limited") return !hostAway;
+    if (hostAway !== undefined && kind !== "rate_limited") {
+      // Says nothing of the provider, which another host may be by now, even where it was to probe it.
+      this.#gate.health.abandoned();
+      return !hostAway;
+    }
     if (kind === "unavailable" || kind === "timeout")
       return !(await this.#missed(
         job,

@@ -48,6 +48,13 @@ test("a call that only one of several hosts did not take uses up its attempt unl
   expect(await watch.failed(atOneThere!, "run-0-1")).toBe(true);
 });
 
+test("a probe that found only its host away makes room for the next one: another host may be there by then", async () => {
+  const { gate, watch } = await whileAway();
+  const missed = new ProviderError("unavailable", "refused", { sent: false, hostAway: true });
+  expect(await watch.failed(missed, "run-0-2")).toBe(false);
+  expect(gate.health).toMatchObject({ away: true, probing: false });
+});
+
 test("calls that broke together tell of a provider that is away, also where this process stood still before it heard of them all", async () => {
   const watch = new ProviderWatch(new Gate(), silentLog);
   const reset = new ProviderError("unavailable", "the connection was reset");
