@@ -20,7 +20,7 @@ export function modelNotes(
   told: ToldOfModel,
 ): string[] {
   const notes: string[] = [];
-  if (!card.known) notes.push(...unknownNote(card, told));
+  if (!card.known) notes.push(unknownNote(card, told));
   const days = card.shutdownOn && (Date.parse(card.shutdownOn) - Date.parse(today)) / dayMs;
   if (isPublicHost(profile) && days && days <= soonDays)
     notes.push(
@@ -29,16 +29,15 @@ export function modelNotes(
   return notes;
 }
 
-function unknownNote(card: ModelCard, told: ToldOfModel): string[] {
+/** It may be a slip of the pen, whatever was told of it. */
+function unknownNote(card: ModelCard, told: ToldOfModel): string {
   // Hugging Face's API makes one image a call: that is known, and no option changes it.
   const isAssumed = card.kind !== "huggingface" && told.maxGenerationsPerCall === undefined;
   const most = isAssumed ? [`${plural(card.maxGenerationsPerCall, "image")} a call`] : [];
   const price = told.pricePerImageUsd == null ? ["no price"] : [];
   const assumed = [...most, ...price];
-  if (assumed.length === 0) return [];
+  const unknown = `${card.id} is not in the list of known models`;
+  if (assumed.length === 0) return unknown;
   const options = [...most.map(() => "--max-per-call"), ...price.map(() => "--price-per-image")];
-  return [
-    `${card.id} is not in the list of known models: ${assumed.join(" and ")} ` +
-      `${assumed.length > 1 ? "are" : "is"} assumed (${options.join(", ")})`,
-  ];
+  return `${unknown}: ${assumed.join(" and ")} ${assumed.length > 1 ? "are" : "is"} assumed (${options.join(", ")})`;
 }
