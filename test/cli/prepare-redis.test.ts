@@ -12,6 +12,7 @@ import { UsageError } from "../../shared/usage-error.ts";
 import { runCli } from "../helpers/cli.ts";
 import { freePort } from "../../testing/free-port.ts";
 import { startTestRedis, type TestRedisOptions } from "../helpers/redis.ts";
+import { clusterNode } from "../helpers/redis-cluster.ts";
 import { openSilentServer } from "../helpers/silent-server.ts";
 import { tlsClient } from "../helpers/tls.ts";
 import { until } from "../helpers/until.ts";
@@ -101,7 +102,8 @@ test("a replica is refused", async () => {
 });
 
 test("a Cluster of one node that is asked as if it were alone is warned of; the reverse is refused", async () => {
-  const node = await startServer({ arguments: ["--cluster-enabled", "yes"] });
+  const { settings } = await clusterNode();
+  const node = await startServer({ arguments: settings });
   const redis = new Redis(node.url);
   onTestFinished(() => redis.disconnect());
   await redis.cluster("ADDSLOTSRANGE", 0, 16_383);

@@ -51,15 +51,21 @@ export async function startTestCluster(more: readonly string[] = []): Promise<Te
   };
 }
 
+/** Arguments of a server that is to be a node of a Cluster. */
+export async function clusterNode(): Promise<{ busPort: number; settings: string[] }> {
+  // It would be 10,000 above the server's port, where somebody's connection, or no port, may be.
+  const busPort = await freePort();
+  const bus = ["--cluster-port", String(busPort), "--cluster-announce-ip", "127.0.0.1"];
+  return { busPort, settings: ["--cluster-enabled", "yes", ...bus] };
+}
+
 async function startNode(
   started: AsyncDisposableStack,
   more: readonly string[],
 ): Promise<ClusterNode> {
-  // The bus would be 10,000 above the port, where there may be no port any more.
-  const busPort = await freePort();
-  const settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1500"];
-  const bus = ["--cluster-port", String(busPort), "--cluster-announce-ip", "127.0.0.1"];
-  const server = await startTestRedis({ tcp: true, arguments: [...settings, ...bus, ...more] });
+  const { busPort, settings } = await clusterNode();
+  const timeout = ["--cluster-node-timeout", "1500"];
+  const server = await startTestRedis({ tcp: true, arguments: [...settings, ...timeout, ...more] });
   started.use(server);
   const admin = new Redis(server.url);
   // Its server may be killed.

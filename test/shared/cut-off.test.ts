@@ -5,6 +5,7 @@ import { isQueueError } from "../../shared/queue-error.ts";
 import { connectRedis, type RedisClient, type RedisConnectionOptions } from "../../shared/redis.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
+import { clusterNode } from "../helpers/redis-cluster.ts";
 import { until } from "../helpers/until.ts";
 
 async function startServer(...settings: string[]): Promise<TestRedis> {
@@ -70,7 +71,7 @@ describe.each(["worker", "producer"] as const)("a client of a %s that is cut off
   });
 
   test("waits no longer for a node of a Cluster", async () => {
-    const settings = ["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"];
+    const { settings } = await clusterNode();
     const server = await startServer(...settings);
     const admin = new Redis(server.url);
     onTestFinished(() => admin.disconnect());
