@@ -50,8 +50,9 @@ export class HostLimits {
   }
 }
 
-/** What hosts let in together, as far as each of them told its limit. */
+/** What hosts let in together, as far as each of them told its limit; undefined where not all did, or there is none. */
 export function sumOfLimits(hosts: readonly LaneLimits[]): LaneLimits | undefined {
+  if (hosts.length === 0) return undefined;
   const sum: LaneLimits = {};
   for (const name of LaneLimits.keyof().options) {
     const told = hosts.flatMap((limits) => limits[name] ?? []);

@@ -11,7 +11,7 @@ export interface Host {
   /** Undefined: the provider's public host. */
   baseUrl: string | undefined;
   health: ProviderHealth;
-  /** That it told. */
+  /** Those that it told. */
   limits: HostLimits;
   /** Calls of all runs of the lane. */
   inFlight: number;

@@ -1,8 +1,7 @@
 import { mkdirSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { startMonitor } from "../../monitor/monitor.ts";
-import { silentLog } from "../../shared/log.ts";
+import { startQuietMonitor } from "../helpers/quiet-monitor.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 import { testRun } from "../helpers/test-run.ts";
 
@@ -16,14 +15,7 @@ test("the image of a run is told of without being opened, and never taken for an
   writeFileSync(image, "");
   // More than a stream reads ahead.
   truncateSync(image, 8 * 1024 * 1024);
-  await using monitor = await startMonitor({
-    places: { roots: [], directories: [directory] },
-    address: { host: "127.0.0.1", port: 0 },
-    privateRedis: async () => undefined,
-    prefix: "imagemill",
-    cacheDirectory: temporaryFolder(),
-    log: silentLog,
-  });
+  await using monitor = await startQuietMonitor({ roots: [], directories: [directory] });
   const url = `${monitor.url}/runs/${run.id}/file/00000/00000000-0.png`;
   const told = await fetch(url, { method: "HEAD" });
   expect(told.status).toBe(200);

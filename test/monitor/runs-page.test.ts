@@ -1,8 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { startMonitor } from "../../monitor/monitor.ts";
-import { silentLog } from "../../shared/log.ts";
+import { startQuietMonitor } from "../helpers/quiet-monitor.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 import { testRun } from "../helpers/test-run.ts";
 
@@ -13,14 +12,7 @@ test("a folder of many runs is shown a hundred at a time", async () => {
     mkdirSync(state, { recursive: true });
     writeFileSync(join(state, "run.json"), JSON.stringify(testRun()));
   }
-  await using monitor = await startMonitor({
-    places: { roots: [runs], directories: [] },
-    address: { host: "127.0.0.1", port: 0 },
-    privateRedis: async () => undefined,
-    prefix: "imagemill",
-    cacheDirectory: join(runs, "cache"),
-    log: silentLog,
-  });
+  await using monitor = await startQuietMonitor({ roots: [runs], directories: [] });
   const namesOn = async (query: string) => {
     const page = await (await fetch(`${monitor.url}/${query}`)).text();
     return Array.from(page.matchAll(/>(run-\d+)</g), ([, name]) => name);

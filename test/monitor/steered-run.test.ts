@@ -1,10 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { startMonitor } from "../../monitor/monitor.ts";
-import { silentLog } from "../../shared/log.ts";
 import { type RunSummary, writeRunFile } from "../../shared/run-file.ts";
 import { writeSteering } from "../../shared/steering.ts";
+import { startQuietMonitor } from "../helpers/quiet-monitor.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 import { testRun } from "../helpers/test-run.ts";
 import { until } from "../helpers/until.ts";
@@ -23,14 +22,7 @@ async function openPage(state: RunSummary["state"] | undefined, reason?: string)
   if (state) run.summary = summaryOf(run.id, state, reason);
   mkdirSync(join(out, ".imagemill"), { recursive: true });
   await writeRunFile(out, run);
-  const monitor = await startMonitor({
-    places: { roots: [runs], directories: [] },
-    address: { host: "127.0.0.1", port: 0 },
-    privateRedis: async () => undefined,
-    prefix: "imagemill",
-    cacheDirectory: join(runs, "cache"),
-    log: silentLog,
-  });
+  const monitor = await startQuietMonitor({ roots: [runs], directories: [] });
   onTestFinished(() => monitor[Symbol.asyncDispose]());
   const shown = async () => {
     const text = await (await fetch(`${monitor.url}/runs/${run.id}`)).text();

@@ -119,4 +119,7 @@ test("the limits of a host that is away are none of the lane's", () => {
   stage.send(1, 600);
   stage.pool.missed(stage.pool.hosts[1]!, "a cat", false);
   expect(stage.pool.limits).toEqual({ imagesPerMinute: 300 });
+  stage.pool.hosts[0]!.health.missed("a cat", false);
+  expect(stage.pool.hosts.map(({ health }) => health.away)).toEqual([true, true]);
+  expect(stage.pool.limits).toBeUndefined();
 });

@@ -5,6 +5,7 @@ import { type CallJob, jobId, jobNames, jobOptions } from "../../shared/job.ts";
 import { localStorage } from "../../shared/local-storage.ts";
 import { connectRedis } from "../../shared/redis.ts";
 import { parseRedisTarget } from "../../shared/redis-target.ts";
+import type { PromptResult } from "../../shared/result.ts";
 import { imagePath } from "../../shared/storage.ts";
 import { imageSeed } from "../../worker/seeds.ts";
 import { sampleImages } from "../../testing/sample-images.ts";
@@ -48,6 +49,21 @@ async function handBackNext(lane: TestLane, meanwhile: () => Promise<void>): Pro
   await job.moveToWait("token");
   await worker.close();
   connection.disconnect();
+}
+
+/** Goes on with the lane's queue until its prompt job waits for the one call in flight, then to its result. */
+async function resultOfWaiting(lane: TestLane, id: string): Promise<PromptResult> {
+  const hold = new AnswerHold();
+  await lane.serve({ createModel: watchedModels(hold) });
+  await lane.queue.resume();
+  await until(async () => {
+    expect(hold.held).toBe(1);
+    expect(await lane.queue.getJobState(id)).toBe("waiting-children");
+  });
+  hold.release();
+  const [result] = await lane.results(1);
+  await until(async () => expect(await lane.jobKeys()).toEqual([]));
+  return result!;
 }
 
 describe.concurrent("a prompt that may have been tried before", () => {
@@ -98,15 +114,8 @@ describe.concurrent("a prompt that may have been tried before", () => {
     await lane.queue.pause();
     const id = await lane.add(0, { mayExist: true });
     await addChild(lane, id, 1, true);
-    const hold = new AnswerHold();
-    await lane.serve({ createModel: watchedModels(hold) });
-    await lane.queue.resume();
-    await until(() => expect(hold.held).toBe(1));
-    expect(await lane.queue.getJobState(id)).toBe("waiting-children");
-    hold.release();
-    expect(await lane.results(1)).toMatchObject([{ state: "succeeded" }]);
+    expect(await resultOfWaiting(lane, id)).toMatchObject({ state: "succeeded" });
     expect(lane.simulator.ledger.calls).toBe(1);
-    await until(async () => expect(await lane.jobKeys()).toEqual([]));
   });
 
   test("leaves what is missing to the sub-job of a try that a full Redis cut short before it waited", async () => {
@@ -118,17 +127,8 @@ describe.concurrent("a prompt that may have been tried before", () => {
       await lane.queue.pause();
       await addChild(lane, id, 1);
     });
-    const hold = new AnswerHold();
-    await lane.serve({ createModel: watchedModels(hold) });
-    await lane.queue.resume();
-    await until(async () => {
-      expect(hold.held).toBeGreaterThan(0);
-      expect(await lane.queue.getJobState(id)).toBe("waiting-children");
-    });
-    hold.release();
-    expect(await lane.results(1)).toMatchObject([{ state: "succeeded" }]);
+    expect(await resultOfWaiting(lane, id)).toMatchObject({ state: "succeeded" });
     expect(lane.simulator.ledger.calls).toBe(1);
-    await until(async () => expect(await lane.jobKeys()).toEqual([]));
   });
 
   test("keeps the images of an earlier round without counting their cost again", async () => {
